@@ -1,0 +1,1 @@
+//! The audit port: no signature without a durable record.

@@ -1,0 +1,1 @@
+//! Channels that ship inside the binary: the development SMS outbox, the local time-stamping authority.

@@ -1,0 +1,1 @@
+//! Answer codes of the API: number, message, where they are raised.

@@ -1,0 +1,1 @@
+//! Document roots: confined reading and whole-or-not-at-all writing.

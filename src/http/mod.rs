@@ -1,0 +1,1 @@
+//! The HTTPS edge: routes, authentication, wire types, replies.

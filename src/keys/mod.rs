@@ -1,0 +1,1 @@
+//! The key port: what may be asked of the token.

@@ -1,0 +1,1 @@
+//! Keyword search: where on which page a text is shown.

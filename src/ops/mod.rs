@@ -1,0 +1,1 @@
+//! What the appliance does: enroll, make a seal, sign, stamp, deposit, verify.

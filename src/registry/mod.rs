@@ -1,0 +1,1 @@
+//! Names every adapter and plugin, and wires them.

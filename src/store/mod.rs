@@ -1,0 +1,1 @@
+//! State in sled behind the `Store` port.

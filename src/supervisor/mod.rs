@@ -1,0 +1,1 @@
+//! `hufu serve`: starts the processes, hands them their sockets, restarts what dies.

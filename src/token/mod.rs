@@ -1,0 +1,1 @@
+//! The token: PKCS#11 workers and their client.

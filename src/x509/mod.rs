@@ -1,0 +1,1 @@
+//! Certificates: names, requests, profiles, path validation (RFC 5280), revocation data.
