@@ -200,7 +200,8 @@ pub trait Keys: Send + Sync {
     ///
     /// # Errors
     /// See [`KeyError`].
-    fn sign(&self, cx: Cx, receipt: Receipt, key: &StoredKey, what: &ToBeSigned) -> Result<Vec<u8>, KeyError>;
+    fn sign(&self, cx: Cx, receipt: Receipt, key: &StoredKey, what: &ToBeSigned)
+    -> Result<Vec<u8>, KeyError>;
 
     /// Destroys a key pair. The receipt's digest is SHA-256 of the key id. Destroying what is not there is a success only if
     /// the worker is logged in and healthy.
@@ -219,7 +220,12 @@ pub trait Keys: Send + Sync {
     ///
     /// # Errors
     /// See [`KeyError`].
-    fn reveal(&self, cx: Cx, context: &str, protected: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>, KeyError>;
+    fn reveal(
+        &self,
+        cx: Cx,
+        context: &str,
+        protected: &[u8],
+    ) -> Result<zeroize::Zeroizing<Vec<u8>>, KeyError>;
 
     /// Random bytes from the token, at most 1,024.
     ///

@@ -43,7 +43,8 @@ fn modules_named(text: &str) -> Vec<(usize, String)> {
         for (at, _) in line.match_indices("crate::") {
             let rest = &line[at + "crate::".len()..];
             let group = rest.strip_prefix('{').map_or(rest.to_owned(), |g| g.replace('}', ""));
-            let parts: Vec<&str> = if rest.starts_with('{') { group.split(',').collect() } else { vec![rest] };
+            let parts: Vec<&str> =
+                if rest.starts_with('{') { group.split(',').collect() } else { vec![rest] };
             for part in parts {
                 let name: String =
                     part.trim().chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
@@ -74,7 +75,10 @@ fn arrows_point_down() {
             let Some(to) = level(&name) else { continue };
             *arrows.entry((module.clone(), name.clone())).or_default() += 1;
             if to > from || (from == OPS && to == ADAPTERS) {
-                wrong.push(format!("src/{}:{line}: {module} (L{from}) names {name} (L{to})", inside.display()));
+                wrong.push(format!(
+                    "src/{}:{line}: {module} (L{from}) names {name} (L{to})",
+                    inside.display()
+                ));
             }
         }
     }
@@ -84,7 +88,8 @@ fn arrows_point_down() {
 
 #[test]
 fn the_scan_sees_through_braces() {
-    let named = modules_named("use crate::{audit::Permit, http};\n// crate::cli\nlet x = crate::conf::load();");
+    let named =
+        modules_named("use crate::{audit::Permit, http};\n// crate::cli\nlet x = crate::conf::load();");
     let names: Vec<&str> = named.iter().map(|(_, n)| n.as_str()).collect();
     assert_eq!(names, ["audit", "http", "conf"]);
 }
@@ -102,7 +107,11 @@ fn only_the_registry_names_plugins() {
         }
         let text = fs::read_to_string(&file).unwrap();
         for plugin in ["hufu_ca_", "hufu_sms_", "hufu_tsa_", "hufu_exec"] {
-            assert!(!text.contains(plugin), "src/{} names {plugin}…; plugins are the registry's", inside.display());
+            assert!(
+                !text.contains(plugin),
+                "src/{} names {plugin}…; plugins are the registry's",
+                inside.display()
+            );
         }
     }
 }
@@ -114,7 +123,8 @@ fn plugins_do_not_know_the_appliance() {
     for entry in fs::read_dir(plugins).unwrap() {
         let manifest = entry.unwrap().path().join("Cargo.toml");
         let Ok(text) = fs::read_to_string(&manifest) else { continue };
-        let own = text.lines().any(|l| l.trim_start().starts_with("hufu =") || l.trim_start().starts_with("hufu="));
+        let own =
+            text.lines().any(|l| l.trim_start().starts_with("hufu =") || l.trim_start().starts_with("hufu="));
         assert!(!own, "{} depends on the appliance", manifest.display());
     }
 }

@@ -16,8 +16,9 @@ mod store;
 mod subject;
 
 pub use channel::{
-    CaChannel, Chain, ChannelError, Csr, Cx, Der, Enrollment, HashAlgorithm, Imprint, Mobile, PhoneRegion, RequestId,
-    Revocation, RevocationReason, SceneBinding, SmsChannel, SmsReceipt, SmsText, Ticket, TimestampSource,
+    CaChannel, Chain, ChannelError, Csr, Cx, Der, Enrollment, HashAlgorithm, Imprint, Mobile, PhoneRegion,
+    RequestId, Revocation, RevocationReason, SceneBinding, SmsChannel, SmsReceipt, SmsText, Ticket,
+    TimestampSource,
 };
 pub use clock::{Clock, ClockError, UnixTime};
 pub use factory::{Factory, Host, PluginError};
