@@ -1,6 +1,6 @@
 //! Ports to the outside: certificate authorities, time-stamping authorities, SMS gateways.
 
-use crate::{Profile, SignerKind, Subject, UnixTime};
+use crate::{Profile, Repository, SignerKind, Subject, UnixTime};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -160,6 +160,20 @@ pub trait CaChannel: Send + Sync {
     /// # Errors
     /// See [`ChannelError`].
     fn authorities(&self, cx: Cx) -> Result<Vec<Der>, ChannelError>;
+
+    /// Does what is due without a request, such as a scheduled revocation list, and says when to be called again; the
+    /// appliance calls it at start and then when asked to. `None`: nothing is ever due.
+    ///
+    /// # Errors
+    /// See [`ChannelError`]; the appliance shows it in `/health` and calls again after a pause.
+    fn maintain(&self, _cx: Cx) -> Result<Option<UnixTime>, ChannelError> {
+        Ok(None)
+    }
+
+    /// What this channel's CA publishes through the appliance's own PKI listener; only a CA that lives here has it.
+    fn repository(&self) -> Option<&dyn Repository> {
+        None
+    }
 }
 
 /// phoneRegion of the API.

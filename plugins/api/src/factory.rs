@@ -1,6 +1,6 @@
 //! How the appliance makes a channel from its configuration file.
 
-use crate::{Clock, IssuerKey, Store};
+use crate::{Clock, Entropy, IssuerKey, Store, TimestampProtocol};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,6 +19,10 @@ pub struct Host<'a> {
     pub clock: Arc<dyn Clock>,
     /// Durable state of the channel's own, in [`crate::Space::Channel`]; begin keys with the name.
     pub store: Arc<dyn Store>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// The time-stamp protocol.
+    pub timestamps: Arc<dyn TimestampProtocol>,
     /// Lends the CA key of that label; only `ca-local` asks. `None`: no such key in the token.
     pub issuer_key: &'a dyn Fn(&str) -> Option<Arc<dyn IssuerKey>>,
 }

@@ -9,11 +9,15 @@
 
 mod channel;
 mod clock;
+mod entropy;
 mod factory;
 mod issuer;
 mod profile;
+mod repository;
+mod selection;
 mod store;
 mod subject;
+mod timestamp;
 
 pub use channel::{
     CaChannel, Chain, ChannelError, Csr, Cx, Der, Enrollment, HashAlgorithm, Imprint, Mobile, PhoneRegion,
@@ -21,8 +25,12 @@ pub use channel::{
     TimestampSource,
 };
 pub use clock::{Clock, ClockError, UnixTime};
+pub use entropy::{Entropy, EntropyError};
 pub use factory::{Factory, Host, PluginError};
 pub use issuer::{IssuerKey, IssuerKeyError};
 pub use profile::{CertificateKind, Profile};
+pub use repository::{Published, Repository, Status};
+pub use selection::{CaPolicy, CertificateAuthorities, Enrolled, RouteError};
 pub use store::{Expect, IdKind, Key, Order, Space, Store, StoreError, Versioned, Write};
 pub use subject::{SignerKind, Subject};
+pub use timestamp::{StampExpectation, TimestampProtocol};

@@ -92,6 +92,8 @@ pub enum IdKind {
     Deposit,
     /// Certificate history numbers
     Certificate,
+    /// Serial numbers of time-stamp tokens
+    Timestamp,
 }
 
 /// Direction of a scan.
