@@ -1,6 +1,8 @@
 //! Which channel serves a request: the application's policy, and the port through which operations use channels.
 
-use crate::{CertificateKind, ChannelError, Csr, Cx, Der, Enrollment, Profile, Revocation, SignerKind, Ticket};
+use crate::{
+    CertificateKind, ChannelError, Csr, Cx, Der, Enrollment, Profile, Revocation, SignerKind, Ticket,
+};
 use serde::{Deserialize, Serialize};
 
 /// Which certificate channels an application may use. Entries are channel names or their aliases (A1, B2); in lists the
@@ -93,7 +95,13 @@ pub trait CertificateAuthorities: Send + Sync {
     ///
     /// # Errors
     /// See [`ChannelError`]; the text names the channel.
-    fn enroll(&self, cx: Cx, route: &[String], csr: Csr<'_>, profile: &Profile) -> Result<Enrolled, ChannelError>;
+    fn enroll(
+        &self,
+        cx: Cx,
+        route: &[String],
+        csr: Csr<'_>,
+        profile: &Profile,
+    ) -> Result<Enrolled, ChannelError>;
 
     /// Asks again for an enrolment that was pending; `csr` and `profile` are those of the first call.
     ///
