@@ -7,8 +7,8 @@ mod visible;
 
 pub use finding::{Attack, Finding, Severity, Subject};
 pub use report::{
-    Bytes, CertificateReport, Change, Indication, Permission, Place, Report, RevisionReport, SignDate, SignatureKind,
-    SignatureReport, SubIndication, TimeSource, TimestampReport,
+    Bytes, CertificateReport, Change, Indication, Permission, Place, Report, RevisionReport, SignDate,
+    SignatureKind, SignatureReport, SubIndication, TimeSource, TimestampReport,
 };
 pub use text::render_text;
 pub use visible::visible;

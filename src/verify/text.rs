@@ -1,6 +1,8 @@
 //! The readable form of a report, for terminals and logs.
 
-use super::report::{Indication, Permission, Report, SignatureKind, SignatureReport, SubIndication, TimeSource};
+use super::report::{
+    Indication, Permission, Report, SignatureKind, SignatureReport, SubIndication, TimeSource,
+};
 use super::visible::visible;
 use hufu_api::UnixTime;
 use std::fmt::Write as _;
@@ -32,7 +34,11 @@ fn block(out: &mut String, number: usize, s: &SignatureReport) {
     };
     let _ = writeln!(out, "\n#{number} {kind} by {}", visible(&s.sign_name));
     let _ = writeln!(out, "  verdict   {}{}", name(s.indication), s.sub_indication.map_or("", sub_name));
-    let _ = writeln!(out, "  modified  {}", if s.valid_modify { "no" } else { "YES, or not provably unmodified" });
+    let _ = writeln!(
+        out,
+        "  modified  {}",
+        if s.valid_modify { "no" } else { "YES, or not provably unmodified" }
+    );
     let _ = writeln!(out, "  trusted   {}", if s.trusted { "yes" } else { "no" });
     if let Some(date) = s.sign_date {
         let source = match date.source {
@@ -47,7 +53,8 @@ fn block(out: &mut String, number: usize, s: &SignatureReport) {
         let _ = writeln!(out, "  field     {}{page}", visible(&place.field));
     }
     for certificate in &s.chain {
-        let _ = writeln!(out, "  chain     {} (serial {})", visible(&certificate.subject), certificate.serial);
+        let _ =
+            writeln!(out, "  chain     {} (serial {})", visible(&certificate.subject), certificate.serial);
     }
     if let Some(stamp) = &s.timestamp {
         let verdict = if stamp.verified { "verified" } else { "not verified" };
@@ -60,7 +67,12 @@ fn block(out: &mut String, number: usize, s: &SignatureReport) {
     for change in &s.changes {
         let mark = if change.permission == Permission::Permitted { "permitted" } else { "FORBIDDEN" };
         let attack = change.attack.map_or_else(String::new, |a| format!(" [{a}]"));
-        let _ = writeln!(out, "  change    {mark} {}: {}{attack}", visible(&change.path), visible(&change.reason));
+        let _ = writeln!(
+            out,
+            "  change    {mark} {}: {}{attack}",
+            visible(&change.path),
+            visible(&change.reason)
+        );
     }
     s.findings.iter().for_each(|f| line(out, "  ", f));
 }
