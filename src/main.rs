@@ -1,1 +1,5 @@
-fn main() {}
+//! The `hufu` program; everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    hufu::cli::main()
+}
