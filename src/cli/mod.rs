@@ -11,7 +11,13 @@ use std::process::ExitCode;
 #[command(name = "hufu", version, max_term_width = 110, propagate_version = true)]
 pub struct Cli {
     /// The configuration file.
-    #[arg(long, global = true, value_name = "FILE", env = "HUFU_CONFIG", default_value = "/etc/hufu/hufu.toml")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "HUFU_CONFIG",
+        default_value = "/etc/hufu/hufu.toml"
+    )]
     config: PathBuf,
     #[command(subcommand)]
     command: Command,

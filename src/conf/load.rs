@@ -150,8 +150,9 @@ mod tests {
     #[test]
     fn a_wrong_variable_is_named_itself() {
         let (_dir, path) = file("[server]\nlisten = \"127.0.0.1:1\"\n");
-        let message =
-            load_with::<Whole>(&path, vars(&[("HUFU__SERVER__CONNECTIONS", "many")])).unwrap_err().to_string();
+        let message = load_with::<Whole>(&path, vars(&[("HUFU__SERVER__CONNECTIONS", "many")]))
+            .unwrap_err()
+            .to_string();
         assert!(message.contains("HUFU__SERVER__CONNECTIONS"), "{message}");
     }
 
