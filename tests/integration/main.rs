@@ -1,4 +1,6 @@
 //! The integration tests: one binary that starts the real daemon and lets strangers' tools judge it.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod daemon;
+mod judges;
 mod tidy;

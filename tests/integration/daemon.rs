@@ -1,0 +1,307 @@
+//! A real appliance on its own SoftHSM token and free ports, set up by `softhsm/setup` as an operator would.
+
+use serde_json::Value;
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use tempfile::TempDir;
+
+/// The built program.
+pub const HUFU: &str = env!("CARGO_BIN_EXE_hufu");
+
+/// The project's folder.
+pub fn top() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Three ports in a row that nobody listens on. Candidates go up from a place of this process's own, so that two
+/// daemons that start together do not choose the same.
+fn free_ports() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let span = 20_000_u16;
+    let start = u16::try_from(std::process::id() % u32::from(span)).unwrap();
+    loop {
+        let step = NEXT.fetch_add(3, Ordering::Relaxed);
+        let port = 20_000 + (start.wrapping_add(step) % span);
+        if (port..port + 3).all(|p| TcpListener::bind(("127.0.0.1", p)).is_ok()) {
+            return port;
+        }
+    }
+}
+
+/// A folder that `softhsm/setup` has made ready; the appliance in it is not running.
+pub struct Site {
+    dir: TempDir,
+    /// The API's port.
+    pub port: u16,
+    /// `client.env`.
+    pub env: HashMap<String, String>,
+}
+
+impl Site {
+    /// Sets a new site up.
+    pub fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// Sets a new site up; `change` may edit the folder before the appliance first starts.
+    pub fn with(change: impl FnOnce(&Path)) -> Self {
+        let dir = tempfile::Builder::new().prefix("hufu-test-").tempdir().unwrap();
+        let port = free_ports();
+        let setup = Command::new(top().join("softhsm/setup"))
+            .arg(dir.path())
+            .args(["--port", &port.to_string(), "--hufu", HUFU])
+            .output()
+            .unwrap();
+        assert!(setup.status.success(), "setup failed:\n{}", String::from_utf8_lossy(&setup.stderr));
+        let text = std::fs::read_to_string(dir.path().join("client.env")).unwrap();
+        let env = text
+            .lines()
+            .filter_map(|l| l.split_once('='))
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .collect();
+        change(dir.path());
+        Self { dir, port, env }
+    }
+
+    /// The site's folder.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Its configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.dir().join("conf/hufu.toml")
+    }
+
+    /// Runs a `hufu` command on this site and returns (success, stdout, stderr).
+    pub fn hufu(&self, args: &[&str]) -> (bool, String, String) {
+        let done = Command::new(HUFU).arg("--config").arg(self.config()).args(args).output().unwrap();
+        let text = |b: &[u8]| String::from_utf8_lossy(b).into_owned();
+        (done.status.success(), text(&done.stdout), text(&done.stderr))
+    }
+
+    /// Starts the appliance and waits for its ready line.
+    pub fn start(self) -> Daemon {
+        let log = self.dir().join("hufu.log");
+        let err = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
+        let mut child = Command::new(HUFU)
+            .arg("--config")
+            .arg(self.config())
+            .arg("serve")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(err)
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        if !line.starts_with("ready") {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("the appliance did not start:\n{}", std::fs::read_to_string(&log).unwrap_or_default());
+        }
+        Daemon { site: self, child, ready: line }
+    }
+}
+
+/// A running appliance; stops when dropped.
+pub struct Daemon {
+    /// Its folder and configuration.
+    pub site: Site,
+    child: Child,
+    ready: String,
+}
+
+impl Daemon {
+    /// Sets a site up and starts it.
+    pub fn new() -> Self {
+        Site::new().start()
+    }
+
+    /// The supervisor's process id.
+    pub fn supervisor(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A process id from the ready line, for example `network`.
+    pub fn pid(&self, name: &str) -> u32 {
+        let key = format!("{name}=");
+        self.ready
+            .split_whitespace()
+            .find_map(|word| word.strip_prefix(&key))
+            .unwrap_or_else(|| panic!("no {name} in {:?}", self.ready))
+            .parse()
+            .unwrap()
+    }
+
+    /// The folder that both apps may read and write.
+    pub fn documents(&self) -> PathBuf {
+        PathBuf::from(&self.site.env["HUFU_DOCUMENTS"])
+    }
+
+    /// A client logged in as the pinned first app.
+    pub fn client(&self) -> Client {
+        let mut client = Client::new(&self.site, true);
+        client.login("HUFU_APP_ID", "HUFU_APP_KEY");
+        client
+    }
+
+    /// A client logged in as the second app, without a client certificate.
+    pub fn second_client(&self) -> Client {
+        let mut client = Client::new(&self.site, false);
+        client.login("HUFU_APP2_ID", "HUFU_APP2_KEY");
+        client
+    }
+
+    /// Stops as an operator would and returns whether it ended well.
+    pub fn stop(mut self) -> (Site, bool) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let ended = self.child.wait().unwrap().success();
+        // The site lives on: take it out without running our own drop.
+        let site = std::mem::replace(&mut self.site, Site { dir: TempDir::new().unwrap(), port: 0, env: HashMap::new() });
+        (site, ended)
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            let pid = rustix::process::Pid::from_child(&self.child);
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// One answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// The `token` header, if one came.
+    pub token: Option<String>,
+    /// Content-Type.
+    pub content_type: String,
+    /// The body, parsed.
+    pub body: Value,
+}
+
+impl Answer {
+    /// The `code` of the body.
+    pub fn code(&self) -> i64 {
+        self.body["code"].as_i64().unwrap_or(-1)
+    }
+
+    /// The `msg` of the body as text.
+    pub fn msg(&self) -> String {
+        self.body["msg"].as_str().map_or_else(|| self.body["msg"].to_string(), str::to_owned)
+    }
+
+    /// `data.NAME` of a success.
+    pub fn data(&self, name: &str) -> &Value {
+        assert_eq!(self.code(), 200, "{:?}", self.body);
+        &self.body["data"][name]
+    }
+}
+
+/// A plain HTTPS client of the API: blocking, no cleverness.
+#[derive(Clone)]
+pub struct Client {
+    agent: ureq::Agent,
+    /// `HUFU_URL`.
+    pub url: String,
+    env: HashMap<String, String>,
+    /// The token in use.
+    pub token: String,
+}
+
+impl Client {
+    /// A client of `site`, with or without the client certificate.
+    pub fn new(site: &Site, certificate: bool) -> Self {
+        let read = |name: &str| std::fs::read(&site.env[name]).unwrap();
+        let roots = ureq::tls::parse_pem(&read("HUFU_CA"))
+            .filter_map(|item| match item {
+                Ok(ureq::tls::PemItem::Certificate(c)) => Some(c),
+                _ => None,
+            })
+            .collect::<Vec<_>>();
+        let mut tls = ureq::tls::TlsConfig::builder()
+            .unversioned_rustls_crypto_provider(std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .root_certs(ureq::tls::RootCerts::new_with_certs(&roots));
+        if certificate {
+            let chain = ureq::tls::Certificate::from_pem(&read("HUFU_CLIENT_CERT")).unwrap().to_owned();
+            let key = ureq::tls::PrivateKey::from_pem(&read("HUFU_CLIENT_KEY")).unwrap().to_owned();
+            tls = tls.client_cert(Some(ureq::tls::ClientCert::new_with_certs(&[chain], key)));
+        }
+        let agent = ureq::Agent::config_builder()
+            .tls_config(tls.build())
+            .http_status_as_error(false)
+            .timeout_global(Some(std::time::Duration::from_secs(60)))
+            .build()
+            .into();
+        Self { agent, url: site.env["HUFU_URL"].clone(), env: site.env.clone(), token: String::new() }
+    }
+
+    /// Logs in with the id and key named in `client.env`.
+    pub fn login(&mut self, id: &str, key: &str) {
+        let body = serde_json::json!({"appId": self.env[id], "appKey": self.env[key]});
+        let answer = self.post("/auth/login", &body);
+        assert_eq!(answer.code(), 200, "{:?}", answer.body);
+        self.token = answer.token.expect("login answers with a token header");
+    }
+
+    /// POSTs JSON.
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send("POST", path, "application/json;charset=UTF-8", body.to_string().as_bytes())
+    }
+
+    /// PATCHes JSON.
+    pub fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.send("PATCH", path, "application/json;charset=UTF-8", body.to_string().as_bytes())
+    }
+
+    /// POSTs multipart/form-data; a part with a file name is a file.
+    pub fn multipart(&self, path: &str, parts: &[(&str, Option<&str>, &[u8])]) -> Answer {
+        const BOUNDARY: &str = "----hufu-test-boundary-7MA4YWxkTrZu0gW";
+        let mut body = Vec::new();
+        for (name, file, content) in parts {
+            body.extend(format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"").bytes());
+            if let Some(file) = file {
+                body.extend(format!("; filename=\"{file}\"\r\nContent-Type: application/octet-stream").bytes());
+            }
+            body.extend(b"\r\n\r\n");
+            body.extend(*content);
+            body.extend(b"\r\n");
+        }
+        body.extend(format!("--{BOUNDARY}--\r\n").bytes());
+        self.send("POST", path, &format!("multipart/form-data; boundary={BOUNDARY}"), &body)
+    }
+
+    /// Sends raw bytes with any method and type.
+    pub fn send(&self, method: &str, path: &str, content_type: &str, body: &[u8]) -> Answer {
+        self.try_send(method, path, content_type, body).unwrap_or_else(|e| panic!("{method} {path}: {e}"))
+    }
+
+    /// As [`Client::send`], for tests that cut the daemon off.
+    pub fn try_send(&self, method: &str, path: &str, content_type: &str, body: &[u8]) -> Result<Answer, String> {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("Content-Type", content_type)
+            .header("token", &self.token)
+            .body(body)
+            .map_err(|e| e.to_string())?;
+        let mut response = self.agent.run(request).map_err(|e| e.to_string())?;
+        let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let (token, content_type) = (header("token"), header("content-type").unwrap_or_default());
+        let status = response.status().as_u16();
+        let text = response.body_mut().with_config().limit(256 << 20).read_to_string().map_err(|e| e.to_string())?;
+        let body = serde_json::from_str(&text).map_err(|e| format!("not JSON ({e}): {text:.200}"))?;
+        Ok(Answer { status, token, content_type, body })
+    }
+}
