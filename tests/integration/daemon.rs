@@ -163,7 +163,10 @@ impl Daemon {
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         let ended = self.child.wait().unwrap().success();
         // The site lives on: take it out without running our own drop.
-        let site = std::mem::replace(&mut self.site, Site { dir: TempDir::new().unwrap(), port: 0, env: HashMap::new() });
+        let site = std::mem::replace(
+            &mut self.site,
+            Site { dir: TempDir::new().unwrap(), port: 0, env: HashMap::new() },
+        );
         (site, ended)
     }
 }
@@ -231,7 +234,9 @@ impl Client {
             })
             .collect::<Vec<_>>();
         let mut tls = ureq::tls::TlsConfig::builder()
-            .unversioned_rustls_crypto_provider(std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .unversioned_rustls_crypto_provider(std::sync::Arc::new(
+                rustls::crypto::aws_lc_rs::default_provider(),
+            ))
             .root_certs(ureq::tls::RootCerts::new_with_certs(&roots));
         if certificate {
             let chain = ureq::tls::Certificate::from_pem(&read("HUFU_CLIENT_CERT")).unwrap().to_owned();
@@ -272,7 +277,9 @@ impl Client {
         for (name, file, content) in parts {
             body.extend(format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"").bytes());
             if let Some(file) = file {
-                body.extend(format!("; filename=\"{file}\"\r\nContent-Type: application/octet-stream").bytes());
+                body.extend(
+                    format!("; filename=\"{file}\"\r\nContent-Type: application/octet-stream").bytes(),
+                );
             }
             body.extend(b"\r\n\r\n");
             body.extend(*content);
@@ -288,7 +295,13 @@ impl Client {
     }
 
     /// As [`Client::send`], for tests that cut the daemon off.
-    pub fn try_send(&self, method: &str, path: &str, content_type: &str, body: &[u8]) -> Result<Answer, String> {
+    pub fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<Answer, String> {
         let request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
@@ -297,10 +310,12 @@ impl Client {
             .body(body)
             .map_err(|e| e.to_string())?;
         let mut response = self.agent.run(request).map_err(|e| e.to_string())?;
-        let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let header =
+            |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let (token, content_type) = (header("token"), header("content-type").unwrap_or_default());
         let status = response.status().as_u16();
-        let text = response.body_mut().with_config().limit(256 << 20).read_to_string().map_err(|e| e.to_string())?;
+        let text =
+            response.body_mut().with_config().limit(256 << 20).read_to_string().map_err(|e| e.to_string())?;
         let body = serde_json::from_str(&text).map_err(|e| format!("not JSON ({e}): {text:.200}"))?;
         Ok(Answer { status, token, content_type, body })
     }

@@ -62,7 +62,8 @@ fn nss_database(dir: &Path, roots: &[&Path]) -> PathBuf {
     }
     std::fs::create_dir_all(&db).unwrap();
     let spec = format!("sql:{}", db.display());
-    let (code, text) = run("certutil", &["-N".as_ref(), "-d".as_ref(), spec.as_ref(), "--empty-password".as_ref()]);
+    let (code, text) =
+        run("certutil", &["-N".as_ref(), "-d".as_ref(), spec.as_ref(), "--empty-password".as_ref()]);
     assert_eq!(code, 0, "certutil: {text}");
     for (i, root) in roots.iter().enumerate() {
         let name = format!("root{i}");
@@ -94,7 +95,14 @@ pub fn pdfsig_is_content(file: &Path, scratch: &Path, roots: &[&Path], signature
     let count = |what: &str| text.matches(what).count();
     assert!(count("Signature is Valid.") >= signatures, "{text}");
     assert!(count("Certificate is Trusted.") >= signatures, "{text}");
-    for bad in ["Signature is Invalid", "Digest Mismatch", "isn't Trusted", "expired", "not yet verified", "Unknown issue"] {
+    for bad in [
+        "Signature is Invalid",
+        "Digest Mismatch",
+        "isn't Trusted",
+        "expired",
+        "not yet verified",
+        "Unknown issue",
+    ] {
         assert!(!text.contains(bad), "pdfsig says {bad}:\n{text}");
     }
 }
