@@ -1,6 +1,6 @@
 //! Hufu 虎符: an on-premise signing appliance. The layers, lowest first; arrows point down only (the tidy test says so):
 //!
-//! - L0 contracts: `hufu-api`, [`audit`], [`keys`], [`codes`]
+//! - L0 contracts: `hufu-api`, [`audit`], [`keys`], [`documents`], [`codes`]
 //! - L1 kernels, bytes in and bytes out, without IO, clock or randomness: [`pdf`], [`locate`], [`cms`], [`x509`],
 //!   [`tsp`], [`seal`], [`verify`]
 //! - L2 adapters: [`ipc`], [`token`], [`ledger`], [`store`], [`clock`], [`files`], [`channels`]
@@ -10,6 +10,7 @@
 
 pub mod audit;
 pub mod codes;
+pub mod documents;
 pub mod keys;
 
 pub mod cms;

@@ -5,10 +5,14 @@
 //! the permit yields [`Spent`]; closing the record consumes that, and only then does anybody get an answer. A permit or
 //! spent record that is dropped is closed as `abandoned`.
 
+mod entry;
 mod permit;
+mod receipt;
 mod record;
 
-pub use permit::{Closer, Permit, Receipt, Spent};
+pub use entry::{Body, Entry, EntryError, MAX_ENTRY};
+pub use permit::{Closer, Permit, Spent};
+pub use receipt::{Receipt, ReceiptError, ReceiptKey};
 pub use record::{Act, Actor, Ending, Event, Facts, Intent, Outcome, RecordNumber, Use};
 
 use hufu_api::Cx;
@@ -26,6 +30,12 @@ pub enum AuditError {
     /// The record is larger than the log takes.
     #[error("the record is too large")]
     TooLarge,
+    /// The record cannot stand in the log: floats, numbers beyond 2^53, too many or no uses.
+    #[error("not a valid record: {0}")]
+    Invalid(String),
+    /// There is no such record, or no such open intent.
+    #[error("no such record")]
+    NotFound,
 }
 
 /// The audit log as operations see it.
@@ -41,4 +51,43 @@ pub trait AuditLog: Send + Sync {
     /// # Errors
     /// See [`AuditError`].
     fn record(&self, cx: Cx, event: Event) -> Result<RecordNumber, AuditError>;
+}
+
+/// Reading the log back. What it gives can be checked without trusting it: leaf hashes, proofs and signed checkpoints.
+pub trait AuditReader: Send + Sync {
+    /// Records in order, from `from` on: at most `limit`, or fewer where an answer would be too large. Empty only at the end.
+    ///
+    /// # Errors
+    /// See [`AuditError`].
+    fn read(&self, cx: Cx, from: RecordNumber, limit: usize) -> Result<Vec<Entry>, AuditError>;
+
+    /// The latest signed checkpoint that covers record `number`, and the proof that the record is in it; makes a checkpoint
+    /// if none covers it yet.
+    ///
+    /// # Errors
+    /// See [`AuditError`].
+    fn prove(&self, cx: Cx, number: RecordNumber) -> Result<Proof, AuditError>;
+
+    /// Keeps an RFC 3161 time-stamp token over a checkpoint beside it. The token's imprint is SHA-256 of the whole note.
+    ///
+    /// # Errors
+    /// See [`AuditError`].
+    fn anchor(&self, cx: Cx, size: u64, token: Vec<u8>) -> Result<(), AuditError>;
+}
+
+/// That a record stands in the log: RFC 6962 inclusion proof to a signed checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Proof {
+    /// The record's place.
+    pub number: RecordNumber,
+    /// The record's canonical bytes; its leaf hash is SHA-256(0x00 ‖ bytes).
+    pub record: Vec<u8>,
+    /// The checkpoint: a C2SP signed note.
+    pub checkpoint: String,
+    /// The checkpoint's tree size.
+    pub size: u64,
+    /// Sibling hashes from leaf to root (RFC 6962 2.1.1).
+    pub hashes: Vec<[u8; 32]>,
+    /// RFC 3161 token over the checkpoint, when it has been anchored.
+    pub anchor: Option<Vec<u8>>,
 }

@@ -1,26 +1,8 @@
 //! Permits: the type that makes "record first, then sign, then close" the only order that compiles.
 
-use super::{AuditError, Ending, Facts, Outcome, RecordNumber};
-use crate::keys::Generation;
-use serde::{Deserialize, Serialize};
+use super::{AuditError, Ending, Facts, Outcome, Receipt, RecordNumber};
 use std::collections::VecDeque;
 use std::sync::Arc;
-
-/// Proof for one token worker that one use of one key is on record: HMAC-SHA256 under the receipt key over all other
-/// fields and the use's key, purpose and digest. Only the log's writer and the workers hold that key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
-    /// The intent's record number.
-    pub number: RecordNumber,
-    /// Which of the intent's uses, from 0.
-    pub index: u16,
-    /// The only worker process that accepts it.
-    pub generation: Generation,
-    /// Milliseconds since the epoch after which the worker refuses it.
-    pub expires: i64,
-    /// The MAC.
-    pub mac: [u8; 32],
-}
 
 /// The way back to the log for closing a record.
 pub trait Closer: Send + Sync {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The layers of `docs/ARCHITECTURE.md`, lowest first.
 const LAYERS: &[&[&str]] = &[
-    &["audit", "keys", "codes"],
+    &["audit", "keys", "documents", "codes"],
     &["pdf", "locate", "cms", "x509", "tsp", "seal", "verify"],
     &["ipc", "token", "ledger", "store", "clock", "files", "channels"],
     &["ops"],

@@ -50,7 +50,8 @@ pub struct Key {
 /// A value and the version that a later write may expect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Versioned {
-    /// Counts the writes of this key, from 1.
+    /// Grows with every write of the store; no two writes share one, so that a key removed and made again is not taken
+    /// for unchanged.
     pub version: u64,
     /// The value.
     pub value: Vec<u8>,
@@ -115,6 +116,12 @@ pub enum StoreError {
     /// A sync failed before: nothing is written any more until restart.
     #[error("store is poisoned by a failed sync: {0}")]
     Poisoned(String),
+    /// The disk did not answer in time; the write may still happen.
+    #[error("store did not answer in time")]
+    Stalled,
+    /// The key is longer than 1 KiB or the value than 16 MiB.
+    #[error("key or value is too large")]
+    TooLarge,
     /// The disk or the database said no.
     #[error("store: {0}")]
     Io(String),
@@ -165,7 +172,8 @@ pub trait Store: Send + Sync {
     fn commit(&self, writes: &[Write]) -> Result<(), StoreError>;
 
     /// Applies writes that can be made again from the audit log, without a sync of their own; `applied` is the number
-    /// of the audit record that they project, remembered with them.
+    /// of the audit record that they project, remembered with them. Records may come out of order, but each within
+    /// five minutes of being written.
     ///
     /// # Errors
     /// See [`StoreError`].
