@@ -149,7 +149,8 @@ impl Entry {
         if integers.iter().any(|n| *n > MAX_INTEGER) {
             return Err(EntryError::Malformed("number beyond 2^53".into()));
         }
-        let bytes = serde_json_canonicalizer::to_vec(&wire).map_err(|e| EntryError::Malformed(e.to_string()))?;
+        let bytes =
+            serde_json_canonicalizer::to_vec(&wire).map_err(|e| EntryError::Malformed(e.to_string()))?;
         if bytes.len() > MAX_ENTRY {
             return Err(EntryError::TooLarge(bytes.len()));
         }
@@ -220,9 +221,7 @@ impl From<&Entry> for Wire {
             Body::Outcome { of, outcome, .. } => {
                 Self { kind: Kind::Outcome, of: Some(*of), ending: Some(outcome.ending), ..blank }
             }
-            Body::Event(e) => {
-                Self { actor: Some(e.actor.clone()), ending: Some(e.ending), ..blank }
-            }
+            Body::Event(e) => Self { actor: Some(e.actor.clone()), ending: Some(e.ending), ..blank },
             Body::Checkpoint { size, root, uses } => Self {
                 kind: Kind::Checkpoint,
                 uses: Some(uses.iter().map(WireUse::from).collect()),

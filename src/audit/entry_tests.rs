@@ -36,7 +36,8 @@ fn an_intent_has_one_spelling() {
 
 #[test]
 fn every_kind_comes_back_as_it_went() {
-    let outcome = Outcome { ending: Ending::Voided, facts: Facts::from([("reason".into(), json!("印\u{1}\""))]) };
+    let outcome =
+        Outcome { ending: Ending::Voided, facts: Facts::from([("reason".into(), json!("印\u{1}\""))]) };
     let uses = match intent().body {
         Body::Intent(i) => i.uses,
         _ => unreachable!(),

@@ -156,10 +156,7 @@ mod tests {
         );
         assert_eq!(at(&key, u.generation, u.key, Purpose::Ca, &u.digest, 0), Err(ReceiptError::Forged));
         assert_eq!(at(&key, u.generation, u.key, u.purpose, &[8; 32], 0), Err(ReceiptError::Forged));
-        assert_eq!(
-            at(&key, Generation(43), u.key, u.purpose, &u.digest, 0),
-            Err(ReceiptError::Generation)
-        );
+        assert_eq!(at(&key, Generation(43), u.key, u.purpose, &u.digest, 0), Err(ReceiptError::Generation));
         assert_eq!(at(&key, u.generation, u.key, u.purpose, &u.digest, 1_001), Err(ReceiptError::Expired));
     }
 
