@@ -20,13 +20,13 @@ use zeroize::{Zeroize, Zeroizing};
 /// Octets of one control message, at most; below the kernel's default for one packet.
 const MAX_MESSAGE: usize = 160 << 10;
 
-/// The key of receipts (see [`crate::audit::receipt`]).
+/// The octets of the receipts' key (see [`crate::audit::ReceiptKey`]).
 #[derive(Clone, Serialize, Deserialize, Zeroize, zeroize::ZeroizeOnDrop)]
-pub struct ReceiptKey(pub [u8; 32]);
+pub struct KeyOctets(pub [u8; 32]);
 
-impl std::fmt::Debug for ReceiptKey {
+impl std::fmt::Debug for KeyOctets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ReceiptKey(…)")
+        f.write_str("KeyOctets(…)")
     }
 }
 
@@ -57,7 +57,7 @@ pub enum ToChild {
         settings: Vec<u8>,
     },
     /// The receipts' key, for audit writer and workers; replaces an earlier one. Answered by [`FromChild::KeyTaken`].
-    ReceiptKey(ReceiptKey),
+    ReceiptKey(KeyOctets),
     /// A connection to another process; the message carries its descriptor.
     Peer(PeerRole),
     /// Finish what was begun within that many milliseconds, take nothing new, then exit.

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::call::{CallError, Caller};
-use super::control::{self, Control, FromChild, PeerRole, ReceiptKey, ToChild};
+use super::control::{self, Control, FromChild, KeyOctets, PeerRole, ToChild};
 use super::frame::{self, FrameError, Frames, MAX_FRAME, VERSION};
 use super::link::Link;
 use super::serve;
@@ -48,7 +48,10 @@ fn frames_survive_any_cutting() {
 fn a_stream_that_ends_inside_a_frame_is_an_error() {
     let bytes = frames(&["tally"]);
     for cut in 1..bytes.len() {
-        assert!(matches!(Frames::new(&bytes[..cut]).receive::<String>(), Err(FrameError::Cut)), "cut at {cut}");
+        assert!(
+            matches!(Frames::new(&bytes[..cut]).receive::<String>(), Err(FrameError::Cut)),
+            "cut at {cut}"
+        );
     }
 }
 
@@ -150,11 +153,11 @@ fn control_messages_bring_descriptors() {
     let child = Control::new(child);
     let (mut ours, theirs) = control::stream_pair().unwrap();
     let role = PeerRole::Worker { purpose: Purpose::Ca, generation: Generation(3) };
-    supervisor.send(&ToChild::ReceiptKey(ReceiptKey([1; 32])), None).unwrap();
+    supervisor.send(&ToChild::ReceiptKey(KeyOctets([1; 32])), None).unwrap();
     supervisor.send(&ToChild::Peer(role), Some(&theirs)).unwrap();
     drop(theirs);
     let (message, none) = child.receive::<ToChild>().unwrap().unwrap();
-    assert!(matches!(message, ToChild::ReceiptKey(ReceiptKey(key)) if key == [1; 32]));
+    assert!(matches!(message, ToChild::ReceiptKey(KeyOctets(key)) if key == [1; 32]));
     assert!(none.is_none());
     let (message, stream) = child.receive::<ToChild>().unwrap().unwrap();
     assert!(matches!(message, ToChild::Peer(got) if got == role));
@@ -172,5 +175,5 @@ fn control_messages_bring_descriptors() {
 
 #[test]
 fn the_receipt_key_does_not_show() {
-    assert!(!format!("{:?}", ToChild::ReceiptKey(ReceiptKey([0xab; 32]))).contains("171"));
+    assert!(!format!("{:?}", ToChild::ReceiptKey(KeyOctets([0xab; 32]))).contains("171"));
 }
