@@ -3,4 +3,5 @@
 
 mod daemon;
 mod judges;
+mod signed_contract;
 mod tidy;
