@@ -3,5 +3,6 @@
 
 mod daemon;
 mod judges;
+mod processes;
 mod signed_contract;
 mod tidy;

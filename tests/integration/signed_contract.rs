@@ -60,8 +60,10 @@ fn roots(daemon: &Daemon) -> (PathBuf, PathBuf) {
 
 fn validate(client: &Client, file: &Path) -> Value {
     let bytes = std::fs::read(file).unwrap();
-    let answer =
-        client.multipart("/v2/auth/validateContract", &[("contractType", None, b"0"), ("contractFile", Some("c.pdf"), &bytes)]);
+    let answer = client.multipart(
+        "/v2/auth/validateContract",
+        &[("contractType", None, b"0"), ("contractFile", Some("c.pdf"), &bytes)],
+    );
     assert_eq!(answer.body["success"], true, "{:#}", answer.body);
     answer.body["data"].clone()
 }
