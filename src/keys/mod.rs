@@ -7,6 +7,7 @@ pub mod soft;
 use crate::audit::Receipt;
 use hufu_api::{Cx, Der, Subject};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::fmt;
 
 /// One life of one token worker process: 128 random bits that the supervisor chose.
@@ -78,6 +79,8 @@ pub struct StoredKey {
     pub purpose: Purpose,
     /// Its type.
     pub algorithm: KeyAlgorithm,
+    /// Whose it is, as [`GenerateSpec::owner`]; callers compare it with whom they act for.
+    pub owner: String,
     /// SubjectPublicKeyInfo, DER.
     pub spki: Der,
     /// Where the private half is.
@@ -104,10 +107,15 @@ pub enum KeyLocation {
     },
 }
 
+impl StoredKey {
+    /// What the receipt of [`Keys::destroy`] binds: SHA-256 of the key id.
+    pub fn destroy_digest(&self) -> [u8; 32] {
+        Sha256::digest(self.id.0).into()
+    }
+}
+
 /// Asks for a key pair and its certification request in one act: the worker generates the pair, builds the
 /// CertificationRequestInfo (RFC 2986) from `subject` and the new public key, and signs it.
-///
-/// Its receipt's digest is SHA-256 of this structure's canonical JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GenerateSpec {
     /// The new key's id.
@@ -122,6 +130,14 @@ pub struct GenerateSpec {
     pub owner: String,
     /// The request's subject.
     pub subject: Subject,
+}
+
+impl GenerateSpec {
+    /// What the receipt of [`Keys::generate`] binds: SHA-256 of this structure as JSON, members in declaration order.
+    pub fn digest(&self) -> [u8; 32] {
+        // Strings, numbers and unit variants only: this cannot fail to serialise.
+        Sha256::digest(serde_json::to_vec(self).unwrap_or_default()).into()
+    }
 }
 
 /// A new key pair.
@@ -160,6 +176,11 @@ impl ToBeSigned {
             | Self::Checkpoint(b) => b,
         }
     }
+
+    /// What the receipt of [`Keys::sign`] binds: SHA-256 of the bytes.
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.bytes()).into()
+    }
 }
 
 /// Why the token did not do it.
@@ -194,7 +215,8 @@ pub trait Keys: Send + Sync {
     /// [`KeyError::Unavailable`].
     fn choose(&self, purpose: Purpose) -> Result<Generation, KeyError>;
 
-    /// Generates a key pair and its request. One use: key = `spec.id`, purpose = `spec.purpose`.
+    /// Generates a key pair and its request. One use: key = `spec.id`, purpose =
+    /// `spec.purpose`, digest = [`GenerateSpec::digest`].
     ///
     /// # Errors
     /// See [`KeyError`].
@@ -207,7 +229,7 @@ pub trait Keys: Send + Sync {
     fn sign(&self, cx: Cx, receipt: Receipt, key: &StoredKey, what: &ToBeSigned)
     -> Result<Vec<u8>, KeyError>;
 
-    /// Destroys a key pair. The receipt's digest is SHA-256 of the key id. Destroying what is not there is a success only if
+    /// Destroys a key pair. The receipt's digest is [`StoredKey::destroy_digest`]. Destroying what is not there is a success only if
     /// the worker is logged in and healthy.
     ///
     /// # Errors

@@ -51,7 +51,7 @@ impl SoftKeys {
 
     /// Makes a key as a ceremony would, without receipt.
     pub fn install(&self, purpose: Purpose) -> StoredKey {
-        self.make(KeyId(octets()), purpose)
+        self.make(KeyId(octets()), purpose, "ceremony")
     }
 
     /// From now on every call fails as if no worker were up, or works again.
@@ -69,7 +69,7 @@ impl SoftKeys {
         self.receipts.lock().len()
     }
 
-    fn make(&self, id: KeyId, purpose: Purpose) -> StoredKey {
+    fn make(&self, id: KeyId, purpose: Purpose, owner: &str) -> StoredKey {
         let key = SigningKey::from_slice(&octets::<32>()).unwrap();
         let spki = key.verifying_key().to_public_key_der().unwrap();
         self.keys.lock().insert(id, key);
@@ -77,6 +77,7 @@ impl SoftKeys {
             id,
             purpose,
             algorithm: KeyAlgorithm::P256,
+            owner: owner.to_owned(),
             spki: Der(spki.as_bytes().to_vec()),
             location: KeyLocation::Token,
         }
@@ -112,7 +113,7 @@ impl Keys for SoftKeys {
         if spec.algorithm != KeyAlgorithm::P256 {
             return Err(KeyError::Unsupported("only P-256 in memory".into()));
         }
-        let key = self.make(spec.id, spec.purpose);
+        let key = self.make(spec.id, spec.purpose, &spec.owner);
         let signer = self.keys.lock().get(&spec.id).cloned().unwrap();
         let request = RequestBuilder::new(name(&spec.subject), &signer).unwrap();
         let csr = request.build::<DerSignature>().unwrap();
