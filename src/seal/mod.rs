@@ -1,1 +1,41 @@
 //! Seals 印章: vector shapes from glyph outlines, and their PDF, SVG and PNG forms.
+//!
+//! A seal is one filled path in whole micrometres ([`SealShape`]): every output is written from the same path, so that
+//! the print, the preview and the signed page cannot differ. No text objects, no font look-up when a seal is shown.
+//!
+//! The kernel is pure: fonts come in as [`FontSet`] (bytes behind [`FontSource`]), pictures as bytes.
+
+mod band;
+mod caption;
+mod company;
+mod drawing;
+mod error;
+mod face;
+mod fonts;
+mod form;
+mod glyph;
+mod mask;
+mod outline;
+mod person;
+mod picture;
+mod remedy;
+mod request;
+mod rows;
+mod shape;
+
+#[cfg(test)]
+mod tests;
+
+pub use caption::draw_caption;
+pub use company::draw_company;
+pub use error::{FontError, PictureError, SealError};
+pub use face::SealFace;
+pub use fonts::{Chain, FontFile, FontSet, FontSource};
+pub use form::{FormImage, SealForm};
+pub use outline::{Micro, Outline, Segment};
+pub use person::draw_person;
+pub use picture::{PictureClass, PictureLimits, UploadedSeal};
+pub use request::{
+    Border, CodeNumber, Colour, CompanySeal, CompanyShape, FontFamily, Mode, PersonSeal, SealName, SealText,
+};
+pub use shape::SealShape;
