@@ -1,0 +1,72 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use super::*;
+use std::time::{Duration, Instant};
+
+#[test]
+fn writer_and_reader_agree() {
+    let inner = octet_string(&vec![7; 300]);
+    let all = sequence(&[&integer_u64(128), &boolean(true), &inner, &context(1, &[&null()])]);
+    let mut reader = Value::parse(&all, Rules::Der).unwrap().children().unwrap();
+    assert_eq!(reader.any().unwrap().unsigned().unwrap(), 128);
+    assert!(reader.any().unwrap().boolean().unwrap());
+    assert_eq!(reader.any().unwrap().octets().unwrap().len(), 300);
+    assert_eq!(reader.expect(tag::context(1)).unwrap().only().unwrap().raw, null());
+    reader.end().unwrap();
+}
+
+#[test]
+fn der_refuses_what_ber_allows() {
+    let indefinite = [0x30, 0x80, 0x04, 0x01, 0x55, 0, 0];
+    let long = [0x30, 0x81, 0x03, 0x04, 0x01, 0x55];
+    for bytes in [&indefinite[..], &long[..]] {
+        assert_eq!(Value::parse(bytes, Rules::Der), Err(Asn1Error::Length));
+        let value = Value::parse(bytes, Rules::Ber).unwrap();
+        assert_eq!(value.only().unwrap().octets().unwrap().as_ref(), [0x55]);
+        assert_eq!(value.raw, bytes);
+    }
+    let pieces = [0x24, 0x80, 0x04, 1, 1, 0x24, 0x80, 0x04, 1, 2, 0, 0, 0x04, 1, 3, 0, 0];
+    assert_eq!(Value::parse(&pieces, Rules::Ber).unwrap().octets().unwrap().as_ref(), [1, 2, 3]);
+}
+
+#[test]
+fn nesting_lengths_and_endless_values_end_quickly() {
+    let started = Instant::now();
+    let deep = [0x30, 0x80].repeat(500_000);
+    assert!(Value::parse(&deep, Rules::Ber).is_err());
+    let huge = [0x30, 0x84, 0xff, 0xff, 0xff, 0xff, 0];
+    assert_eq!(Value::parse(&huge, Rules::Der), Err(Asn1Error::Truncated));
+    let absurd = [0x30, 0x89, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+    assert_eq!(Value::parse(&absurd, Rules::Ber), Err(Asn1Error::Length));
+    let mut nested = vec![];
+    for _ in 0..200 {
+        nested = sequence(&[&nested]);
+    }
+    let mut value = Value::parse(&nested, Rules::Der).unwrap();
+    let error = loop {
+        match value.only() {
+            Ok(inner) => value = inner,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error, Asn1Error::TooDeep);
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn set_of_is_sorted() {
+    let set = set_of(&[integer_u64(300), integer_u64(2), integer_u64(1)]);
+    assert_eq!(set, [0x31, 10, 2, 1, 1, 2, 1, 2, 2, 2, 1, 44]);
+}
+
+#[test]
+fn integers_are_minimal() {
+    assert_eq!(integer(&[0, 0, 0x80]), [2, 2, 0, 0x80]);
+    assert_eq!(integer(&[]), [2, 1, 0]);
+    assert!(Value::parse(&[2, 2, 0, 1], Rules::Der).unwrap().unsigned().is_err());
+    assert!(Value::parse(&[2, 1, 0x80], Rules::Der).unwrap().unsigned().is_err());
+    assert_eq!(
+        Value::parse(&[2, 9, 0, 255, 255, 255, 255, 255, 255, 255, 255], Rules::Der).unwrap().unsigned(),
+        Ok(u64::MAX)
+    );
+}
