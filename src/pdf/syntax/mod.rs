@@ -1,48 +1,47 @@
-//! One bounded reader without recovery: objects, cross-reference chain, revisions, filters, encryption.
+//! One bounded reader without guessing: objects, cross-reference chain, revisions, filters, encryption
+//! (ISO 32000-2 7.2–7.6).
+//!
+//! - [`Document::open`] follows `startxref` and `/Prev`; nothing else is parsed until it is asked for.
+//! - [`Document::latest`] and [`Document::as_of`] give a [`View`]: the document as one revision left it. Objects,
+//!   catalogue and trailer are asked through it.
+//! - [`Document::revisions`] are values: each has its own sections, entries, trailer, and the bytes it takes.
+//! - [`inspect::inspect`] is the strict look of a validator: every entry of every revision with its bytes, and a
+//!   [`Finding`] for whatever is hidden, double, or not in the standard form.
+//!
+//! ```
+//! # use hufu::pdf::syntax::{Document, SyntaxError};
+//! # fn show(bytes: &[u8]) -> Result<(), SyntaxError> {
+//! let document = Document::open(bytes)?;
+//! let now = document.latest();
+//! let pages = now.get_dict(&now.catalog()?, "Pages")?;
+//! let before = document.as_of(0).catalog()?;
+//! # Ok(()) }
+//! ```
 
-/// Object number and generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ObjectId {
-    /// Object number, at least 1.
-    pub number: u32,
-    /// Generation.
-    pub generation: u16,
-}
+mod container;
+mod crypt;
+mod document;
+mod error;
+mod filter;
+mod finding;
+pub mod inspect;
+pub(crate) mod lexer;
+mod limits;
+mod object;
+mod parser;
+mod revision;
+mod section;
+mod view;
 
-/// Why a file cannot be read.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SyntaxError {
-    /// Not a PDF, or broken at this offset.
-    #[error("{what} at offset {offset}")]
-    Malformed {
-        /// Where.
-        offset: u64,
-        /// What was expected.
-        what: &'static str,
-    },
-}
+pub use crypt::Encryption;
+pub use document::{Document, Indirect};
+pub use error::SyntaxError;
+pub use finding::{Finding, FindingKind};
+pub use limits::Limits;
+pub use object::{Dict, Name, Object, ObjectId, PdfString, Real, Stream};
+pub use revision::Revision;
+pub use section::{Entry, Section, SectionKind};
+pub use view::{Definition, View};
 
-/// A document: its bytes and its cross-reference chain.
-#[derive(Debug)]
-pub struct Document<'a> {
-    data: &'a [u8],
-}
-
-impl<'a> Document<'a> {
-    /// Reads the cross-reference chain of `data`.
-    ///
-    /// # Errors
-    /// [`SyntaxError`] with the offset and what was expected there.
-    pub fn open(data: &'a [u8]) -> Result<Self, SyntaxError> {
-        if !data.starts_with(b"%PDF-") {
-            return Err(SyntaxError::Malformed { offset: 0, what: "no %PDF header" });
-        }
-        Ok(Self { data })
-    }
-
-    /// The bytes.
-    pub fn bytes(&self) -> &'a [u8] {
-        self.data
-    }
-}
+#[cfg(test)]
+mod tests;
