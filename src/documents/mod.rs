@@ -5,6 +5,7 @@
 //! are written whole or not at all: [`Target`] holds the path's lock, [`Staged`] is on disk but invisible, and
 //! [`Staged::publish`] makes it visible in one step.
 
+use bytes::Bytes;
 use hufu_api::Cx;
 
 /// Why a document was not read or written.
@@ -68,7 +69,7 @@ pub trait Target: Send {
     ///
     /// # Errors
     /// See [`DocumentError`]; nothing is left behind then.
-    fn stage(self: Box<Self>, cx: Cx, parts: &[&[u8]]) -> Result<Box<dyn Staged>, DocumentError>;
+    fn stage(self: Box<Self>, cx: Cx, parts: Vec<Bytes>) -> Result<Box<dyn Staged>, DocumentError>;
 }
 
 /// A complete file waiting to be seen; dropping it removes it.

@@ -1,1 +1,106 @@
-//! Document roots: confined reading and whole-or-not-at-all writing.
+//! The files below the document roots, on the local file system.
+//!
+//! Every resolution goes through `cap-std` (`openat2` with `RESOLVE_BENEATH`), so neither `..` nor a symlink leaves a root, whatever
+//! changes between two calls. Disk work runs on threads of its own: a disk that hangs costs one of them, not the caller.
+
+mod crew;
+mod lock;
+mod roots;
+mod save;
+
+pub use roots::{Root, RootError};
+
+use crate::documents::{DocumentError, Documents, Target};
+use cap_std::fs::OpenOptions;
+use cap_std::fs::OpenOptionsExt;
+use crew::Crew;
+use hufu_api::Cx;
+use lock::PathLocks;
+use roots::Roots;
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Threads for disk work; parallel syncs share the file system's journal commits.
+const THREADS: usize = 32;
+
+/// The document roots of this appliance.
+pub struct LocalDocuments {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    roots: Roots,
+    locks: PathLocks,
+    crew: Crew,
+}
+
+impl LocalDocuments {
+    /// Opens the roots, each a folder that exists.
+    ///
+    /// # Errors
+    /// [`RootError`] names the root.
+    pub fn open(roots: &[Root]) -> Result<Self, RootError> {
+        let crew =
+            Crew::start(THREADS).map_err(|e| RootError { root: "threads".into(), reason: e.to_string() })?;
+        Ok(Self {
+            shared: Arc::new(Shared { roots: Roots::open(roots)?, locks: PathLocks::default(), crew }),
+        })
+    }
+}
+
+impl Documents for LocalDocuments {
+    fn read(&self, cx: Cx, roots: &[String], path: &str, limit: u64) -> Result<Vec<u8>, DocumentError> {
+        let (root, inside) = self.shared.roots.locate(roots, path)?;
+        self.shared.crew.run(cx, move || read(&root.folder, &inside, limit))
+    }
+
+    fn target(&self, cx: Cx, roots: &[String], path: &str) -> Result<Box<dyn Target>, DocumentError> {
+        let (root, inside) = self.shared.roots.locate(roots, path)?;
+        let shared = Arc::clone(&self.shared);
+        let target = self.shared.crew.run(cx, move || save::Place::find(&shared, &root, &inside))?;
+        Ok(Box::new(target.lock(cx)?))
+    }
+}
+
+/// O_NONBLOCK, so that opening a FIFO returns and can be refused.
+fn read(folder: &cap_std::fs::Dir, inside: &Path, limit: u64) -> Result<Vec<u8>, DocumentError> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0));
+    let inside = if inside == Path::new("") { Path::new(".") } else { inside };
+    let file = folder.open_with(inside, &options).map_err(|e| failure(&e))?;
+    let metadata = file.metadata().map_err(|e| failure(&e))?;
+    if !metadata.is_file() {
+        return Err(DocumentError::NotRegular);
+    }
+    if metadata.len() > limit {
+        return Err(DocumentError::TooLarge { limit });
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+    // The file may grow while it is read.
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|e| failure(&e))?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limit {
+        return Err(DocumentError::TooLarge { limit });
+    }
+    Ok(bytes)
+}
+
+fn failure(error: &io::Error) -> DocumentError {
+    match (error.kind(), error.raw_os_error()) {
+        // cap-std's own error, without a number, for a path that leaves the root.
+        (ErrorKind::PermissionDenied, None) => DocumentError::Outside,
+        (ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem, _) => DocumentError::Denied,
+        (ErrorKind::NotFound | ErrorKind::NotADirectory, _) => DocumentError::Missing,
+        (ErrorKind::IsADirectory, _) => DocumentError::NotRegular,
+        (ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge, _) => {
+            DocumentError::Full
+        }
+        (ErrorKind::InvalidFilename, _) => DocumentError::Malformed("name too long"),
+        // Opening a socket: ENXIO.
+        (_, Some(6)) => DocumentError::NotRegular,
+        _ => DocumentError::Io(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -38,6 +38,29 @@ pub enum Space {
     Meta,
 }
 
+impl Space {
+    /// The space's number on disk. Never renumber: it is the first byte of every stored key.
+    pub const fn tag(self) -> u8 {
+        match self {
+            Self::App => 1,
+            Self::Signer => 2,
+            Self::SignerByCertify => 3,
+            Self::Certificate => 4,
+            Self::Seal => 5,
+            Self::SealImage => 6,
+            Self::Signature => 7,
+            Self::Stamp => 8,
+            Self::Deposit => 9,
+            Self::DepositBySid => 10,
+            Self::SmsCode => 11,
+            Self::Idempotency => 12,
+            Self::Channel => 13,
+            Self::ByteSign => 14,
+            Self::Meta => 15,
+        }
+    }
+}
+
 /// A key in a space; at most 1 KiB.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
@@ -95,6 +118,20 @@ pub enum IdKind {
     Certificate,
     /// Serial numbers of time-stamp tokens
     Timestamp,
+}
+
+impl IdKind {
+    /// The family's number on disk. Never renumber.
+    pub const fn tag(self) -> u8 {
+        match self {
+            Self::Signer => 1,
+            Self::Seal => 2,
+            Self::Signature => 3,
+            Self::Deposit => 4,
+            Self::Certificate => 5,
+            Self::Timestamp => 6,
+        }
+    }
 }
 
 /// Direction of a scan.

@@ -1,0 +1,128 @@
+//! Writing a file whole or not at all: a temporary file in the same folder, synced, then renamed, then the folder synced.
+
+use super::lock::{Identity, PathGuard};
+use super::roots::OpenRoot;
+use super::{Shared, failure};
+use crate::documents::{DocumentError, Staged, Target};
+use bytes::Bytes;
+use cap_std::fs::{Dir, MetadataExt, OpenOptions, Permissions, PermissionsExt};
+use hufu_api::Cx;
+use sha2::{Digest, Sha256};
+use std::ffi::{OsStr, OsString};
+use std::io::{ErrorKind, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A name in a folder that exists.
+pub(super) struct Place {
+    shared: Arc<Shared>,
+    folder: Dir,
+    identity: Identity,
+    mode: u32,
+}
+
+impl Place {
+    pub(super) fn find(shared: &Arc<Shared>, root: &OpenRoot, inside: &Path) -> Result<Self, DocumentError> {
+        let name = inside.file_name().ok_or(DocumentError::Malformed("no file name"))?.to_owned();
+        let parent = match inside.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        let folder = root.folder.open_dir(parent).map_err(|e| match failure(&e) {
+            DocumentError::Missing => DocumentError::NoFolder,
+            other => other,
+        })?;
+        let metadata = folder.dir_metadata().map_err(|e| failure(&e))?;
+        match folder.symlink_metadata(&name) {
+            Ok(present) if !present.is_file() && !present.is_symlink() => {
+                return Err(DocumentError::NotRegular);
+            }
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(failure(&e)),
+            _ => {}
+        }
+        let identity = Identity { device: metadata.dev(), inode: metadata.ino(), name };
+        Ok(Self { shared: Arc::clone(shared), folder, identity, mode: root.mode })
+    }
+
+    pub(super) fn lock(self, cx: Cx) -> Result<LockedPlace, DocumentError> {
+        let guard = self.shared.locks.take(self.identity.clone(), cx.deadline)?;
+        Ok(LockedPlace { temporary: temporary_name(&self.identity.name), place: self, _guard: guard })
+    }
+}
+
+/// Under the path's lock one name is enough, and what a crash left behind is replaced by the next call.
+fn temporary_name(name: &OsStr) -> OsString {
+    let digest = hex::encode(Sha256::digest(name.as_bytes()));
+    format!(".hufu-{}.part", digest.get(..24).unwrap_or(&digest)).into()
+}
+
+pub(super) struct LockedPlace {
+    place: Place,
+    temporary: OsString,
+    _guard: PathGuard,
+}
+
+impl LockedPlace {
+    fn write(self, parts: &[Bytes]) -> Result<StagedFile, DocumentError> {
+        let folder = &self.place.folder;
+        match folder.remove_file(&self.temporary) {
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(failure(&e)),
+            _ => {}
+        }
+        let mut file = folder
+            .open_with(&self.temporary, OpenOptions::new().write(true).create_new(true))
+            .map_err(|e| failure(&e))?;
+        let mode = self.place.mode;
+        // From here on the temporary file is removed when this value is dropped.
+        let staged = StagedFile { locked: self, published: false };
+        file.set_permissions(Permissions::from_mode(mode)).map_err(|e| failure(&e))?;
+        parts.iter().try_for_each(|part| file.write_all(part)).map_err(|e| failure(&e))?;
+        file.sync_all().map_err(|e| failure(&e))?;
+        Ok(staged)
+    }
+}
+
+impl Target for LockedPlace {
+    fn stage(self: Box<Self>, cx: Cx, parts: Vec<Bytes>) -> Result<Box<dyn Staged>, DocumentError> {
+        let shared = Arc::clone(&self.place.shared);
+        let staged = shared.crew.run(cx, move || self.write(&parts))?;
+        Ok(Box::new(staged))
+    }
+}
+
+struct StagedFile {
+    locked: LockedPlace,
+    published: bool,
+}
+
+impl StagedFile {
+    fn rename(mut self) -> Result<(), DocumentError> {
+        let place = &self.locked.place;
+        place
+            .folder
+            .rename(&self.locked.temporary, &place.folder, &place.identity.name)
+            .map_err(|e| failure(&e))?;
+        self.published = true;
+        // The handle kept is O_PATH, which cannot be synced.
+        let folder = self.locked.place.folder.open(".").map_err(|e| failure(&e))?;
+        folder.sync_all().map_err(|e| failure(&e))
+    }
+}
+
+impl Staged for StagedFile {
+    fn publish(self: Box<Self>, cx: Cx) -> Result<(), DocumentError> {
+        let shared = Arc::clone(&self.locked.place.shared);
+        shared.crew.run(cx, move || self.rename())
+    }
+}
+
+impl Drop for StagedFile {
+    fn drop(&mut self) {
+        if !self.published
+            && let Err(error) = self.locked.place.folder.remove_file(&self.locked.temporary)
+        {
+            tracing::warn!(%error, "a temporary file stays behind");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The store port on sled.
+
+use super::committer::{Committer, Job, PROJECTION_WINDOW, Shared, Work};
+use super::durable::{Durable, DurableError};
+use super::layout;
+use crossbeam_channel::{Sender, bounded};
+use hufu_api::{IdKind, Key, Order, Space, Store, StoreError, Versioned, Write};
+use std::collections::HashMap;
+use std::ops::{Bound, Range};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// A disk that takes longer than this for one group counts as hung.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Ids are taken from disk this many at a time; a restart skips the rest of a block.
+const BLOCK: u64 = 1_000;
+/// The largest id: what JavaScript clients can read.
+const MAX_ID: u64 = (1 << 53) - 1;
+/// Page cache, in bytes.
+const CACHE: u64 = 128 << 20;
+/// Jobs waiting for the writer, at most.
+const WAITING: usize = 8192;
+
+/// State in a sled folder, with group commit.
+pub struct SledStore {
+    tree: sled::Db,
+    jobs: Option<Sender<Job>>,
+    shared: Arc<Shared>,
+    blocks: Mutex<HashMap<IdKind, Range<u64>>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl SledStore {
+    /// Opens or creates the folder.
+    ///
+    /// # Errors
+    /// See [`DurableError`].
+    pub fn open(folder: &Path) -> Result<Self, DurableError> {
+        Self::over(Durable::open(folder, CACHE)?)
+    }
+
+    /// Over a sled that is already open.
+    ///
+    /// # Errors
+    /// See [`DurableError`].
+    pub fn over(durable: Durable) -> Result<Self, DurableError> {
+        Self::with_window(durable, PROJECTION_WINDOW)
+    }
+
+    pub(super) fn with_window(durable: Durable, window: Duration) -> Result<Self, DurableError> {
+        let shared = Arc::new(Shared::new());
+        let tree = durable.reader();
+        let committer = Committer::new(durable, Arc::clone(&shared), window)
+            .map_err(|e| DurableError::Io(std::io::Error::other(e.to_string())))?;
+        let (jobs, waiting) = bounded(WAITING);
+        let writer =
+            std::thread::Builder::new().name("store-writer".into()).spawn(move || committer.run(&waiting))?;
+        Ok(Self { tree, jobs: Some(jobs), shared, blocks: Mutex::default(), writer: Some(writer) })
+    }
+
+    fn ask(&self, work: Work) -> Result<u64, StoreError> {
+        let gone = || StoreError::Poisoned("the writer has ended".into());
+        if self.shared.stalled(PATIENCE) {
+            return Err(StoreError::Stalled);
+        }
+        let (answer, result) = bounded(1);
+        let jobs = self.jobs.as_ref().ok_or_else(gone)?;
+        jobs.send_timeout(Job { work, answer }, PATIENCE)
+            .map_err(|e| if e.is_timeout() { StoreError::Stalled } else { gone() })?;
+        result.recv_timeout(PATIENCE).map_err(
+            |e| {
+                if e.is_timeout() { StoreError::Stalled } else { gone() }
+            },
+        )?
+    }
+
+    fn checked(writes: &[Write]) -> Result<Vec<Write>, StoreError> {
+        let too_large = |w: &Write| {
+            w.key.bytes.len() > layout::MAX_KEY
+                || w.value.as_ref().is_some_and(|v| v.len() > layout::MAX_VALUE)
+        };
+        if writes.iter().any(too_large) { Err(StoreError::TooLarge) } else { Ok(writes.to_vec()) }
+    }
+}
+
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+fn io(error: sled::Error) -> StoreError {
+    StoreError::Io(error.to_string())
+}
+
+impl Store for SledStore {
+    fn get(&self, key: &Key) -> Result<Option<Versioned>, StoreError> {
+        self.tree.get(layout::row(key)).map_err(io)?.map(|bytes| layout::unpack(&bytes)).transpose()
+    }
+
+    fn scan(
+        &self,
+        space: Space,
+        from: Bound<&[u8]>,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Versioned)>, StoreError> {
+        let whole = || Bound::Included(vec![space.tag()]);
+        let end = Bound::Excluded(vec![space.tag() + 1]);
+        let from = from.map(|bytes| layout::tagged(space, bytes));
+        let unpacked = |row: Result<(sled::IVec, sled::IVec), sled::Error>| {
+            let (key, value) = row.map_err(io)?;
+            Ok((key.get(1..).unwrap_or_default().to_vec(), layout::unpack(&value)?))
+        };
+        match (order, from) {
+            (Order::Ascending, Bound::Unbounded) => {
+                self.tree.range((whole(), end)).take(limit).map(unpacked).collect()
+            }
+            (Order::Ascending, from) => self.tree.range((from, end)).take(limit).map(unpacked).collect(),
+            (Order::Descending, Bound::Unbounded) => {
+                self.tree.range((whole(), end)).rev().take(limit).map(unpacked).collect()
+            }
+            (Order::Descending, to) => {
+                self.tree.range((whole(), to)).rev().take(limit).map(unpacked).collect()
+            }
+        }
+    }
+
+    fn count(&self, space: Space) -> Result<u64, StoreError> {
+        Ok(self.shared.rows.get(usize::from(space.tag())).map_or(0, |rows| rows.load(Ordering::Relaxed)))
+    }
+
+    fn reserve(&self, ids: IdKind, n: u64) -> Result<Range<u64>, StoreError> {
+        let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        let block = blocks.entry(ids).or_insert(0..0);
+        if block.end - block.start < n {
+            let size = n.max(BLOCK);
+            let before = self.ask(Work::Ids { kind: ids, n: size, floor: 0 })?;
+            *block = before + 1..before + 1 + size;
+        }
+        let given = block.start..block.start + n;
+        if given.end > MAX_ID {
+            return Err(StoreError::Io("no ids are left below 2^53".into()));
+        }
+        block.start = given.end;
+        Ok(given)
+    }
+
+    fn skip_ids(&self, ids: IdKind, highest: u64) -> Result<(), StoreError> {
+        let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        self.ask(Work::Ids { kind: ids, n: 0, floor: highest })?;
+        blocks.remove(&ids);
+        Ok(())
+    }
+
+    fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {
+        self.ask(Work::Commit(Self::checked(writes)?)).map(drop)
+    }
+
+    fn project(&self, applied: u64, writes: &[Write]) -> Result<(), StoreError> {
+        self.ask(Work::Project { applied, writes: Self::checked(writes)? }).map(drop)
+    }
+
+    fn projected(&self) -> Result<Option<u64>, StoreError> {
+        layout::counter(&self.tree, layout::PROJECTED)
+    }
+}
