@@ -4,6 +4,7 @@
 //! the appliance needs: the check of what a channel returned, and path validation.
 
 mod issued;
+pub mod path;
 
 pub use hufu_x509::*;
 pub use issued::{IssuedCheck, IssuedError};

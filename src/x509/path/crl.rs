@@ -1,0 +1,374 @@
+//! Certificate revocation lists: complete, delta, indirect, partitioned (RFC 5280 5 and 6.3.3).
+
+use super::purpose::{Purpose, extension, extension_in};
+use super::revocation::{Status, Subject, is_fresh};
+use super::verifier::Verifier;
+use super::{MAX_NESTING, PathError, Request, RevocationPolicy, TrustStore, seconds, validate_nested};
+use const_oid::ObjectIdentifier;
+use const_oid::db::rfc5280;
+use der::asn1::{BitString, Uint};
+use der::flagset::FlagSet;
+use der::referenced::OwnedToRef;
+use der::{Decode, Reader, SliceReader};
+use hufu_api::UnixTime;
+use pkix_path::names_match;
+use spki::AlgorithmIdentifierOwned;
+use std::collections::HashMap;
+use x509_cert::Certificate;
+use x509_cert::crl::{RevokedCert, TbsCertList};
+use x509_cert::ext::pkix::crl::dp::{DistributionPoint, IssuingDistributionPoint, ReasonFlags, Reasons};
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName, GeneralNames};
+use x509_cert::ext::pkix::{AuthorityKeyIdentifier, BasicConstraints, CrlDistributionPoints, CrlReason};
+use x509_cert::name::Name;
+
+const ID_CE_ISSUING_DISTRIBUTION_POINT: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.28");
+/// CRL extensions that are understood; another critical one makes the list useless for "good".
+const UNDERSTOOD: [ObjectIdentifier; 4] = [
+    ID_CE_ISSUING_DISTRIBUTION_POINT,
+    rfc5280::ID_CE_DELTA_CRL_INDICATOR,
+    rfc5280::ID_CE_AUTHORITY_KEY_IDENTIFIER,
+    rfc5280::ID_CE_CRL_NUMBER,
+];
+/// Entry extensions that are understood.
+const UNDERSTOOD_IN_ENTRIES: [ObjectIdentifier; 4] = [
+    rfc5280::ID_CE_CRL_REASONS,
+    rfc5280::ID_CE_CERTIFICATE_ISSUER,
+    ObjectIdentifier::new_unwrap("2.5.29.24"),
+    ObjectIdentifier::new_unwrap("2.5.29.23"),
+];
+
+/// A revocation list, read but not yet believed.
+#[derive(Clone, Debug)]
+pub struct Crl {
+    /// TBSCertList as transmitted: what is signed.
+    tbs: Vec<u8>,
+    algorithm: AlgorithmIdentifierOwned,
+    signature: BitString,
+    issuer: Name,
+    this_update: i64,
+    next_update: Option<i64>,
+    number: Option<Uint>,
+    base_number: Option<Uint>,
+    scope: Option<IssuingDistributionPoint>,
+    authority: Option<AuthorityKeyIdentifier>,
+    entries: HashMap<Vec<u8>, Vec<Entry>>,
+    usable: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    /// Issuer of the revoked certificate.
+    issuer: Name,
+    since: UnixTime,
+    reason: Option<CrlReason>,
+}
+
+impl Crl {
+    /// Reads a DER CertificateList.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn from_der(der: &[u8]) -> Result<Self, PathError> {
+        Self::read(der).map_err(|why| PathError::Constraint(format!("CRL: {why}")))
+    }
+
+    fn read(der: &[u8]) -> Result<Self, String> {
+        let text = |e: der::Error| e.to_string();
+        let mut outer = SliceReader::new(der).map_err(text)?;
+        let (tbs, algorithm, signature) = outer
+            .sequence(|seq| {
+                let tbs = seq.tlv_bytes()?;
+                Ok::<_, der::Error>((tbs, AlgorithmIdentifierOwned::decode(seq)?, BitString::decode(seq)?))
+            })
+            .map_err(text)?;
+        let list = TbsCertList::from_der(tbs).map_err(text)?;
+        if list.signature.oid != algorithm.oid {
+            return Err("signature algorithms differ".into());
+        }
+        let extensions = list.crl_extensions.as_deref().unwrap_or_default();
+        let mut usable = extensions.iter().all(|e| !e.critical || UNDERSTOOD.contains(&e.extn_id));
+        let number = extension_in::<Uint>(extensions, rfc5280::ID_CE_CRL_NUMBER)?;
+        let base_number =
+            extension_in::<Uint>(extensions, rfc5280::ID_CE_DELTA_CRL_INDICATOR)?.map(|(v, _)| v);
+        let scope = extension_in::<IssuingDistributionPoint>(extensions, ID_CE_ISSUING_DISTRIBUTION_POINT)?
+            .map(|(v, _)| v);
+        let authority =
+            extension_in::<AuthorityKeyIdentifier>(extensions, rfc5280::ID_CE_AUTHORITY_KEY_IDENTIFIER)?
+                .map(|(v, _)| v);
+        // RFC 5280 5.2.3: cRLNumber is never critical.
+        usable &= number.as_ref().is_none_or(|(_, critical)| !critical);
+        let indirect = scope.as_ref().is_some_and(|s| s.indirect_crl);
+        let entries = index(&list, indirect, &mut usable)?;
+        Ok(Self {
+            tbs: tbs.to_vec(),
+            algorithm,
+            signature,
+            this_update: seconds(list.this_update),
+            next_update: list.next_update.map(seconds),
+            issuer: list.issuer,
+            number: number.map(|(v, _)| v),
+            base_number,
+            scope,
+            authority,
+            entries,
+            usable,
+        })
+    }
+
+    fn is_delta(&self) -> bool {
+        self.base_number.is_some()
+    }
+
+    fn entry(&self, certificate: &Certificate) -> Option<&Entry> {
+        let tbs = &certificate.tbs_certificate;
+        self.entries.get(tbs.serial_number.as_bytes())?.iter().find(|e| names_match(&e.issuer, &tbs.issuer))
+    }
+
+    /// Reasons that this list speaks of.
+    fn reasons(&self) -> ReasonFlags {
+        self.scope.as_ref().and_then(|s| s.only_some_reasons).map_or_else(all_reasons, |r| r & all_reasons())
+    }
+}
+
+/// Entries by serial number. In an indirect list an entry without certificateIssuer has the issuer of the one before
+/// it (5.3.3).
+fn index(
+    list: &TbsCertList,
+    indirect: bool,
+    usable: &mut bool,
+) -> Result<HashMap<Vec<u8>, Vec<Entry>>, String> {
+    let mut issuer = list.issuer.clone();
+    let mut entries: HashMap<Vec<u8>, Vec<Entry>> = HashMap::new();
+    for revoked in list.revoked_certificates.iter().flatten() {
+        if let Some(named) = entry_issuer(revoked)?.filter(|_| indirect) {
+            issuer = named;
+        }
+        let extensions = revoked.crl_entry_extensions.as_deref().unwrap_or_default();
+        *usable &= extensions.iter().all(|e| !e.critical || UNDERSTOOD_IN_ENTRIES.contains(&e.extn_id));
+        let reason = extension_in::<CrlReason>(extensions, rfc5280::ID_CE_CRL_REASONS)?.map(|(v, _)| v);
+        let since = UnixTime::from_seconds(seconds(revoked.revocation_date));
+        let entry = Entry { issuer: issuer.clone(), since, reason };
+        entries.entry(revoked.serial_number.as_bytes().to_vec()).or_default().push(entry);
+    }
+    Ok(entries)
+}
+
+fn entry_issuer(revoked: &RevokedCert) -> Result<Option<Name>, String> {
+    let extensions = revoked.crl_entry_extensions.as_deref().unwrap_or_default();
+    let names = extension_in::<GeneralNames>(extensions, rfc5280::ID_CE_CERTIFICATE_ISSUER)?;
+    Ok(names.and_then(|(names, _)| names.into_iter().find_map(directory)))
+}
+
+fn directory(name: GeneralName) -> Option<Name> {
+    match name {
+        GeneralName::DirectoryName(name) => Some(name),
+        _ => None,
+    }
+}
+
+fn all_reasons() -> ReasonFlags {
+    FlagSet::full() - Reasons::Unused
+}
+
+/// The status that the lists at hand give (6.3.3).
+pub(super) fn status(subject: &Subject<'_>, request: &Request<'_>, verifier: &Verifier) -> Status {
+    let points =
+        match extension::<CrlDistributionPoints>(subject.certificate, rfc5280::ID_CE_CRL_DISTRIBUTION_POINTS)
+        {
+            Ok(found) => found.map(|(points, _)| points.0).unwrap_or_default(),
+            Err(why) => return Status::Unknown(why),
+        };
+    // "repeat the process above with any available CRLs not specified in a distribution point but issued by the
+    // certificate issuer": a point of its own at the end.
+    let own = DistributionPoint { distribution_point: None, reasons: None, crl_issuer: None };
+    let mut covered = ReasonFlags::default();
+    let mut why = String::from("no revocation data");
+    let mut later = None;
+    for (point, implied) in points.iter().map(|p| (p, false)).chain([(&own, true)]) {
+        for crl in request.crls.iter().filter(|c| !c.is_delta()) {
+            if !in_scope(crl, point, implied, subject) {
+                continue;
+            }
+            let reasons = crl.reasons() & point.reasons.unwrap_or_else(all_reasons);
+            if (reasons - covered).is_empty() {
+                continue;
+            }
+            if let Err(reason) = believe(crl, subject, request, verifier) {
+                why = reason;
+                continue;
+            }
+            let deltas = request
+                .crls
+                .iter()
+                .filter(|d| applies(d, crl) && believe(d, subject, request, verifier).is_ok());
+            let delta = deltas.max_by_key(|d| d.this_update);
+            let fresh = |c: &Crl| is_fresh(c.this_update, c.next_update, request);
+            if !fresh(crl) && !delta.is_some_and(fresh) {
+                why = "the revocation list is not of that time".into();
+                continue;
+            }
+            match listed(crl, delta, subject.certificate).map(|e| Status::revoked(e.since, request.at)) {
+                Some(Status::RevokedLater(since)) => later = Some(since),
+                Some(revoked) => return revoked,
+                None => {}
+            }
+            covered |= reasons;
+        }
+        if covered.contains(all_reasons()) {
+            return later.map_or(Status::Good, Status::RevokedLater);
+        }
+    }
+    if !covered.is_empty() {
+        why = "the revocation lists at hand do not cover all reasons".into();
+    }
+    Status::Unknown(why)
+}
+
+/// 6.3.3 (b): the list is the one that the distribution point speaks of, and of this kind of certificate.
+fn in_scope(crl: &Crl, point: &DistributionPoint, implied: bool, subject: &Subject<'_>) -> bool {
+    let issuer = &subject.certificate.tbs_certificate.issuer;
+    let indirect = crl.scope.as_ref().is_some_and(|s| s.indirect_crl);
+    let by_issuer = match &point.crl_issuer {
+        Some(names) => indirect && directories(names).any(|n| names_match(n, &crl.issuer)),
+        None => names_match(&crl.issuer, issuer),
+    };
+    if !by_issuer {
+        return false;
+    }
+    let Some(scope) = &crl.scope else { return true };
+    let ca = extension::<BasicConstraints>(subject.certificate, rfc5280::ID_CE_BASIC_CONSTRAINTS)
+        .is_ok_and(|c| c.is_some_and(|(c, _)| c.ca));
+    if scope.only_contains_attribute_certs
+        || (scope.only_contains_user_certs && ca)
+        || (scope.only_contains_ca_certs && !ca)
+    {
+        return false;
+    }
+    let Some(listed) = &scope.distribution_point else { return true };
+    if implied {
+        return false;
+    }
+    let listed = full_names(listed, &crl.issuer);
+    let wanted = match &point.distribution_point {
+        Some(name) => {
+            let base = point.crl_issuer.as_ref().and_then(|n| directories(n).next()).unwrap_or(issuer);
+            full_names(name, base)
+        }
+        None => point.crl_issuer.clone().unwrap_or_default(),
+    };
+    listed.iter().any(|a| wanted.iter().any(|b| same_name(a, b)))
+}
+
+fn directories(names: &GeneralNames) -> impl Iterator<Item = &Name> {
+    names.iter().filter_map(|n| match n {
+        GeneralName::DirectoryName(name) => Some(name),
+        _ => None,
+    })
+}
+
+/// A distribution point name as full names.
+fn full_names(name: &DistributionPointName, base: &Name) -> GeneralNames {
+    match name {
+        DistributionPointName::FullName(names) => names.clone(),
+        DistributionPointName::NameRelativeToCRLIssuer(relative) => {
+            let mut full = base.clone();
+            full.0.push(relative.clone());
+            vec![GeneralName::DirectoryName(full)]
+        }
+    }
+}
+
+fn same_name(a: &GeneralName, b: &GeneralName) -> bool {
+    match (a, b) {
+        (GeneralName::DirectoryName(a), GeneralName::DirectoryName(b)) => names_match(a, b),
+        (a, b) => a == b,
+    }
+}
+
+/// 6.3.3 (c): a delta of this base: same issuer, scope and key, made for this or an earlier base, and newer.
+fn applies(delta: &Crl, base: &Crl) -> bool {
+    let (Some(from), Some(base_number), Some(number)) = (&delta.base_number, &base.number, &delta.number)
+    else {
+        return false;
+    };
+    let value = |n: &Uint| {
+        let bytes = n.as_bytes();
+        (bytes.len(), bytes.to_vec())
+    };
+    names_match(&delta.issuer, &base.issuer)
+        && delta.scope == base.scope
+        && delta.authority == base.authority
+        && value(from) <= value(base_number)
+        && value(base_number) < value(number)
+}
+
+/// The entry that counts: the delta's if it has one, `removeFromCRL` taking the base's back (5.2.4).
+fn listed<'a>(base: &'a Crl, delta: Option<&'a Crl>, certificate: &Certificate) -> Option<&'a Entry> {
+    match delta.and_then(|d| d.entry(certificate)) {
+        Some(entry) if entry.reason == Some(CrlReason::RemoveFromCRL) => None,
+        Some(entry) => Some(entry),
+        None => base.entry(certificate),
+    }
+}
+
+/// 6.3.3 (f) and (g): signed by a certificate of the CRL issuer's name that may sign CRLs and that chains to the same
+/// trust anchor.
+fn believe(
+    crl: &Crl,
+    subject: &Subject<'_>,
+    request: &Request<'_>,
+    verifier: &Verifier,
+) -> Result<(), String> {
+    if !crl.usable {
+        return Err("the revocation list has a critical extension that is not understood".into());
+    }
+    let candidates = [subject.issuer, &subject.anchor.certificate].into_iter().chain(request.pool);
+    let mut why = String::from("the issuer of the revocation list is not there");
+    for issuer in candidates.filter(|c| names_match(&c.tbs_certificate.subject, &crl.issuer)) {
+        let signed = verifier.verify(
+            crl.algorithm.owned_to_ref(),
+            issuer.tbs_certificate.subject_public_key_info.owned_to_ref(),
+            &crl.tbs,
+            crl.signature.raw_bytes(),
+        );
+        if !signed {
+            why = "the signature of the revocation list does not verify".into();
+            continue;
+        }
+        if let Err(reason) = super::purpose::check(issuer, Purpose::CrlSigning) {
+            why = reason;
+            continue;
+        }
+        if issuer == subject.issuer || *issuer == subject.anchor.certificate {
+            return Ok(());
+        }
+        match issuer_is_valid(issuer, subject, request, verifier) {
+            Ok(()) => return Ok(()),
+            Err(reason) => why = format!("the issuer of the revocation list is not valid: {reason}"),
+        }
+    }
+    Err(why)
+}
+
+/// A CRL issuer that is not in the chain needs a chain of its own to the same anchor. Its own revocation counts too,
+/// unless it could only be told by lists that it signs itself.
+fn issuer_is_valid(
+    issuer: &Certificate,
+    subject: &Subject<'_>,
+    request: &Request<'_>,
+    verifier: &Verifier,
+) -> Result<(), String> {
+    if subject.nesting >= MAX_NESTING {
+        return Ok(());
+    }
+    let mut store = TrustStore::new();
+    store.insert(subject.anchor.clone());
+    let revocation = match request.revocation {
+        RevocationPolicy::Require => RevocationPolicy::WhereKnown,
+        other => other,
+    };
+    let nested = Request { store: &store, purpose: Purpose::CrlSigning, revocation, ..request.clone() };
+    validate_nested(issuer, &nested, verifier, subject.nesting + 1)
+        .map(|_| ())
+        .map_err(|f| f.error.to_string())
+}
