@@ -1,4 +1,10 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr
+)]
 //! x509-limbo's cases about paths. Those about host names and the Web PKI's own rules are not ours.
 
 use super::{Crl, PolicyInputs, Purpose, Request, RevocationPolicy, TrustStore, validate};

@@ -1,4 +1,10 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr
+)]
 //! NIST PKITS, all cases that the corpus describes.
 
 use super::{Crl, PolicyInputs, Purpose, Request, RevocationPolicy, TrustStore, validate};
