@@ -1,6 +1,7 @@
 //! The integration tests: one binary that starts the real daemon and lets strangers' tools judge it.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod conformance;
 mod daemon;
 mod judges;
 mod processes;
