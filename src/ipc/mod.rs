@@ -3,7 +3,7 @@
 //! - [`frame`]: what stands on the wire: length, version, postcard
 //! - [`call`] and [`serve`]: the two ends of a socket that carries many calls at once
 //! - [`link`]: a client end whose process may be replaced
-//! - [`control`]: supervisor and child, with descriptors
+//! - [`control`]: supervisor and child, with descriptors; [`child`]: the child's first steps
 //! - [`audit`]: the audit writer's protocol
 //!
 //! Everything is synchronous. Writes are combined: while one thread writes, others append to what it takes next, so that
@@ -11,6 +11,7 @@
 
 pub mod audit;
 pub mod call;
+pub mod child;
 pub mod control;
 pub mod frame;
 pub mod json;

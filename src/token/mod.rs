@@ -1,1 +1,35 @@
-//! The token: PKCS#11 workers and their client.
+//! The token: worker processes that alone load the PKCS#11 module and know the PIN, and their client.
+//!
+//! - [`worker`]: the process; [`service`] answers its calls, [`structure`] and [`receipts`] say no
+//! - [`module`], [`session`], [`fault`]: loading, sessions, recovery
+//! - [`generate`], [`sign`], [`wrapped`], [`seal`]: what is done in the token
+//! - [`client`]: the [`crate::keys::Keys`] port for the network process, without vendor code or PIN
+//! - [`ceremony`]: making tokens and keys, before anything is served
+
+mod abilities;
+pub mod ceremony;
+pub mod client;
+mod fault;
+mod generate;
+mod handles;
+mod module;
+pub mod pin;
+mod receipts;
+mod request;
+mod seal;
+mod service;
+mod session;
+pub mod settings;
+mod sign;
+mod spki;
+mod structure;
+pub mod wire;
+pub mod worker;
+mod wrapped;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+mod tests;
+
+pub use client::Client;
+pub use settings::{CaRules, PinSource, TokenName, TokenSettings, WorkerSettings};

@@ -1,0 +1,205 @@
+//! Loading a PKCS#11 module, finding the token, logging in.
+
+use super::abilities::Abilities;
+use super::fault::{Remedy, Trouble, remedy};
+use super::handles::Handles;
+use super::pin::{self, PinError};
+use super::settings::{TokenName, TokenSettings};
+use crate::keys::KeyError;
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::{Error, RvError};
+use cryptoki::session::{Session, SessionState, UserType};
+use cryptoki::slot::{Slot, TokenInfo};
+use cryptoki::types::AuthPin;
+use parking_lot::Mutex;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Simultaneous starts of some modules disturb each other for a moment.
+const START_TRIES: u32 = 20;
+const START_PAUSE: Duration = Duration::from_millis(50);
+
+/// Why a token cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The module does not load or initialise.
+    #[error("PKCS#11 module {0}: {1}")]
+    Module(PathBuf, Error),
+    /// No token of that name, and what is there instead.
+    #[error("no initialised token {wanted:?}; the module shows: {present}")]
+    NoToken {
+        /// The configured name.
+        wanted: TokenName,
+        /// Labels and serial numbers found.
+        present: String,
+    },
+    /// Several tokens have that label.
+    #[error("{0} tokens are called {1:?}; name the token by serial number")]
+    Ambiguous(usize, TokenName),
+    /// There is no PIN.
+    #[error(transparent)]
+    Pin(#[from] PinError),
+    /// The token refused the PIN; trying again would lock it.
+    #[error("the token refused the PIN: {0}")]
+    PinRefused(String),
+    /// The token said something else.
+    #[error("token: {0}")]
+    Token(String),
+}
+
+/// A loaded module with its token. Shared by all session threads.
+pub(super) struct Module {
+    context: Pkcs11,
+    slot: Slot,
+    pin: AuthPin,
+    /// Set once the token has refused the PIN; never tried again in this process.
+    pin_refused: Mutex<Option<String>>,
+    pub(super) abilities: Abilities,
+    pub(super) handles: Handles,
+    pub(super) described: String,
+    /// Why this process must end, once it must.
+    condemned: Mutex<Option<String>>,
+}
+
+impl Module {
+    /// Loads, finds, logs in, enumerates. The session given with it keeps the login alive.
+    pub(super) fn open(settings: &TokenSettings) -> Result<(Self, Session), OpenError> {
+        let context = load(&settings.module)?;
+        let (slot, info) = find(&context, &settings.name)?;
+        refuse_last_try(&info)?;
+        let pin = pin::read(&settings.pin)?;
+        let offered = context.get_mechanism_list(slot).map_err(token)?;
+        let module = Self {
+            context,
+            slot,
+            pin,
+            pin_refused: Mutex::new(None),
+            abilities: Abilities::of(&offered),
+            handles: Handles::default(),
+            described: format!("{} {} serial {}", info.manufacturer_id(), info.label(), info.serial_number()),
+            condemned: Mutex::new(None),
+        };
+        let keeper = module.session().map_err(|trouble| match module.pin_refused.lock().take() {
+            Some(why) => OpenError::PinRefused(why),
+            None => OpenError::Token(format!("{trouble:?}")),
+        })?;
+        module.handles.enumerate(&keeper).map_err(token)?;
+        Ok((module, keeper))
+    }
+
+    /// A new session, logged in.
+    pub(super) fn session(&self) -> Result<Session, Trouble> {
+        let session = self.context.open_rw_session(self.slot)?;
+        self.log_in(&session)?;
+        Ok(session)
+    }
+
+    /// Makes sure that the application is logged in; tries the PIN at most once per loss, never after a refusal.
+    pub(super) fn log_in(&self, session: &Session) -> Result<(), Trouble> {
+        let mut refused = self.pin_refused.lock();
+        if let Some(why) = refused.as_ref() {
+            return Err(KeyError::Unavailable(format!("the token refused the PIN: {why}")).into());
+        }
+        if self.is_logged_in(session)? {
+            return Ok(());
+        }
+        match session.login(UserType::User, Some(&self.pin)) {
+            Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
+            Err(error) => {
+                if remedy(&error) == Remedy::PinRefused {
+                    *refused = Some(error.to_string());
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Whether private objects can be seen. A token that lost its login shows none, which must not be taken for
+    /// their absence.
+    pub(super) fn is_logged_in(&self, session: &Session) -> Result<bool, Trouble> {
+        let state = session.get_session_info()?.session_state();
+        Ok(matches!(state, SessionState::RwUser | SessionState::RoUser))
+    }
+
+    /// Why the token refused the PIN, if it did.
+    pub(super) fn pin_refusal(&self) -> Option<String> {
+        self.pin_refused.lock().clone()
+    }
+
+    /// Notes that only a new process can help.
+    pub(super) fn condemn(&self, why: &str) {
+        self.condemned.lock().get_or_insert_with(|| why.to_owned());
+    }
+
+    /// Why this process must end, if it must.
+    pub(super) fn condemned(&self) -> Option<String> {
+        self.condemned.lock().clone()
+    }
+}
+
+pub(super) fn token(error: Error) -> OpenError {
+    OpenError::Token(error.to_string())
+}
+
+/// Loads and initialises the module.
+pub(super) fn load(path: &Path) -> Result<Pkcs11, OpenError> {
+    let failed = |error| OpenError::Module(path.to_owned(), error);
+    let context = Pkcs11::new(path).map_err(failed)?;
+    patiently(|| match context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+        Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(()),
+        other => other,
+    })
+    .map_err(failed)?;
+    Ok(context)
+}
+
+/// The slot that holds the named token now.
+pub(super) fn find(context: &Pkcs11, name: &TokenName) -> Result<(Slot, TokenInfo), OpenError> {
+    let tokens = patiently(|| {
+        let mut tokens = Vec::new();
+        for slot in context.get_slots_with_initialized_token()? {
+            tokens.push((slot, context.get_token_info(slot)?));
+        }
+        Ok(tokens)
+    })
+    .map_err(token)?;
+    let present: Vec<String> =
+        tokens.iter().map(|(_, t)| format!("{:?} (serial {})", t.label(), t.serial_number())).collect();
+    let mut matching: Vec<_> = tokens
+        .into_iter()
+        .filter(|(_, t)| match name {
+            TokenName::Label(label) => t.label() == label,
+            TokenName::Serial(serial) => t.serial_number() == serial,
+        })
+        .collect();
+    let count = matching.len();
+    match matching.pop() {
+        Some(only) if count == 1 => Ok(only),
+        Some(_) => Err(OpenError::Ambiguous(count, name.clone())),
+        None => Err(OpenError::NoToken { wanted: name.clone(), present: present.join(", ") }),
+    }
+}
+
+/// A wrong PIN now would lock the token; a person should look first.
+fn refuse_last_try(info: &TokenInfo) -> Result<(), OpenError> {
+    if info.user_pin_locked() {
+        return Err(OpenError::PinRefused("the user PIN is locked".into()));
+    }
+    if info.user_pin_final_try() {
+        return Err(OpenError::PinRefused("only one PIN try is left; log in by hand first".into()));
+    }
+    Ok(())
+}
+
+fn patiently<T>(mut act: impl FnMut() -> cryptoki::error::Result<T>) -> cryptoki::error::Result<T> {
+    for _ in 1..START_TRIES {
+        match act() {
+            Err(Error::Pkcs11(RvError::GeneralError | RvError::DeviceError | RvError::SlotIdInvalid, _)) => {
+                std::thread::sleep(START_PAUSE);
+            }
+            other => return other,
+        }
+    }
+    act()
+}

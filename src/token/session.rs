@@ -1,0 +1,82 @@
+//! One session with its thread: acts run in it, and what can be recovered from is.
+
+use super::fault::{Remedy, Trouble, remedy, told};
+use super::module::Module;
+use crate::keys::KeyError;
+use cryptoki::object::ObjectHandle;
+use cryptoki::session::Session;
+use lru::LruCache;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+/// A session and the unwrapped keys that live in it.
+pub(super) struct TokenSession {
+    pub(super) module: Arc<Module>,
+    pub(super) session: Session,
+    /// Session objects made by unwrapping, by the digest of all that was unwrapped.
+    pub(super) unwrapped: LruCache<[u8; 32], ObjectHandle>,
+}
+
+impl TokenSession {
+    pub(super) fn open(module: &Arc<Module>, unwrapped_keys: u16) -> Result<Self, Trouble> {
+        let session = module.session()?;
+        let room = NonZeroUsize::new(usize::from(unwrapped_keys)).unwrap_or(NonZeroUsize::MIN);
+        Ok(Self { module: Arc::clone(module), session, unwrapped: LruCache::new(room) })
+    }
+
+    /// Runs `act`; on a failure that has a remedy applies it and runs `act` once more. `act` must be safe to repeat after
+    /// a failure.
+    pub(super) fn run<T>(
+        &mut self,
+        mut act: impl FnMut(&mut Self) -> Result<T, Trouble>,
+    ) -> Result<T, KeyError> {
+        let error = match act(self) {
+            Ok(done) => return Ok(done),
+            Err(Trouble::Final(error)) => return Err(error),
+            Err(Trouble::Module(error)) => error,
+        };
+        let remedy = remedy(&error);
+        tracing::warn!(%error, ?remedy, "token call failed");
+        let remedied = match remedy {
+            Remedy::Reopen => self.reopen(),
+            Remedy::LogIn => self.log_in(),
+            Remedy::Refresh => self.refresh(),
+            Remedy::PinRefused | Remedy::None => return Err(told(&error)),
+            Remedy::Restart => {
+                self.module.condemn(&error.to_string());
+                return Err(told(&error));
+            }
+        };
+        match remedied.and_then(|()| act(self)) {
+            Ok(done) => Ok(done),
+            Err(Trouble::Final(error)) => Err(error),
+            Err(Trouble::Module(error)) => {
+                tracing::error!(%error, "token call failed again");
+                // What a remedy does not cure, a new process may.
+                if super::fault::remedy(&error) != Remedy::None {
+                    self.module.condemn(&error.to_string());
+                }
+                Err(told(&error))
+            }
+        }
+    }
+
+    fn reopen(&mut self) -> Result<(), Trouble> {
+        // Its session objects are gone with it.
+        self.unwrapped.clear();
+        self.session = self.module.session()?;
+        Ok(())
+    }
+
+    /// After a loss of login, handles of private objects are not valid any more.
+    fn log_in(&mut self) -> Result<(), Trouble> {
+        self.module.log_in(&self.session)?;
+        self.unwrapped.clear();
+        self.module.handles.enumerate(&self.session)?;
+        Ok(())
+    }
+
+    fn refresh(&mut self) -> Result<(), Trouble> {
+        self.log_in()
+    }
+}

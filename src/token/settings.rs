@@ -1,0 +1,64 @@
+//! What a worker is told about its token.
+
+use crate::keys::Purpose;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Which token of a module. Slots are renumbered at will, labels and serial numbers stay.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenName {
+    /// By CK_TOKEN_INFO.label; must be unique among the module's tokens.
+    Label(String),
+    /// By CK_TOKEN_INFO.serialNumber.
+    Serial(String),
+}
+
+/// Where the PIN comes from; never from arguments or environment.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PinSource {
+    /// A regular file that nobody but its owner can read (mode 0400 or 0600).
+    File(PathBuf),
+    /// A systemd credential by name (`LoadCredential=`, `LoadCredentialEncrypted=`).
+    Credential(String),
+}
+
+/// A token and how to get at it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TokenSettings {
+    /// The PKCS#11 module, an absolute path.
+    pub module: PathBuf,
+    /// The token.
+    pub name: TokenName,
+    /// The user PIN.
+    pub pin: PinSource,
+}
+
+/// What a CA worker signs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaRules {
+    /// The longest validity of a certificate, in days.
+    pub max_validity_days: u32,
+}
+
+impl Default for CaRules {
+    fn default() -> Self {
+        Self { max_validity_days: 3 * 366 }
+    }
+}
+
+/// A worker's settings, sent to it over its control socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerSettings {
+    /// What its keys are for.
+    pub purpose: Purpose,
+    /// Its token.
+    pub token: TokenSettings,
+    /// Sessions, each with a thread: calls served at once. 1 to 256.
+    pub sessions: u16,
+    /// Unwrapped keys that each session keeps.
+    pub unwrapped_keys: u16,
+    /// For a CA worker.
+    pub ca: CaRules,
+}

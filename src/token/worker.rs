@@ -1,0 +1,221 @@
+//! A token worker: the process that alone has module and PIN.
+
+use super::fault::{Trouble, told};
+use super::module::{Module, OpenError};
+use super::receipts::Receipts;
+use super::service::Service;
+use super::session::TokenSession;
+use super::settings::WorkerSettings;
+use super::wire::{TokenAnswer, TokenRequest};
+use crate::ipc::child::{Child, Order};
+use crate::ipc::control::FromChild;
+use crate::ipc::serve::{self, Answers, Incoming};
+use crate::keys::KeyError;
+use crossbeam_channel::{Receiver, Sender, TrySendError};
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Calls that may wait for a session, per session; more are turned away at once.
+const QUEUE_PER_SESSION: usize = 64;
+/// Exit status of a worker that wants to be replaced.
+const REPLACE_ME: u8 = 75;
+/// Exit status of a worker that must not be started again soon.
+const PIN_REFUSED: u8 = 77;
+
+struct Job {
+    incoming: Incoming<TokenRequest>,
+    answers: Answers<TokenAnswer>,
+}
+
+/// What the session threads and the connections share.
+struct Shared {
+    service: Service,
+    /// Calls taken and not answered yet.
+    busy: AtomicUsize,
+    draining: AtomicBool,
+}
+
+/// Runs a worker until it is told to stop, loses its supervisor, or the token needs a new process.
+pub fn run(child: &Child) -> ExitCode {
+    match start(child) {
+        Ok(worker) => worker.obey(child),
+        Err(OpenError::PinRefused(why)) => {
+            tracing::error!(%why, "the token refuses the PIN; not trying again");
+            child.voice.say(&FromChild::PinRefused(why));
+            ExitCode::from(PIN_REFUSED)
+        }
+        Err(error) => {
+            tracing::error!(%error, "worker cannot start");
+            child.voice.say(&FromChild::Failed(error.to_string()));
+            ExitCode::from(REPLACE_ME)
+        }
+    }
+}
+
+struct Worker {
+    shared: Arc<Shared>,
+    jobs: Sender<Job>,
+    module: Arc<Module>,
+    /// Keeps the login while session threads come and go.
+    _keeper: cryptoki::session::Session,
+}
+
+fn start(child: &Child) -> Result<Worker, OpenError> {
+    let settings: WorkerSettings =
+        postcard::from_bytes(&child.settings).map_err(|e| OpenError::Token(format!("settings: {e}")))?;
+    let (module, keeper) = Module::open(&settings.token)?;
+    let module = Arc::new(module);
+    let sessions = open_sessions(&module, &settings)?;
+    let count = sessions.len();
+    let (jobs, queue) = crossbeam_channel::bounded(count * QUEUE_PER_SESSION);
+    let ready = format!(
+        "{:?}: {}, {count} sessions, {} keys, {}",
+        settings.purpose,
+        module.described,
+        module.handles.count(),
+        module.abilities
+    );
+    let receipts = Receipts::new(child.generation);
+    let service = Service { settings, generation: child.generation, receipts };
+    let shared = Arc::new(Shared { service, busy: AtomicUsize::new(0), draining: AtomicBool::new(false) });
+    for session in sessions {
+        let (shared, queue, condemn) = (Arc::clone(&shared), queue.clone(), child.condemn.clone());
+        spawn("token-session", move || serve_session(session, &shared, &queue, &condemn))?;
+    }
+    child.voice.ready(&ready);
+    Ok(Worker { shared, jobs, module, _keeper: keeper })
+}
+
+/// As many sessions as configured, or as the token gives.
+fn open_sessions(module: &Arc<Module>, settings: &WorkerSettings) -> Result<Vec<TokenSession>, OpenError> {
+    let mut sessions = Vec::new();
+    for _ in 0..settings.sessions.clamp(1, 256) {
+        match TokenSession::open(module, settings.unwrapped_keys) {
+            Ok(session) => sessions.push(session),
+            Err(Trouble::Module(error)) if !sessions.is_empty() => {
+                tracing::warn!(%error, opened = sessions.len(), "the token gives no more sessions");
+                break;
+            }
+            Err(Trouble::Module(error)) => return Err(OpenError::Token(told(&error).to_string())),
+            Err(Trouble::Final(error)) => return Err(OpenError::Token(error.to_string())),
+        }
+    }
+    Ok(sessions)
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
+    std::thread::Builder::new()
+        .name(name.into())
+        .spawn(body)
+        .map(|_| ())
+        .map_err(|error| OpenError::Token(format!("thread: {error}")))
+}
+
+fn serve_session(mut session: TokenSession, shared: &Shared, queue: &Receiver<Job>, condemn: &Sender<Order>) {
+    for Job { incoming, answers } in queue {
+        let Incoming { id, cx, body } = incoming;
+        let answer = shared.service.answer(&mut session, cx, body);
+        if let Err(error) = &answer {
+            tracing::warn!(request = %cx.request, %error, "not done");
+        }
+        answers.answer(id, answer);
+        shared.busy.fetch_sub(1, Ordering::SeqCst);
+        if let Some(why) = session.module.condemned().or_else(|| session.module.pin_refusal()) {
+            let _ = condemn.send(Order::Condemned(why));
+        }
+    }
+}
+
+impl Worker {
+    fn obey(self, child: &Child) -> ExitCode {
+        loop {
+            match child.orders.recv() {
+                Ok(Order::ReceiptKey(key)) => {
+                    self.shared.service.receipts.set_key(key);
+                    child.voice.key_taken();
+                }
+                Ok(Order::Peer(_, stream)) => self.serve(stream),
+                Ok(Order::Reconfigure(_)) => {}
+                Ok(Order::Shutdown(grace)) => {
+                    self.drain(grace);
+                    return ExitCode::SUCCESS;
+                }
+                Ok(Order::Orphaned) | Err(_) => return ExitCode::SUCCESS,
+                Ok(Order::Condemned(why)) => {
+                    // Others' calls under way may still succeed, but not for long.
+                    self.drain(Duration::from_millis(200));
+                    return self.give_up(child, why);
+                }
+            }
+        }
+    }
+
+    fn give_up(&self, child: &Child, why: String) -> ExitCode {
+        if self.module.pin_refusal().is_some() {
+            tracing::error!(%why, "the token refuses the PIN; not trying again");
+            child.voice.say(&FromChild::PinRefused(why));
+            return ExitCode::from(PIN_REFUSED);
+        }
+        tracing::error!(%why, "the token needs a new process");
+        child.voice.say(&FromChild::Failed(why));
+        ExitCode::from(REPLACE_ME)
+    }
+
+    /// Reads a connection's calls into the queue.
+    fn serve(&self, stream: UnixStream) {
+        let (mut requests, answers) = match serve::connection::<TokenRequest, TokenAnswer>(stream) {
+            Ok(halves) => halves,
+            Err(error) => {
+                tracing::error!(%error, "connection refused");
+                return;
+            }
+        };
+        let (shared, jobs) = (Arc::clone(&self.shared), self.jobs.clone());
+        let body = move || {
+            loop {
+                match requests.receive() {
+                    Ok(Some(incoming)) => shared.take(incoming, &answers, &jobs),
+                    Ok(None) => break,
+                    Err(error) => {
+                        tracing::error!(%error, "connection given up");
+                        break;
+                    }
+                }
+            }
+            answers.close();
+        };
+        if let Err(error) = spawn("token-calls", body) {
+            tracing::error!(%error, "connection not served");
+        }
+    }
+
+    fn drain(&self, grace: Duration) {
+        self.shared.draining.store(true, Ordering::SeqCst);
+        let end = Instant::now() + grace;
+        while self.shared.busy.load(Ordering::SeqCst) > 0 && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Shared {
+    fn take(&self, incoming: Incoming<TokenRequest>, answers: &Answers<TokenAnswer>, jobs: &Sender<Job>) {
+        let id = incoming.id;
+        let refuse = |why: &str| answers.answer(id, Err(KeyError::Unavailable(why.to_owned())));
+        if self.draining.load(Ordering::SeqCst) {
+            return refuse("the worker is stopping");
+        }
+        self.busy.fetch_add(1, Ordering::SeqCst);
+        let job = Job { incoming, answers: answers.clone() };
+        if let Err(error) = jobs.try_send(job) {
+            self.busy.fetch_sub(1, Ordering::SeqCst);
+            refuse(match error {
+                TrySendError::Full(_) => "the worker is busy",
+                TrySendError::Disconnected(_) => "the worker is stopping",
+            });
+        }
+    }
+}
