@@ -3,18 +3,22 @@
 use super::cache::Cache;
 use super::ids::Ids;
 use super::locks::Locks;
-use super::rows::{App, Certificate, Seal, Signer};
+use super::rows::{App, Seal, Signer};
 use super::settings::Settings;
+use super::sign::Credential;
 use super::table::{self, Row};
 use super::{Error, Result, auth, places, seals, signers};
 use crate::audit::{Act, Actor, AuditLog, Ending, Event, Facts};
 use crate::codes::Code;
+use crate::documents::Documents;
 use crate::keys::Keys;
+use crate::seal::FontSet;
 use hufu_api::{
     CertificateAuthorities, Clock, Cx, Entropy, IdKind, RequestId, SmsChannel, Space, Store, TimestampSource, UnixTime,
 };
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 /// What the appliance stands on.
@@ -35,6 +39,10 @@ pub struct Ports {
     pub sms: Option<Arc<dyn SmsChannel>>,
     /// The time source, where one is configured.
     pub timestamps: Option<Arc<dyn TimestampSource>>,
+    /// Files below the document roots.
+    pub documents: Arc<dyn Documents>,
+    /// Fonts of seals and captions.
+    pub fonts: Arc<FontSet>,
 }
 
 /// The appliance. Shared by all worker slots; every operation is a method, each in its own file.
@@ -45,7 +53,7 @@ pub struct Appliance {
     pub(super) throttle: auth::Throttle,
     pub(super) apps: Cache<String, App>,
     pub(super) signers: Cache<(String, u64), Signer>,
-    pub(super) certificates: Cache<(String, u64), Certificate>,
+    pub(super) credentials: Cache<(String, u64), Credential>,
     pub(super) seals: Cache<(String, u64), Seal>,
     pub(super) appearances: seals::Appearances,
     pub(super) directory: signers::Directory,
@@ -56,6 +64,8 @@ pub struct Appliance {
     pub(super) deposit_ids: Ids,
     pub(super) certificate_ids: Ids,
     pub(super) remote: places::Remote,
+    /// Octets of the largest time-stamp token seen.
+    pub(super) largest_stamp: AtomicUsize,
     pub(super) usage: super::quota::Usage,
     pub(super) refusals: super::refusals::Refusals,
 }
@@ -141,7 +151,7 @@ impl Appliance {
             throttle: auth::Throttle::default(),
             apps: Cache::new(1_000),
             signers: Cache::new(100_000),
-            certificates: Cache::new(50_000),
+            credentials: Cache::new(50_000),
             seals: Cache::new(100_000),
             appearances: seals::Appearances::new(),
             directory: signers::Directory::default(),
@@ -151,6 +161,7 @@ impl Appliance {
             signature_ids: Ids::new(IdKind::Signature, 1_024),
             deposit_ids: Ids::new(IdKind::Deposit, 64),
             certificate_ids: Ids::new(IdKind::Certificate, 64),
+            largest_stamp: AtomicUsize::new(8 * 1_024),
             usage: super::quota::Usage::default(),
             refusals: super::refusals::Refusals::default(),
         }
@@ -190,13 +201,6 @@ impl Appliance {
 
     pub(super) fn signer_row(&self, app: &App, id: u64) -> Result<Option<Row<Signer>>> {
         table::read(self.store(), &table::in_app(Space::Signer, &app.id, id))
-    }
-
-    pub(super) fn certificate(&self, app: &App, id: u64) -> Result<Option<Arc<Certificate>>> {
-        self.certificates.get_or(&(app.id.clone(), id), || {
-            Ok(table::read::<Certificate>(self.store(), &table::in_app(Space::Certificate, &app.id, id))?
-                .map(|row| row.value))
-        })
     }
 
     /// Who, for the audit log.

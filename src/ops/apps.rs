@@ -243,8 +243,9 @@ impl Appliance {
             }
         }
         self.signers.clear();
-        self.certificates.clear();
+        self.credentials.clear();
         self.seals.clear();
+        self.appearances.clear();
         self.directory.forget(id);
         self.usage.forget(id);
         Ok(gone)

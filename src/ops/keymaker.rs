@@ -10,7 +10,7 @@ use super::{Appliance, Call, Error, Result};
 use crate::audit::{Act, Actor, Ending, Facts, Intent, Outcome, Use};
 use crate::codes::Code;
 use crate::keys::{GenerateSpec, Generated, KeyId, Purpose, StoredKey};
-use der::Decode;
+use crate::x509;
 use hufu_api::{CertificateKind, Chain, Csr, Der, Enrolled, Enrollment, RouteError, SceneBinding, Subject, UnixTime};
 use sha2::{Digest, Sha256};
 
@@ -98,13 +98,12 @@ impl Appliance {
             purpose: Purpose::Signer,
             algorithm: settings.algorithm,
             custody: settings.custody,
-            owner: format!("signer/{}/{}", applicant.app.id, applicant.signer),
+            owner: owner(&applicant.app.id, applicant.signer),
             subject: applicant.subject.clone(),
         };
         let away = |e| key_error(&e, Code::KeyGenerationFailed);
         let generation = self.ports.keys.choose(Purpose::Signer).map_err(away)?;
-        let digest = Sha256::digest(serde_json::to_vec(&spec).map_err(Error::internal)?).into();
-        let intent = Intent {
+                let intent = Intent {
             act: Act::GenerateKey,
             actor: actor.clone(),
             facts: facts([
@@ -112,7 +111,7 @@ impl Appliance {
                 ("key", spec.id.to_string().into()),
                 ("profile", settings.profile.name.clone().into()),
             ]),
-            uses: vec![Use { digest, generation, key: spec.id, purpose: Purpose::Signer }],
+            uses: vec![Use { digest: spec.digest(), generation, key: spec.id, purpose: Purpose::Signer }],
         };
         let mut permit = self.ports.audit.begin(call.cx, intent)?;
         let Some(receipt) = permit.next_receipt() else {
@@ -183,7 +182,7 @@ impl Appliance {
             actor: actor.clone(),
             facts: facts([("key", key.id.to_string().into()), ("reason", reason.into())]),
             uses: vec![Use {
-                digest: Sha256::digest(key.id.0).into(),
+                digest: key.destroy_digest(),
                 generation,
                 key: key.id,
                 purpose: key.purpose,
@@ -237,14 +236,15 @@ impl Certified {
     }
 }
 
+/// Whose a signer's keys are.
+pub(super) fn owner(app: &str, signer: u64) -> String {
+    format!("signer/{app}/{signer}")
+}
+
 /// Validity of a chain's leaf.
 pub(super) fn validity(chain: &Chain) -> Result<(UnixTime, UnixTime)> {
     let bad = |detail: String| Error::new(Code::CertificateInvalid).because(detail);
     let leaf = chain.0.first().ok_or_else(|| bad("empty chain".into()))?;
-    let leaf = x509_cert::Certificate::from_der(&leaf.0).map_err(|e| bad(e.to_string()))?;
-    let seconds = |time: x509_cert::time::Time| {
-        i64::try_from(time.to_unix_duration().as_secs()).map(UnixTime::from_seconds).map_err(|e| bad(e.to_string()))
-    };
-    let validity = leaf.tbs_certificate.validity;
-    Ok((seconds(validity.not_before)?, seconds(validity.not_after)?))
+    let leaf = x509::Certificate::from_der(&leaf.0).map_err(|e| bad(e.to_string()))?;
+    Ok((leaf.not_before, leaf.not_after))
 }

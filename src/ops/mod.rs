@@ -1,1 +1,44 @@
-//! What the appliance does: enroll, make a seal, sign, stamp, deposit, verify.
+//! What the appliance does, synchronously and without knowing HTTP: log in, enroll, make a seal, sign, stamp, deposit.
+//!
+//! Every operation is a method of [`Appliance`] in the file of its subject. It takes a [`Call`] (request id, deadline,
+//! origin) and a [`Caller`] (who), domain types that have been parsed, and returns an id or an [`Error`] with a documented
+//! code. Operations use the ports of L0 and the kernels of L1 and nothing else.
+
+mod appliance;
+mod apps;
+mod auth;
+mod cache;
+mod consent;
+mod deposit;
+mod enroll;
+mod error;
+mod idempotency;
+mod ids;
+mod keymaker;
+mod locks;
+mod places;
+mod projection;
+mod quota;
+mod refusals;
+pub mod rows;
+pub mod rules;
+mod seals;
+pub mod settings;
+mod sign;
+mod signers;
+mod stamp;
+mod table;
+
+pub use appliance::{Appliance, Call, Caller, Origin, Ports};
+pub use apps::{AppChange, AppView, IssuedKey, NewApp};
+pub use auth::{Authenticated, Credentials};
+pub use deposit::{Deposit, Sid};
+pub use enroll::NewSigner;
+pub use error::{Error, Result};
+pub use idempotency::IdempotencyKey;
+pub use projection::replay;
+pub use seals::Design;
+pub use settings::Settings;
+pub use sign::{SealClass, SignRequest, Signature, Source, positions};
+pub use signers::{Paging, SignerChange, SignerPage};
+pub use stamp::{Stamp, StampRequest};

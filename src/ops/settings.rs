@@ -38,6 +38,15 @@ pub enum Anchor {
     Centre,
 }
 
+impl From<Anchor> for crate::pdf::place::Anchor {
+    fn from(anchor: Anchor) -> Self {
+        match anchor {
+            Anchor::LowerLeft => Self::LowerLeft,
+            Anchor::Centre => Self::Centre,
+        }
+    }
+}
+
 /// `[operations]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

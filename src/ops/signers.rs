@@ -155,7 +155,7 @@ impl Appliance {
         }
         self.signers.forget(&(app.id.clone(), id));
         if let Some((old, _)) = replaced {
-            self.certificates.forget(&(app.id.clone(), old.id));
+            self.credentials.forget(&(app.id.clone(), old.id));
             self.revoke_at_channel(call, &actor, &app.id, &old);
             self.destroy(call, &actor, &old.key, "superseded");
         }
@@ -344,7 +344,7 @@ impl Appliance {
             Ok(()) | Err(StoreError::Conflict(_)) => {}
             Err(error) => return Err(error.into()),
         }
-        self.certificates.forget(&(app.to_owned(), row.id));
+        self.credentials.forget(&(app.to_owned(), row.id));
         if pending { Err(Code::CertificateMissing.into()) } else { Ok(()) }
     }
 }

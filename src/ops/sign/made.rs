@@ -1,0 +1,223 @@
+//! One PAdES signature: update, intent, token, CMS, self-check.
+
+use super::credential::{Credential, bound_to};
+use super::input::Input;
+use super::{sign_error};
+use crate::audit::{Act, Actor, Ending, Facts, Intent, Outcome, Permit, Spent, Use};
+use crate::codes::Code;
+use crate::keys::ToBeSigned;
+use crate::ops::appliance::facts;
+use crate::ops::error::{key_error, stamp_error};
+use crate::ops::places::Service;
+use crate::ops::settings::{Level, TimestampPolicy};
+use crate::ops::{Appliance, Call, Error, Result};
+use crate::pdf::appearance::{CaptionLine, SealAppearance};
+use crate::pdf::hash::PrefixHash;
+use crate::pdf::place::Place;
+use crate::pdf::sign::{About, Field, Format, Kind, Prepared, SignError, SignatureRequest, Signed, prepare};
+use crate::pdf::syntax::Document;
+use crate::x509;
+use hufu_api::{HashAlgorithm, Imprint, UnixTime};
+use sha2::{Digest, Sha256};
+use std::sync::atomic::Ordering;
+
+/// What is to be made.
+pub(in crate::ops) struct Job<'a> {
+    pub(in crate::ops) act: Act,
+    pub(in crate::ops) actor: Actor,
+    pub(in crate::ops) credential: &'a Credential,
+    pub(in crate::ops) document: &'a Document<'a>,
+    pub(in crate::ops) input: &'a Input,
+    pub(in crate::ops) places: &'a [Place],
+    pub(in crate::ops) seal: &'a SealAppearance,
+    pub(in crate::ops) captions: &'a [CaptionLine],
+    pub(in crate::ops) level: Level,
+    pub(in crate::ops) now: UnixTime,
+    pub(in crate::ops) facts: Facts,
+}
+
+/// A signature that waits for its file to be written; its record is still open.
+pub(in crate::ops) struct Made {
+    /// What follows the input.
+    pub(in crate::ops) tail: Vec<u8>,
+    pub(in crate::ops) output_sha256: String,
+    pub(in crate::ops) level: Level,
+    pub(in crate::ops) spent: Spent,
+}
+
+/// How one try ended.
+enum Tried {
+    Made(Made),
+    /// The CMS needs so many octets.
+    TooLong(usize),
+}
+
+/// Octets added to the largest time stamp seen, for the next one's longer serial or certificate.
+const STAMP_SLACK: usize = 1_024;
+
+impl Appliance {
+    /// Makes the signature; a CMS that does not fit its room is voided and made once more with enough.
+    pub(in crate::ops) fn make_signature(&self, call: &Call, job: Job<'_>) -> Result<Made> {
+        let with_stamp = job.level != Level::BB;
+        let _place = if with_stamp { Some(self.remote.take(Service::Timestamps)?) } else { None };
+        let room = if with_stamp {
+            let largest = self.largest_stamp.load(Ordering::Relaxed);
+            job.credential.room(Some(largest + STAMP_SLACK))?
+        } else {
+            job.credential.longest
+        };
+        match self.try_signature(call, &job, room)? {
+            Tried::Made(made) => Ok(made),
+            Tried::TooLong(needed) => match self.try_signature(call, &job, needed + STAMP_SLACK)? {
+                Tried::Made(made) => Ok(made),
+                Tried::TooLong(_) => Err(Error::signing("签名值超出预留空间")),
+            },
+        }
+    }
+
+    fn try_signature(&self, call: &Call, job: &Job<'_>, room: usize) -> Result<Tried> {
+        let prepared = self.prepare_update(job, room)?;
+        let attributes = job.credential.attributes(prepared.digest())?;
+        let what = ToBeSigned::SignedAttributes(attributes);
+        let permit = self.begin_signature(call, job, &what, prepared.digest())?;
+        let (signature, spent) = self.token_signs(call, job, permit, &what)?;
+        match self.finish(call, job, prepared, &what, &signature) {
+            Ok(Ok((signed, level))) => {
+                let (tail, prefix) = signed.into_prefix();
+                let output_sha256 = match prefix.algorithm() {
+                    HashAlgorithm::Sha256 => hex::encode(prefix.digest()),
+                    _ => hex::encode(job.input.prefix.clone().followed_by(&tail).digest()),
+                };
+                Ok(Tried::Made(Made { tail, output_sha256, level, spent }))
+            }
+            Ok(Err(needed)) => {
+                let facts = facts([("reason", "the signature exceeds its room".into()), ("needed", needed.into())]);
+                spent.close(Outcome { ending: Ending::Voided, facts })?;
+                Ok(Tried::TooLong(needed))
+            }
+            Err(error) => {
+                spent.fail(&error.to_string());
+                Err(error)
+            }
+        }
+    }
+
+    fn prepare_update(&self, job: &Job<'_>, room: usize) -> Result<Prepared> {
+        let mut entropy = [0; 32];
+        self.ports.entropy.fill(&mut entropy)?;
+        let request = SignatureRequest {
+            kind: Kind::Approval,
+            format: Format::Pades,
+            field: Field::Automatic,
+            places: job.places.to_vec(),
+            seal: Some(job.seal),
+            caption: job.captions,
+            about: About {
+                name: Some(job.credential.row.subject.common_name.clone()),
+                reason: (!self.settings.reason.is_empty()).then(|| self.settings.reason.clone()),
+                location: None,
+                contact: None,
+            },
+            signing_time: job.now,
+            reserve: room,
+            lock: None,
+            later_fields: Vec::new(),
+            entropy,
+        };
+        let prefix = match job.credential.hash() {
+            HashAlgorithm::Sha256 => job.input.prefix.clone(),
+            other => PrefixHash::of(other, &job.input.bytes),
+        };
+        prepare(job.document, &prefix, &request).map_err(|e| sign_error(&e))
+    }
+
+    fn begin_signature(&self, call: &Call, job: &Job<'_>, what: &ToBeSigned, digest: &[u8]) -> Result<Permit> {
+        let key = &job.credential.row.key;
+        let generation = match bound_to(&key.location) {
+            Some(generation) => generation,
+            None => self.ports.keys.choose(key.purpose).map_err(|e| key_error(&e, Code::TokenSigningFailed))?,
+        };
+        let mut facts = job.facts.clone();
+        facts.insert("certificate_sha256".into(), hex::encode(job.credential.fingerprint).into());
+        facts.insert("byte_range_digest".into(), hex::encode(digest).into());
+        let uses = vec![Use { digest: what.digest(), generation, key: key.id, purpose: key.purpose }];
+        Ok(self.ports.audit.begin(call.cx, Intent { act: job.act, actor: job.actor.clone(), facts, uses })?)
+    }
+
+    fn token_signs(
+        &self,
+        call: &Call,
+        job: &Job<'_>,
+        mut permit: Permit,
+        what: &ToBeSigned,
+    ) -> Result<(Vec<u8>, Spent)> {
+        let signed = match permit.next_receipt() {
+            Some(receipt) => self
+                .ports
+                .keys
+                .sign(call.cx, receipt, &job.credential.row.key, what)
+                .map_err(|e| key_error(&e, Code::TokenSigningFailed)),
+            None => Err(Error::internal("a permit without receipt")),
+        };
+        let spent = permit.spend();
+        match signed {
+            Ok(signature) => Ok((signature, spent)),
+            Err(error) => {
+                spent.fail(&error.to_string());
+                Err(error)
+            }
+        }
+    }
+
+    /// CMS, embedding and self-check; the inner error is the room that would have been needed.
+    fn finish(
+        &self,
+        call: &Call,
+        job: &Job<'_>,
+        prepared: Prepared,
+        what: &ToBeSigned,
+        signature: &[u8],
+    ) -> Result<std::result::Result<(Signed, Level), usize>> {
+        let credential = job.credential;
+        // The one public-key operation of the self-check: what the token made is this key's signature over these bytes.
+        x509::verify_signed(&credential.leaf.spki, &credential.algorithm.identifier(), what.bytes(), signature)
+            .map_err(|e| Error::new(Code::TokenSigningFailed).because(e))?;
+        let (token, level) = self.signature_stamp(call, job.level, signature)?;
+        let cms = credential
+            .signed_data(what.bytes())
+            .assemble(signature, token.as_deref())
+            .map_err(Error::internal)?;
+        let signed = match prepared.embed(&cms) {
+            Ok(signed) => signed,
+            Err(SignError::Overflow { needed, .. }) => return Ok(Err(needed)),
+            Err(error) => return Err(sign_error(&error)),
+        };
+        signed.check(&cms).map_err(|e| sign_error(&e))?;
+        Ok(Ok((signed, level)))
+    }
+
+    /// The signature time stamp (RFC 3161, EN 319 122-1 5.3), if the level has one.
+    fn signature_stamp(&self, call: &Call, level: Level, signature: &[u8]) -> Result<(Option<Vec<u8>>, Level)> {
+        if level == Level::BB {
+            return Ok((None, level));
+        }
+        match self.stamp_imprint(call, &Sha256::digest(signature)) {
+            Ok(token) => Ok((Some(token), level)),
+            Err(error) if self.settings.timestamp == TimestampPolicy::Prefer => {
+                tracing::warn!(request = %call.cx.request, %error, "signed without a time stamp");
+                Ok((None, Level::BB))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A time-stamp token over a SHA-256 digest from the configured source.
+    pub(in crate::ops) fn stamp_imprint(&self, call: &Call, digest: &[u8]) -> Result<Vec<u8>> {
+        let source = self.ports.timestamps.as_ref().ok_or_else(|| Error::signing("未配置时间戳服务"))?;
+        self.now()?;
+        let imprint = Imprint { algorithm: HashAlgorithm::Sha256, digest };
+        let token = source.stamp(call.cx, imprint).map_err(|e| stamp_error(&e))?;
+        self.largest_stamp.fetch_max(token.0.len(), Ordering::Relaxed);
+        Ok(token.0)
+    }
+}

@@ -1,0 +1,246 @@
+//! 合同签署: a PDF with a seal and a PAdES signature, from the document's path or bytes to the saved file.
+//!
+//! The order is the invariant: everything is checked, then the consent is used up, then the intent is recorded, then the
+//! token signs, then the file is written, then the outcome is recorded, and then the client hears of it.
+
+mod caption;
+mod credential;
+mod input;
+mod made;
+mod reasons;
+mod seal_class;
+
+pub(super) use credential::Credential;
+pub use input::{Source, positions};
+pub(super) use made::{Job, Made};
+pub(super) use reasons::{place_error, read_error, save_error, sign_error, syntax_error};
+pub use seal_class::SealClass;
+
+use super::appliance::facts;
+use super::consent::Consent;
+use super::idempotency::Asked;
+use super::projection::{Projection, Row};
+use super::quota::Counted;
+use super::rows::Signer;
+use super::settings::Level;
+use super::{Appliance, Call, Caller, Error, Result, table};
+use crate::audit::{Act, Ending, Outcome};
+use crate::codes::Code;
+use crate::pdf::place::{Footprint, Placement, resolve};
+use crate::pdf::syntax::Document;
+use hufu_api::{CertificateKind, Space, UnixTime};
+use input::Input;
+use serde::{Deserialize, Serialize};
+
+/// One signature to be made; every value has been checked as far as the request alone allows.
+#[derive(Clone, Debug)]
+pub struct SignRequest {
+    /// signerId
+    pub signer: u64,
+    /// moulageId; `None` for −1, the transparent seal.
+    pub seal: Option<u64>,
+    /// sealClass
+    pub class: SealClass,
+    /// signPositionType and positionContent; a seam seal has none.
+    pub placement: Placement,
+    /// contractPath
+    pub source: Source,
+    /// contractSavePath
+    pub save_path: String,
+    /// contractTitle
+    pub title: Option<String>,
+    /// The SMS code, on the calls that take one.
+    pub code: Option<String>,
+    /// caType
+    pub ca_type: Option<String>,
+    /// certType
+    pub certificates: Option<CertificateKind>,
+}
+
+/// A signature as the store shows it: a projection of its audit outcome.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Signature {
+    /// summaryId
+    pub id: u64,
+    /// signerId
+    pub signer: u64,
+    /// moulageId; absent for −1.
+    pub seal: Option<u64>,
+    /// SHA-256 of the signing certificate, lower hex.
+    pub certificate_sha256: String,
+    /// SHA-256 of the file as it came in, lower hex.
+    pub document_sha256: String,
+    /// SHA-256 of the signed file, lower hex.
+    pub output_sha256: String,
+    /// Where it was saved.
+    pub path: String,
+    /// contractTitle
+    pub title: Option<String>,
+    /// PAdES level.
+    pub level: Level,
+    /// Places at which the seal is shown.
+    pub places: usize,
+    /// The audit record of the consent it rests on.
+    pub consent: Option<u64>,
+    /// The audit record of the intent.
+    pub record: u64,
+    /// When.
+    pub at: UnixTime,
+}
+
+impl Appliance {
+    /// Signs a document and returns its summaryId.
+    ///
+    /// # Errors
+    /// Every code of the signing calls' table.
+    pub fn sign_document(&self, call: &Call, caller: &Caller, request: &SignRequest) -> Result<u64> {
+        caller.platform_only()?;
+        let app = &caller.app;
+        if !app.grants.certificates {
+            return Err(Code::NoCertificateService.into());
+        }
+        let once = match self.once(call, &app.id)? {
+            Asked::Before(id) => return Ok(id),
+            Asked::First(once) => once,
+        };
+        let signer = self.signer(app, request.signer)?;
+        if let Some(seal) = request.seal {
+            self.seal_of(app, signer.id, seal)?;
+        }
+        let level = self.level(app)?;
+        let quota = self.count(app, Counted::Signatures)?;
+        let input = self.input(call, caller, &request.source, &request.save_path, self.settings.pdf_bytes)?;
+        let document = Document::open(&input.bytes).map_err(|e| syntax_error(&e))?;
+        let now = self.now()?;
+        let seal = self.seal_shown(app, &signer, request)?;
+        let captions = self.captions(request.class, &input, &seal, now)?;
+        let footprint = Footprint {
+            width: seal.width,
+            height: seal.height + captions.iter().map(|line| line.ascent + line.descent).sum::<f64>(),
+            anchor: self.settings.anchor.into(),
+        };
+        let places =
+            resolve(&document, &request.placement, footprint).map_err(|e| place_error(&e, &request.placement))?;
+        if places.len() > self.settings.places {
+            return Err(Error::malformed("positionContent").because("too many places"));
+        }
+        let kind = request.certificates.unwrap_or(signer.certificates);
+        // A long-term certificate must be there before the code is used up; a scene certificate is made after it.
+        let long = match kind {
+            CertificateKind::Long => Some(self.long_term(call, app, &signer, now)?),
+            CertificateKind::Scene => None,
+        };
+        let consent = match &request.code {
+            Some(code) => Some(self.use_code(call, caller, &signer, code, input.sha256)?),
+            None => None,
+        };
+        let credential = match long {
+            Some(credential) => credential,
+            None => self.scene(call, caller, &signer, request, &input, consent.as_ref())?,
+        };
+        let job = Job {
+            act: Act::Sign,
+            actor: Self::actor(call, caller),
+            credential: &credential,
+            document: &document,
+            input: &input,
+            places: &places,
+            seal: &seal,
+            captions: &captions,
+            level,
+            now,
+            facts: sign_facts(&signer, request, &input, consent.as_ref()),
+        };
+        let made = self.make_signature(call, job);
+        if kind == CertificateKind::Scene {
+            self.destroy(call, &Self::actor(call, caller), &credential.row.key, "scene certificate");
+        }
+        let made = made?;
+        let row = Signature {
+            id: self.signature_ids.next(self.store())?,
+            signer: signer.id,
+            seal: request.seal,
+            certificate_sha256: hex::encode(credential.fingerprint),
+            document_sha256: hex::encode(input.sha256),
+            output_sha256: made.output_sha256.clone(),
+            path: request.save_path.clone(),
+            title: request.title.clone(),
+            level: made.level,
+            places: places.len(),
+            consent: consent.as_ref().map(|c| c.record),
+            record: made.spent.number(),
+            at: now,
+        };
+        let id = row.id;
+        let mut projection = Projection::default();
+        projection.push(Row::new(table::in_app(Space::Signature, &app.id, id), &row)?);
+        projection.extend(once.remember(id, now)?);
+        self.release(call, input, made, facts([("summary", id.into())]), &projection)?;
+        quota.keep();
+        Ok(id)
+    }
+
+    /// Writes the file, closes the record, shows the projection.
+    pub(super) fn release(
+        &self,
+        call: &Call,
+        input: Input,
+        made: Made,
+        mut facts: crate::audit::Facts,
+        projection: &Projection,
+    ) -> Result<()> {
+        let Made { tail, output_sha256, level, spent } = made;
+        let Input { bytes, target, .. } = input;
+        let written = target.stage(call.cx, &[&bytes, &tail]).and_then(|staged| staged.publish(call.cx));
+        if let Err(error) = written {
+            let refused = save_error(&error);
+            spent.fail(&error.to_string());
+            return Err(refused);
+        }
+        facts.insert("output_sha256".into(), output_sha256.into());
+        facts.insert("level".into(), serde_json::to_value(level).map_err(Error::internal)?);
+        facts.insert("project".into(), projection.to_json()?);
+        let number = spent.close(Outcome { ending: Ending::Done, facts })?;
+        self.store().project(number, projection.writes())?;
+        Ok(())
+    }
+
+    /// The signature with this summaryId.
+    ///
+    /// # Errors
+    /// [`Code::ContractNotFound`] when the app has no such signature.
+    pub fn signature(&self, caller: &Caller, id: u64) -> Result<Signature> {
+        caller.platform_only()?;
+        let key = table::in_app(Space::Signature, &caller.app.id, id);
+        table::read::<Signature>(self.store(), &key)?
+            .map(|row| row.value)
+            .ok_or_else(|| Error::with(Code::ContractNotFound, format!("签署记录{id} 不存在")))
+    }
+
+    fn level(&self, app: &super::rows::App) -> Result<Level> {
+        let default = if self.ports.timestamps.is_some() { Level::BT } else { Level::BB };
+        match app.level.or(self.settings.level).unwrap_or(default) {
+            level @ (Level::BB | Level::BT) => Ok(level),
+            level => Err(Error::new(Code::Disabled).because(format!("{level:?} is not available"))),
+        }
+    }
+}
+
+fn sign_facts(
+    signer: &Signer,
+    request: &SignRequest,
+    input: &Input,
+    consent: Option<&Consent>,
+) -> crate::audit::Facts {
+    let mut facts =
+        facts([("signer", signer.id.into()), ("document_sha256", hex::encode(input.sha256).into())]);
+    if let Some(seal) = request.seal {
+        facts.insert("seal".into(), seal.into());
+    }
+    if let Some(consent) = consent {
+        facts.insert("consent".into(), consent.record.into());
+        facts.insert("consent_mobile_hash".into(), consent.mobile_hash.clone().into());
+        facts.insert("consent_registered".into(), consent.registered.into());
+    }
+    facts
+}

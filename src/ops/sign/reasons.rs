@@ -1,0 +1,82 @@
+//! Kernels' and documents' failures in the words of the API.
+
+use crate::codes::Code;
+use crate::documents::DocumentError;
+use crate::locate::LocateError;
+use crate::ops::Error;
+use crate::pdf::place::{PlaceError, Placement};
+use crate::pdf::sign::SignError;
+use crate::pdf::syntax::SyntaxError;
+
+/// A file that cannot be read.
+pub(in crate::ops) fn read_error(error: &DocumentError, path: &str) -> Error {
+    match error {
+        DocumentError::Missing | DocumentError::Outside | DocumentError::Malformed(_) | DocumentError::NoFolder => {
+            Error::with(Code::ContractNotFound, format!("合同文件{path} 不存在")).because(error)
+        }
+        DocumentError::Timeout => Error::new(Code::Overloaded).because(error),
+        DocumentError::TooLarge { limit } => {
+            Error::with(Code::ContractUnreadable, format!("合同文件读取失败：文件超过 {limit} 字节")).because(error)
+        }
+        _ => Error::new(Code::ContractUnreadable).because(error),
+    }
+}
+
+/// A file that cannot be written.
+pub(in crate::ops) fn save_error(error: &DocumentError) -> Error {
+    match error {
+        DocumentError::Timeout => Error::new(Code::Overloaded).because(error),
+        _ => Error::signing("合同保存失败").because(error),
+    }
+}
+
+/// A file that is no PDF we can read.
+pub(in crate::ops) fn syntax_error(error: &SyntaxError) -> Error {
+    Error::new(Code::ContractUnreadable).because(error)
+}
+
+/// A place that cannot be had.
+pub(in crate::ops) fn place_error(error: &PlaceError, asked: &Placement) -> Error {
+    let parameter = |reason: String| {
+        Error::with(Code::BadParameter, format!("positionContent 格式不正确：{reason}")).because(error)
+    };
+    let by_coordinates = matches!(asked, Placement::At(_));
+    match error {
+        PlaceError::OutsidePage { place, width, height } if by_coordinates => {
+            parameter(format!("{place} 处的印章超出页面（{width}×{height}）"))
+        }
+        PlaceError::OutsidePage { place, .. } => Error::signing(format!("{place} 处的印章超出页面")).because(error),
+        PlaceError::NoSuchPage { page, pages } if by_coordinates => {
+            parameter(format!("第 {page} 页不存在，共 {pages} 页"))
+        }
+        PlaceError::Overlap(a, b) if by_coordinates => parameter(format!("{a} 与 {b} 处的印章重叠")),
+        PlaceError::TooMany(_, most) if by_coordinates => parameter(format!("最多 {most} 处")),
+        PlaceError::KeywordNotFound { keyword, .. } => {
+            Error::signing(format!("未找到关键字“{keyword}”")).because(error)
+        }
+        PlaceError::Locate(LocateError::EmptyKeyword) => Error::missing("positionContent"),
+        PlaceError::TooMany(_, most) => Error::signing(format!("关键字出现次数超过 {most} 处")).because(error),
+        PlaceError::Overlap(a, b) => Error::signing(format!("{a} 与 {b} 处的印章重叠")).because(error),
+        PlaceError::Syntax(error) => syntax_error(error),
+        _ => Error::signing("无法定位印章").because(error),
+    }
+}
+
+/// A file that is not signed.
+pub(in crate::ops) fn sign_error(error: &SignError) -> Error {
+    let reason = match error {
+        SignError::Syntax(error) => return syntax_error(error),
+        SignError::Certified => "文件的认证签名不允许任何修改（DocMDP P=1）",
+        SignError::NoFieldLeft(_) => "文件的认证签名不允许新增可见签名域",
+        SignError::Permissions => "文件的权限不允许签名",
+        SignError::DynamicXfa => "动态 XFA 表单不能签名",
+        SignError::SeedValue { .. } => "签名域的种子值要求不满足",
+        SignError::NoSuchField(_) => "签名域不存在或已被使用",
+        SignError::Unsupported(_) => "不支持的文件结构",
+        SignError::Request(_) => "签名请求无效",
+        SignError::Overflow { .. } => "签名值超出预留空间",
+        SignError::SelfCheck(_) => "签署后自检未通过",
+        _ => "文件不能签名",
+    };
+    Error::signing(reason).because(error)
+}
