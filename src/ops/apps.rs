@@ -34,7 +34,7 @@ pub struct IssuedKey {
     /// appId
     pub app: String,
     /// appKey
-    pub key: Zeroizing<String>,
+    pub key: String,
 }
 
 /// A change of an application; absent fields stay.
@@ -63,8 +63,6 @@ pub struct AppChange {
     pub certificates: Option<CertificateKind>,
     /// Level of signatures.
     pub level: Option<Level>,
-    /// Keep deposited files.
-    pub archive_evidence: Option<bool>,
 }
 
 /// An application as operators see it: without its keys.
@@ -107,7 +105,6 @@ impl Appliance {
             channels: CaPolicy::default(),
             certificates: CertificateKind::Long,
             level: None,
-            archive_evidence: false,
             roots: new.roots,
             created: self.ports.clock.now_untrusted(),
         };
@@ -115,7 +112,7 @@ impl Appliance {
         match self.store().commit(&[table::insert(table::named(Space::App, &id), &app)?]) {
             Ok(()) => {
                 self.apps.forget(id.as_str());
-                Ok(IssuedKey { app: id, key })
+                Ok(IssuedKey { app: id, key: key.to_string() })
             }
             Err(StoreError::Conflict(_)) => Err(Error::with(Code::IdempotencyConflict, format!("appId {id} 已存在"))),
             Err(error) => Err(error.into()),
@@ -167,7 +164,6 @@ impl Appliance {
             app.channels = change.channels.unwrap_or_else(|| app.channels.clone());
             app.certificates = change.certificates.unwrap_or(app.certificates);
             app.level = change.level.or(app.level);
-            app.archive_evidence = change.archive_evidence.unwrap_or(app.archive_evidence);
             Ok(())
         })?;
         self.usage.forget(id);
@@ -197,7 +193,7 @@ impl Appliance {
             Ok(())
         })?;
         self.note_app(call, operator, id, "rotate", facts([("at_once", at_once.into())]))?;
-        Ok(IssuedKey { app: id.to_owned(), key })
+        Ok(IssuedKey { app: id.to_owned(), key: key.to_string() })
     }
 
     /// 应用清库: removes all data of a test app: signers, seals, certificates and keys, projections. Audit records stay.

@@ -38,13 +38,14 @@ impl<K: Eq + Hash + Clone, V> Cache<K, V> {
             }
             inner.epoch
         };
-        let Some(value) = load()?.map(Arc::new) else { return Ok(None) };
+        let Some(value) = load()? else { return Ok(None) };
+        let value = Arc::new(value);
         let mut inner = self.inner.write();
         if inner.epoch == epoch {
             if inner.map.len() >= self.most {
                 // Any entry will do: what is in use comes back.
                 if let Some(victim) = inner.map.keys().next().cloned() {
-                    inner.map.remove(&victim);
+                    inner.map.remove::<K>(&victim);
                 }
             }
             inner.map.insert(key.to_owned(), Arc::clone(&value));

@@ -108,13 +108,6 @@ impl Appliance {
         };
         let mut writes =
             vec![table::insert(index, &id)?, table::insert(table::in_app(Space::Deposit, &app.id, id), &row)?];
-        if app.archive_evidence {
-            writes.push(hufu_api::Write {
-                key: table::in_app_text(Space::EvidenceFile, &app.id, &row.sha256),
-                expect: hufu_api::Expect::Any,
-                value: Some(bytes),
-            });
-        }
         writes.extend(once.remember(id, at)?);
         match self.store().commit(&writes) {
             Ok(()) => {}

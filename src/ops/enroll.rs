@@ -42,8 +42,8 @@ impl Appliance {
             Asked::Before(id) => return Ok(id),
             Asked::First(once) => once,
         };
-        let number = &new.certify.number;
-        let index = table::in_app_text(Space::SignerByCertify, &app.id, number);
+        let number = new.certify.number.clone();
+        let index = table::in_app_text(Space::SignerByCertify, &app.id, &number);
         let exists = || Error::with(Code::CertifyNumberExists, format!("认证号码({number})已经存在"));
         let lock = [b"certify\0", index.bytes.as_slice()].concat();
         let _held = self.locks.hold(lock, call.cx.deadline).ok_or(Code::Overloaded)?;

@@ -84,7 +84,7 @@ impl From<AuditError> for Error {
     fn from(error: AuditError) -> Self {
         match error {
             AuditError::Unavailable(_) | AuditError::Timeout => Self::new(Code::Overloaded).because(error),
-            AuditError::TooLarge => Self::internal(error),
+            _ => Self::internal(error),
         }
     }
 }

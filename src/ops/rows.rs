@@ -91,9 +91,6 @@ pub struct App {
     /// The level of its signatures; `None`: the appliance's default.
     #[serde(default)]
     pub level: Option<super::settings::Level>,
-    /// Keep deposited files themselves, not only their digests.
-    #[serde(default)]
-    pub archive_evidence: bool,
     /// Document roots, absolute folders; empty: the appliance's default roots.
     #[serde(default)]
     pub roots: Vec<String>,

@@ -11,6 +11,7 @@ use crate::audit::{Act, Ending};
 use crate::codes::Code;
 use crate::pdf::sign::{About, Field, Format, Kind, SignError, SignatureRequest, prepare};
 use crate::pdf::syntax::Document;
+use bytes::Bytes;
 use hufu_api::{Space, UnixTime};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::Ordering;
@@ -99,7 +100,7 @@ impl Appliance {
             title: request.title.clone(),
             at: now,
         };
-        let staged = input.target.stage(call.cx, &[&input.bytes, &tail]).map_err(|e| save_error(&e))?;
+        let staged = input.target.stage(call.cx, vec![input.bytes.clone(), Bytes::from(tail)]).map_err(|e| save_error(&e))?;
         let mut projection = Projection::default();
         projection.push(Row::new(table::in_app(Space::Stamp, &app.id, row.id), &row)?);
         projection.extend(once.remember(row.id, now)?);

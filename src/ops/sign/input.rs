@@ -6,8 +6,8 @@ use crate::ops::{Appliance, Call, Caller, Error, Result};
 use crate::codes::Code;
 use crate::pdf::place::Point;
 use crate::pdf::hash::PrefixHash;
+use bytes::Bytes;
 use hufu_api::{Cx, HashAlgorithm};
-use std::sync::Arc;
 
 /// The document's origin.
 #[derive(Clone, Debug)]
@@ -15,12 +15,12 @@ pub enum Source {
     /// A path below the app's document roots.
     Path(String),
     /// The bytes of the request.
-    Bytes(Arc<[u8]>),
+    Bytes(Bytes),
 }
 
 /// A document read once, with the locked path that its signed form will have.
 pub(in crate::ops) struct Input {
-    pub(in crate::ops) bytes: Arc<[u8]>,
+    pub(in crate::ops) bytes: Bytes,
     pub(in crate::ops) sha256: [u8; 32],
     /// The state after all bytes, so that they are hashed once.
     pub(in crate::ops) prefix: PrefixHash,
@@ -53,14 +53,14 @@ impl Appliance {
         Ok(Input { sha256, prefix, bytes, target })
     }
 
-    fn read(&self, cx: Cx, caller: &Caller, source: &Source, limit: u64) -> Result<Arc<[u8]>> {
+    fn read(&self, cx: Cx, caller: &Caller, source: &Source, limit: u64) -> Result<Bytes> {
         match source {
-            Source::Bytes(bytes) => Ok(Arc::clone(bytes)),
+            Source::Bytes(bytes) => Ok(bytes.clone()),
             Source::Path(path) => self
                 .ports
                 .documents
                 .read(cx, &caller.app.roots, path, limit)
-                .map(Arc::from)
+                .map(Bytes::from)
                 .map_err(|e| read_error(&e, path)),
         }
     }

@@ -180,7 +180,7 @@ impl Appliance {
     ) -> Result<std::result::Result<(Signed, Level), usize>> {
         let credential = job.credential;
         // The one public-key operation of the self-check: what the token made is this key's signature over these bytes.
-        x509::verify_signed(&credential.leaf.spki, &credential.algorithm.identifier(), what.bytes(), signature)
+        x509::signature::verify_signed(&credential.leaf.spki, &credential.algorithm.identifier(), what.bytes(), signature)
             .map_err(|e| Error::new(Code::TokenSigningFailed).because(e))?;
         let (token, level) = self.signature_stamp(call, job.level, signature)?;
         let cms = credential

@@ -28,6 +28,7 @@ use crate::audit::{Act, Ending, Outcome};
 use crate::codes::Code;
 use crate::pdf::place::{Footprint, Placement, resolve};
 use crate::pdf::syntax::Document;
+use bytes::Bytes;
 use hufu_api::{CertificateKind, Space, UnixTime};
 use input::Input;
 use serde::{Deserialize, Serialize};
@@ -191,7 +192,7 @@ impl Appliance {
     ) -> Result<()> {
         let Made { tail, output_sha256, level, spent } = made;
         let Input { bytes, target, .. } = input;
-        let written = target.stage(call.cx, &[&bytes, &tail]).and_then(|staged| staged.publish(call.cx));
+        let written = target.stage(call.cx, vec![bytes, Bytes::from(tail)]).and_then(|staged| staged.publish(call.cx));
         if let Err(error) = written {
             let refused = save_error(&error);
             spent.fail(&error.to_string());
