@@ -14,7 +14,8 @@ use crate::documents::Documents;
 use crate::keys::Keys;
 use crate::seal::FontSet;
 use hufu_api::{
-    CertificateAuthorities, Clock, Cx, Entropy, IdKind, RequestId, SmsChannel, Space, Store, TimestampSource, UnixTime,
+    CertificateAuthorities, Clock, Cx, Entropy, IdKind, RequestId, SmsChannel, Space, Store, TimestampSource,
+    UnixTime,
 };
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -215,7 +216,14 @@ impl Appliance {
     }
 
     /// Records an act without a key.
-    pub(super) fn note(&self, call: &Call, actor: Actor, act: Act, facts: Facts, ending: Ending) -> Result<u64> {
+    pub(super) fn note(
+        &self,
+        call: &Call,
+        actor: Actor,
+        act: Act,
+        facts: Facts,
+        ending: Ending,
+    ) -> Result<u64> {
         Ok(self.ports.audit.record(call.cx, Event { act, actor, facts, ending })?)
     }
 }

@@ -83,7 +83,10 @@ impl Appliance {
             Some(id) => id,
             None => self.random_hex(&self.ports.entropy, 8)?,
         };
-        if id.is_empty() || id.len() > 64 || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
+        if id.is_empty()
+            || id.len() > 64
+            || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        {
             return Err(Error::malformed("appId"));
         }
         let key = match new.key {
@@ -114,7 +117,9 @@ impl Appliance {
                 self.apps.forget(id.as_str());
                 Ok(IssuedKey { app: id, key: key.to_string() })
             }
-            Err(StoreError::Conflict(_)) => Err(Error::with(Code::IdempotencyConflict, format!("appId {id} 已存在"))),
+            Err(StoreError::Conflict(_)) => {
+                Err(Error::with(Code::IdempotencyConflict, format!("appId {id} 已存在")))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -175,7 +180,13 @@ impl Appliance {
     ///
     /// # Errors
     /// 20301 no such app.
-    pub fn rotate_app_key(&self, call: &Call, operator: &Actor, id: &str, at_once: bool) -> Result<IssuedKey> {
+    pub fn rotate_app_key(
+        &self,
+        call: &Call,
+        operator: &Actor,
+        id: &str,
+        at_once: bool,
+    ) -> Result<IssuedKey> {
         let key = Zeroizing::new(self.random_hex(&self.ports.entropy, 24)?);
         let fresh = Secret { protected: self.protect_app_key(call.cx, id, &key)?, until: None };
         let now = self.ports.clock.now_untrusted();
@@ -202,7 +213,8 @@ impl Appliance {
     /// # Errors
     /// 20301 no such app; 403 for a production app.
     pub fn purge_app(&self, call: &Call, operator: &Actor, id: &str) -> Result<u64> {
-        let row = table::read::<App>(self.store(), &table::named(Space::App, id))?.ok_or(Code::AppNotFound)?;
+        let row =
+            table::read::<App>(self.store(), &table::named(Space::App, id))?.ok_or(Code::AppNotFound)?;
         if row.value.kind != AppKind::Test {
             return Err(Error::with(Code::Forbidden, "正式应用不能清库"));
         }

@@ -26,7 +26,11 @@ impl<K: Eq + Hash + Clone, V> Cache<K, V> {
     }
 
     /// The cached value, or what `load` gives, which is kept unless something was forgotten meanwhile.
-    pub(super) fn get_or<Q, E>(&self, key: &Q, load: impl FnOnce() -> Result<Option<V>, E>) -> Result<Option<Arc<V>>, E>
+    pub(super) fn get_or<Q, E>(
+        &self,
+        key: &Q,
+        load: impl FnOnce() -> Result<Option<V>, E>,
+    ) -> Result<Option<Arc<V>>, E>
     where
         K: std::borrow::Borrow<Q>,
         Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,

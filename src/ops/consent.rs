@@ -60,7 +60,9 @@ impl Appliance {
     pub fn send_code(&self, call: &Call, caller: &Caller, signer: u64, phone: Option<&str>) -> Result<()> {
         caller.platform_only()?;
         self.try_send_code(call, caller, signer, phone).map_err(|error| match error.code {
-            Code::Internal => Error { code: Code::SmsFault, message: Code::SmsFault.message().into(), ..error },
+            Code::Internal => {
+                Error { code: Code::SmsFault, message: Code::SmsFault.message().into(), ..error }
+            }
             _ => error,
         })
     }
@@ -169,7 +171,10 @@ impl Appliance {
             let next = last.plus_millis(i64::from(self.settings.sms_resend_seconds) * 1000);
             if now < next {
                 let seconds = (next.millis() - now.millis() + 999) / 1000;
-                return Err(Error::with(Code::SmsUnavailable, format!("短信平台异常：请在 {seconds} 秒后重试")));
+                return Err(Error::with(
+                    Code::SmsUnavailable,
+                    format!("短信平台异常：请在 {seconds} 秒后重试"),
+                ));
             }
         }
         let today = codes.sends.iter().filter(|(number, _)| *number == mobile.number).count();
@@ -193,7 +198,14 @@ impl Appliance {
         Err(Error::new(Code::SmsFault).because("the token's random bytes are not random"))
     }
 
-    fn code_hash(&self, cx: Cx, signer: &Signer, mobile: &Mobile, at: UnixTime, code: &str) -> Result<String> {
+    fn code_hash(
+        &self,
+        cx: Cx,
+        signer: &Signer,
+        mobile: &Mobile,
+        at: UnixTime,
+        code: &str,
+    ) -> Result<String> {
         let mac = Hmac::<Sha256>::new_from_slice(&self.keyring(cx)?.sms).map_err(Error::internal)?;
         let said = format!("{}|{}|{}|{code}", signer.id, mobile.number, at.millis());
         Ok(hex::encode(mac.chain_update(said.as_bytes()).finalize().into_bytes()))

@@ -106,8 +106,10 @@ impl Appliance {
             record,
             token,
         };
-        let mut writes =
-            vec![table::insert(index, &id)?, table::insert(table::in_app(Space::Deposit, &app.id, id), &row)?];
+        let mut writes = vec![
+            table::insert(index, &id)?,
+            table::insert(table::in_app(Space::Deposit, &app.id, id), &row)?,
+        ];
         writes.extend(once.remember(id, at)?);
         match self.store().commit(&writes) {
             Ok(()) => {}

@@ -94,9 +94,9 @@ impl Appliance {
             certificate: certificate.as_ref().map(|c| c.id),
             created: now,
         };
-        let stored = self
-            .note_signer(call, caller, &signer)
-            .and_then(|()| self.store_signer(&app.id, &signer, certificate.as_ref(), index, once.remember(id, now)?));
+        let stored = self.note_signer(call, caller, &signer).and_then(|()| {
+            self.store_signer(&app.id, &signer, certificate.as_ref(), index, once.remember(id, now)?)
+        });
         if let Err(error) = stored {
             if let Some(certificate) = &certificate {
                 self.destroy(call, &actor, &certificate.key, "signer not stored");

@@ -112,7 +112,9 @@ pub(super) fn key_error(error: &KeyError, otherwise: Code) -> Error {
 /// A certificate channel's failure.
 pub(super) fn ca_error(error: &ChannelError) -> Error {
     match error {
-        ChannelError::Refused(_) | ChannelError::Unsupported => Error::new(Code::CertificateRefused).because(error),
+        ChannelError::Refused(_) | ChannelError::Unsupported => {
+            Error::new(Code::CertificateRefused).because(error)
+        }
         ChannelError::Unavailable(_) => Error::new(Code::Overloaded).because(error),
         ChannelError::Timeout => Error::new(Code::GatewayTimeout).because(error),
         ChannelError::BadAnswer(_) => Error::new(Code::CertificateInvalid).because(error),

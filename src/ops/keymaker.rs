@@ -11,7 +11,9 @@ use crate::audit::{Act, Actor, Ending, Facts, Intent, Outcome, Use};
 use crate::codes::Code;
 use crate::keys::{GenerateSpec, Generated, KeyId, Purpose, StoredKey};
 use crate::x509;
-use hufu_api::{CertificateKind, Chain, Csr, Der, Enrolled, Enrollment, RouteError, SceneBinding, Subject, UnixTime};
+use hufu_api::{
+    CertificateKind, Chain, Csr, Der, Enrolled, Enrollment, RouteError, SceneBinding, Subject, UnixTime,
+};
 use sha2::{Digest, Sha256};
 
 /// Whose certificate is wanted.
@@ -57,8 +59,7 @@ impl Appliance {
         let _place = self.remote.take(Service::Authority)?;
         self.now()?;
         let generated = self.generate(call, actor, applicant, settings)?;
-        let csr =
-            Csr { der: &generated.csr.0, subject: &applicant.subject, scene: applicant.scene };
+        let csr = Csr { der: &generated.csr.0, subject: &applicant.subject, scene: applicant.scene };
         let enrolled = self
             .ports
             .authorities
@@ -103,7 +104,7 @@ impl Appliance {
         };
         let away = |e| key_error(&e, Code::KeyGenerationFailed);
         let generation = self.ports.keys.choose(Purpose::Signer).map_err(away)?;
-                let intent = Intent {
+        let intent = Intent {
             act: Act::GenerateKey,
             actor: actor.clone(),
             facts: facts([
@@ -181,12 +182,7 @@ impl Appliance {
             act: Act::DestroyKey,
             actor: actor.clone(),
             facts: facts([("key", key.id.to_string().into()), ("reason", reason.into())]),
-            uses: vec![Use {
-                digest: key.destroy_digest(),
-                generation,
-                key: key.id,
-                purpose: key.purpose,
-            }],
+            uses: vec![Use { digest: key.destroy_digest(), generation, key: key.id, purpose: key.purpose }],
         };
         let mut permit = self.ports.audit.begin(call.cx, intent)?;
         let destroyed = match permit.next_receipt() {

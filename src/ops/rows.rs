@@ -2,7 +2,9 @@
 
 use super::rules::{Certify, IdentityRegion, Name};
 use crate::keys::StoredKey;
-use hufu_api::{CaPolicy, CertificateKind, Der, Mobile, RevocationReason, SignerKind, Subject, Ticket, UnixTime};
+use hufu_api::{
+    CaPolicy, CertificateKind, Der, Mobile, RevocationReason, SignerKind, Subject, Ticket, UnixTime,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

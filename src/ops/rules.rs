@@ -139,7 +139,8 @@ impl Certify {
             _ => return Err(Error::malformed("certifyType")),
         };
         let letters = number.chars().all(|c| c.is_ascii_alphanumeric());
-        let dash = kind == CertifyType::OrganisationCode && number.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        let dash = kind == CertifyType::OrganisationCode
+            && number.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         let checked = !strict || kind != CertifyType::SocialCredit || social_credit_check(number);
         if number.chars().count() == length && (letters || dash) && checked {
             Ok(Self { kind, number: number.to_owned() })
@@ -185,7 +186,8 @@ fn social_credit_check(code: &str) -> bool {
 
 fn foreign_number(number: &str) -> bool {
     let length = number.chars().count();
-    (5..=20).contains(&length) && number.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '(' | ')' | '-'))
+    (5..=20).contains(&length)
+        && number.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '(' | ')' | '-'))
 }
 
 /// Reads phoneRegion and phoneNo: a number alone is a mainland one, a region alone is an error.
@@ -237,7 +239,10 @@ mod tests {
     #[test]
     fn names_are_counted_in_characters() {
         assert!(Name::parse(&"张".repeat(15), SignerKind::Person).is_ok());
-        assert_eq!(Name::parse(&"张".repeat(16), SignerKind::Person).unwrap_err().message, "userName 格式不正确");
+        assert_eq!(
+            Name::parse(&"张".repeat(16), SignerKind::Person).unwrap_err().message,
+            "userName 格式不正确"
+        );
         assert!(Name::parse(&"𠮷".repeat(60), SignerKind::Company).is_ok());
         assert!(Name::parse(&"司".repeat(61), SignerKind::Company).is_err());
         assert_eq!(Name::parse("  ", SignerKind::Person).unwrap_err().message, "userName 为空");
@@ -251,7 +256,8 @@ mod tests {
         assert!(ok(None, "123456789123456789", R::Mainland));
         assert!(ok(Some("a"), "12345678912345678X", R::Mainland));
         assert!(ok(Some("a"), "123456789012345", R::Mainland));
-        for bad in ["1234567891234567", "12345678912345678A", "1234567891234567XX", "", "1234567891234567890"] {
+        for bad in ["1234567891234567", "12345678912345678A", "1234567891234567XX", "", "1234567891234567890"]
+        {
             assert!(!ok(Some("a"), bad, R::Mainland), "{bad}");
         }
         assert!(ok(Some("a"), "A123456(7)", R::HongKong));
@@ -288,7 +294,13 @@ mod tests {
         assert_eq!(mobile(Some("2"), Some("0912345678")).unwrap().unwrap().region, PhoneRegion::Taiwan);
         assert_eq!(mobile(Some("0"), None).unwrap_err().message, "phoneNo 为空");
         assert_eq!(mobile(Some("3"), Some("13000000000")).unwrap_err().message, "phoneRegion 格式不正确");
-        for (region, bad) in [("0", "23000000000"), ("0", "1300000000"), ("1", "6123456"), ("2", "091234567"), ("1", "6123456a")] {
+        for (region, bad) in [
+            ("0", "23000000000"),
+            ("0", "1300000000"),
+            ("1", "6123456"),
+            ("2", "091234567"),
+            ("1", "6123456a"),
+        ] {
             assert_eq!(mobile(Some(region), Some(bad)).unwrap_err().message, "phoneNo 格式不正确");
         }
         assert_eq!(mobile_of_any_region("61234567").unwrap().region, PhoneRegion::HongKongMacao);

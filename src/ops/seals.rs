@@ -101,11 +101,20 @@ impl Appliance {
     }
 
     pub(super) fn picture(&self, png: &[u8]) -> Result<UploadedSeal> {
-        let limits = PictureLimits { strict_sizes: self.settings.strict_seal_sizes, ..PictureLimits::default() };
-        UploadedSeal::from_png(png, &limits, false).map_err(|error: PictureError| Error::malformed("imgBase").because(error))
+        let limits =
+            PictureLimits { strict_sizes: self.settings.strict_seal_sizes, ..PictureLimits::default() };
+        UploadedSeal::from_png(png, &limits, false)
+            .map_err(|error: PictureError| Error::malformed("imgBase").because(error))
     }
 
-    fn keep_seal(&self, call: &Call, caller: &Caller, signer: u64, design: Design, face: SealFace) -> Result<u64> {
+    fn keep_seal(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        signer: u64,
+        design: Design,
+        face: SealFace,
+    ) -> Result<u64> {
         let app = &caller.app;
         let once = match self.once(call, &app.id)? {
             Asked::Before(id) => return Ok(id),
@@ -123,7 +132,12 @@ impl Appliance {
         Ok(id)
     }
 
-    pub(super) fn seal_writes(&self, app: &App, seal: &Seal, face: &SealFace) -> Result<Vec<hufu_api::Write>> {
+    pub(super) fn seal_writes(
+        &self,
+        app: &App,
+        seal: &Seal,
+        face: &SealFace,
+    ) -> Result<Vec<hufu_api::Write>> {
         let image = hufu_api::Write {
             key: table::in_app(Space::SealImage, &app.id, seal.id),
             expect: hufu_api::Expect::Absent,
@@ -273,7 +287,8 @@ fn shown(face: &SealFace) -> Result<SealAppearance> {
     let artwork = match face {
         SealFace::Drawn(shape) => Artwork::Vector(layers(shape)),
         SealFace::Picture(picture) => {
-            let image = picture.to_pdf_form().image.ok_or_else(|| Error::internal("a picture without pixels"))?;
+            let image =
+                picture.to_pdf_form().image.ok_or_else(|| Error::internal("a picture without pixels"))?;
             let pixels = u64::from(image.width) * u64::from(image.height);
             Artwork::Image(Image {
                 width: image.width,

@@ -135,7 +135,11 @@ impl Appliance {
             signer.certificate = Some(new.id);
             writes.push(table::insert(table::in_app(Space::Certificate, &app.id, new.id), &new)?);
             if let Some((old, version)) = &replaced {
-                writes.push(table::replace(table::in_app(Space::Certificate, &app.id, old.id), *version, old)?);
+                writes.push(table::replace(
+                    table::in_app(Space::Certificate, &app.id, old.id),
+                    *version,
+                    old,
+                )?);
             }
             fresh = Some(new);
         }
@@ -162,7 +166,13 @@ impl Appliance {
         Ok(())
     }
 
-    fn renew_certificate(&self, call: &Call, actor: &Actor, caller: &Caller, signer: &Signer) -> Result<Certificate> {
+    fn renew_certificate(
+        &self,
+        call: &Call,
+        actor: &Actor,
+        caller: &Caller,
+        signer: &Signer,
+    ) -> Result<Certificate> {
         let app = &caller.app;
         let applicant = Applicant {
             app,
@@ -293,7 +303,10 @@ impl Appliance {
             let mut open = Vec::new();
             table::each_in_app(self.store(), Space::Certificate, &app, |_, bytes| {
                 let row: Certificate = table::decode(Space::Certificate, bytes)?;
-                if matches!(row.standing, Standing::Pending { .. } | Standing::Revoked { confirmed: false, .. }) {
+                if matches!(
+                    row.standing,
+                    Standing::Pending { .. } | Standing::Revoked { confirmed: false, .. }
+                ) {
                     open.push(row);
                 }
                 Ok(())

@@ -57,7 +57,8 @@ impl Appliance {
             Asked::First(once) => once,
         };
         let quota = self.count(app, Counted::Stamps)?;
-        let input = self.input(call, caller, &request.source, &request.save_path, self.settings.stream_bytes)?;
+        let input =
+            self.input(call, caller, &request.source, &request.save_path, self.settings.stream_bytes)?;
         let document = Document::open(&input.bytes).map_err(|e| syntax_error(&e))?;
         let _place = self.remote.take(Service::Timestamps)?;
         let now = self.now()?;
@@ -100,7 +101,10 @@ impl Appliance {
             title: request.title.clone(),
             at: now,
         };
-        let staged = input.target.stage(call.cx, vec![input.bytes.clone(), Bytes::from(tail)]).map_err(|e| save_error(&e))?;
+        let staged = input
+            .target
+            .stage(call.cx, vec![input.bytes.clone(), Bytes::from(tail)])
+            .map_err(|e| save_error(&e))?;
         let mut projection = Projection::default();
         projection.push(Row::new(table::in_app(Space::Stamp, &app.id, row.id), &row)?);
         projection.extend(once.remember(row.id, now)?);

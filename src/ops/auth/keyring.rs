@@ -102,7 +102,12 @@ impl Appliance {
     }
 
     /// The app's keys that are good now, in clear: only 君子签's request signature needs them.
-    pub(in crate::ops) fn app_keys(&self, cx: Cx, app: &App, now: UnixTime) -> Result<Vec<Zeroizing<Vec<u8>>>> {
+    pub(in crate::ops) fn app_keys(
+        &self,
+        cx: Cx,
+        app: &App,
+        now: UnixTime,
+    ) -> Result<Vec<Zeroizing<Vec<u8>>>> {
         app.secrets
             .iter()
             .filter(|secret| secret.until.is_none_or(|until| now < until))

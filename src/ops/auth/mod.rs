@@ -151,4 +151,3 @@ impl Appliance {
 pub(super) fn client_allowed(pins: &[String], client: Option<[u8; 32]>) -> bool {
     pins.is_empty() || client.is_some_and(|spki| pins.contains(&hex::encode(spki)))
 }
-

@@ -6,8 +6,8 @@ use crate::ops::{Appliance, Error, Result, seals};
 use crate::pdf::appearance::{CaptionLine, SealAppearance};
 use crate::seal::{Colour, draw_caption};
 use hufu_api::UnixTime;
-use time::macros::{format_description, offset};
 use time::OffsetDateTime;
+use time::macros::{format_description, offset};
 
 /// Points in a millimetre.
 const POINTS: f64 = 72.0 / 25.4;

@@ -35,7 +35,8 @@ impl Credential {
         let leaf = x509::Certificate::from_der(&leaf.0).map_err(|e| bad(e.to_string()))?;
         let algorithm = SignatureAlgorithm::for_key(&leaf.spki).map_err(|e| bad(e.to_string()))?;
         let issuers = row.chain.iter().skip(1).map(|der| der.0.clone()).collect();
-        let mut credential = Self { fingerprint: leaf.fingerprint(), row, leaf, algorithm, issuers, longest: 0 };
+        let mut credential =
+            Self { fingerprint: leaf.fingerprint(), row, leaf, algorithm, issuers, longest: 0 };
         credential.longest = credential.room(None)?;
         Ok(credential)
     }
@@ -98,7 +99,8 @@ impl Appliance {
             let Some(row) = table::read::<Certificate>(self.store(), &stored)? else { return Ok(None) };
             if matches!(row.value.standing, Standing::Pending { .. }) {
                 self.resume(call, &app.id, row.value)?;
-                let again = table::read::<Certificate>(self.store(), &stored)?.ok_or(Code::CertificateMissing)?;
+                let again =
+                    table::read::<Certificate>(self.store(), &stored)?.ok_or(Code::CertificateMissing)?;
                 return Credential::new(again.value).map(Some);
             }
             Credential::new(row.value).map(Some)
@@ -157,7 +159,12 @@ impl Appliance {
         credential.map(Arc::new)
     }
 
-    pub(super) fn seal_shown(&self, app: &App, signer: &Signer, request: &SignRequest) -> Result<Arc<SealAppearance>> {
+    pub(super) fn seal_shown(
+        &self,
+        app: &App,
+        signer: &Signer,
+        request: &SignRequest,
+    ) -> Result<Arc<SealAppearance>> {
         match request.seal {
             Some(id) => self.appearance(app, id),
             None => Ok(Arc::new(seals::transparent(signer.kind))),

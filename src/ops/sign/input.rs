@@ -1,11 +1,11 @@
 //! What is signed: where it comes from, where it goes, and its digest.
 
 use super::{read_error, save_error};
+use crate::codes::Code;
 use crate::documents::Target;
 use crate::ops::{Appliance, Call, Caller, Error, Result};
-use crate::codes::Code;
-use crate::pdf::place::Point;
 use crate::pdf::hash::PrefixHash;
+use crate::pdf::place::Point;
 use bytes::Bytes;
 use hufu_api::{Cx, HashAlgorithm};
 
@@ -40,16 +40,14 @@ impl Appliance {
         if !is_pdf_path(save_path) {
             return Err(Error::with(Code::BadParameter, "文件保存类型非法"));
         }
-        let target = self
-            .ports
-            .documents
-            .target(call.cx, &caller.app.roots, save_path)
-            .map_err(|e| save_error(&e));
+        let target =
+            self.ports.documents.target(call.cx, &caller.app.roots, save_path).map_err(|e| save_error(&e));
         // A missing original is the more useful answer when both paths are wrong.
         let bytes = self.read(call.cx, caller, source, limit)?;
         let target = target?;
         let prefix = PrefixHash::of(HashAlgorithm::Sha256, &bytes);
-        let sha256 = prefix.clone().digest().try_into().map_err(|_| Error::internal("SHA-256 of another length"))?;
+        let sha256 =
+            prefix.clone().digest().try_into().map_err(|_| Error::internal("SHA-256 of another length"))?;
         Ok(Input { sha256, prefix, bytes, target })
     }
 
@@ -82,7 +80,8 @@ pub fn positions(text: &str, most: usize) -> Result<Vec<Point>> {
     let mut points = Vec::new();
     for part in text.split(';') {
         let mut numbers = part.split(',').map(str::trim);
-        let (Some(page), Some(x), Some(y), None) = (numbers.next(), numbers.next(), numbers.next(), numbers.next())
+        let (Some(page), Some(x), Some(y), None) =
+            (numbers.next(), numbers.next(), numbers.next(), numbers.next())
         else {
             return Err(bad());
         };
@@ -123,8 +122,26 @@ mod tests {
     #[test]
     fn positions_that_are_none() {
         for bad in [
-            "", ";", "1", "1,2", "1,2,3,4", "0,1,1", "-1,1,1", "1,-1,0", "1,0,-1", "a,b,c", "1,1e3,1", "1,NaN,1", "1,inf,1",
-            "1;1,2,3", "1,2,3;;1,2,3", "1.5,1,1", "4294967296,1,1", "+1,1,1", "1,.5,1", "1,99999999999,1",
+            "",
+            ";",
+            "1",
+            "1,2",
+            "1,2,3,4",
+            "0,1,1",
+            "-1,1,1",
+            "1,-1,0",
+            "1,0,-1",
+            "a,b,c",
+            "1,1e3,1",
+            "1,NaN,1",
+            "1,inf,1",
+            "1;1,2,3",
+            "1,2,3;;1,2,3",
+            "1.5,1,1",
+            "4294967296,1,1",
+            "+1,1,1",
+            "1,.5,1",
+            "1,99999999999,1",
         ] {
             let error = positions(bad, 9).unwrap_err();
             assert_eq!(error.message, "positionContent 格式不正确", "{bad:?}");
@@ -135,6 +152,8 @@ mod tests {
     #[test]
     fn only_pdf_is_written() {
         assert!(is_pdf_path("/a/b.pdf") && is_pdf_path("/a/b.PDF"));
-        assert!(!is_pdf_path(".pdf") && !is_pdf_path("/a/b.doc") && !is_pdf_path("/a/pdf") && !is_pdf_path(""));
+        assert!(
+            !is_pdf_path(".pdf") && !is_pdf_path("/a/b.doc") && !is_pdf_path("/a/pdf") && !is_pdf_path("")
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use super::credential::{Credential, bound_to};
 use super::input::Input;
-use super::{sign_error};
+use super::sign_error;
 use crate::audit::{Act, Actor, Ending, Facts, Intent, Outcome, Permit, Spent, Use};
 use crate::codes::Code;
 use crate::keys::ToBeSigned;
@@ -91,7 +91,8 @@ impl Appliance {
                 Ok(Tried::Made(Made { tail, output_sha256, level, spent }))
             }
             Ok(Err(needed)) => {
-                let facts = facts([("reason", "the signature exceeds its room".into()), ("needed", needed.into())]);
+                let facts =
+                    facts([("reason", "the signature exceeds its room".into()), ("needed", needed.into())]);
                 spent.close(Outcome { ending: Ending::Voided, facts })?;
                 Ok(Tried::TooLong(needed))
             }
@@ -131,11 +132,19 @@ impl Appliance {
         prepare(job.document, &prefix, &request).map_err(|e| sign_error(&e))
     }
 
-    fn begin_signature(&self, call: &Call, job: &Job<'_>, what: &ToBeSigned, digest: &[u8]) -> Result<Permit> {
+    fn begin_signature(
+        &self,
+        call: &Call,
+        job: &Job<'_>,
+        what: &ToBeSigned,
+        digest: &[u8],
+    ) -> Result<Permit> {
         let key = &job.credential.row.key;
         let generation = match bound_to(&key.location) {
             Some(generation) => generation,
-            None => self.ports.keys.choose(key.purpose).map_err(|e| key_error(&e, Code::TokenSigningFailed))?,
+            None => {
+                self.ports.keys.choose(key.purpose).map_err(|e| key_error(&e, Code::TokenSigningFailed))?
+            }
         };
         let mut facts = job.facts.clone();
         facts.insert("certificate_sha256".into(), hex::encode(job.credential.fingerprint).into());
@@ -180,8 +189,13 @@ impl Appliance {
     ) -> Result<std::result::Result<(Signed, Level), usize>> {
         let credential = job.credential;
         // The one public-key operation of the self-check: what the token made is this key's signature over these bytes.
-        x509::signature::verify_signed(&credential.leaf.spki, &credential.algorithm.identifier(), what.bytes(), signature)
-            .map_err(|e| Error::new(Code::TokenSigningFailed).because(e))?;
+        x509::signature::verify_signed(
+            &credential.leaf.spki,
+            &credential.algorithm.identifier(),
+            what.bytes(),
+            signature,
+        )
+        .map_err(|e| Error::new(Code::TokenSigningFailed).because(e))?;
         let (token, level) = self.signature_stamp(call, job.level, signature)?;
         let cms = credential
             .signed_data(what.bytes())
@@ -197,7 +211,12 @@ impl Appliance {
     }
 
     /// The signature time stamp (RFC 3161, EN 319 122-1 5.3), if the level has one.
-    fn signature_stamp(&self, call: &Call, level: Level, signature: &[u8]) -> Result<(Option<Vec<u8>>, Level)> {
+    fn signature_stamp(
+        &self,
+        call: &Call,
+        level: Level,
+        signature: &[u8],
+    ) -> Result<(Option<Vec<u8>>, Level)> {
         if level == Level::BB {
             return Ok((None, level));
         }

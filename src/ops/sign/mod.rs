@@ -120,8 +120,8 @@ impl Appliance {
             height: seal.height + captions.iter().map(|line| line.ascent + line.descent).sum::<f64>(),
             anchor: self.settings.anchor.into(),
         };
-        let places =
-            resolve(&document, &request.placement, footprint).map_err(|e| place_error(&e, &request.placement))?;
+        let places = resolve(&document, &request.placement, footprint)
+            .map_err(|e| place_error(&e, &request.placement))?;
         if places.len() > self.settings.places {
             return Err(Error::malformed("positionContent").because("too many places"));
         }
@@ -192,7 +192,8 @@ impl Appliance {
     ) -> Result<()> {
         let Made { tail, output_sha256, level, spent } = made;
         let Input { bytes, target, .. } = input;
-        let written = target.stage(call.cx, vec![bytes, Bytes::from(tail)]).and_then(|staged| staged.publish(call.cx));
+        let written =
+            target.stage(call.cx, vec![bytes, Bytes::from(tail)]).and_then(|staged| staged.publish(call.cx));
         if let Err(error) = written {
             let refused = save_error(&error);
             spent.fail(&error.to_string());

@@ -11,12 +11,16 @@ use crate::pdf::syntax::SyntaxError;
 /// A file that cannot be read.
 pub(in crate::ops) fn read_error(error: &DocumentError, path: &str) -> Error {
     match error {
-        DocumentError::Missing | DocumentError::Outside | DocumentError::Malformed(_) | DocumentError::NoFolder => {
+        DocumentError::Missing
+        | DocumentError::Outside
+        | DocumentError::Malformed(_)
+        | DocumentError::NoFolder => {
             Error::with(Code::ContractNotFound, format!("合同文件{path} 不存在")).because(error)
         }
         DocumentError::Timeout => Error::new(Code::Overloaded).because(error),
         DocumentError::TooLarge { limit } => {
-            Error::with(Code::ContractUnreadable, format!("合同文件读取失败：文件超过 {limit} 字节")).because(error)
+            Error::with(Code::ContractUnreadable, format!("合同文件读取失败：文件超过 {limit} 字节"))
+                .because(error)
         }
         _ => Error::new(Code::ContractUnreadable).because(error),
     }
@@ -45,7 +49,9 @@ pub(in crate::ops) fn place_error(error: &PlaceError, asked: &Placement) -> Erro
         PlaceError::OutsidePage { place, width, height } if by_coordinates => {
             parameter(format!("{place} 处的印章超出页面（{width}×{height}）"))
         }
-        PlaceError::OutsidePage { place, .. } => Error::signing(format!("{place} 处的印章超出页面")).because(error),
+        PlaceError::OutsidePage { place, .. } => {
+            Error::signing(format!("{place} 处的印章超出页面")).because(error)
+        }
         PlaceError::NoSuchPage { page, pages } if by_coordinates => {
             parameter(format!("第 {page} 页不存在，共 {pages} 页"))
         }
@@ -55,7 +61,9 @@ pub(in crate::ops) fn place_error(error: &PlaceError, asked: &Placement) -> Erro
             Error::signing(format!("未找到关键字“{keyword}”")).because(error)
         }
         PlaceError::Locate(LocateError::EmptyKeyword) => Error::missing("positionContent"),
-        PlaceError::TooMany(_, most) => Error::signing(format!("关键字出现次数超过 {most} 处")).because(error),
+        PlaceError::TooMany(_, most) => {
+            Error::signing(format!("关键字出现次数超过 {most} 处")).because(error)
+        }
         PlaceError::Overlap(a, b) => Error::signing(format!("{a} 与 {b} 处的印章重叠")).because(error),
         PlaceError::Syntax(error) => syntax_error(error),
         _ => Error::signing("无法定位印章").because(error),
