@@ -84,7 +84,6 @@ pub(in crate::ops) fn sign_error(error: &SignError) -> Error {
         SignError::Request(_) => "签名请求无效",
         SignError::Overflow { .. } => "签名值超出预留空间",
         SignError::SelfCheck(_) => "签署后自检未通过",
-        _ => "文件不能签名",
     };
     Error::signing(reason).because(error)
 }
