@@ -121,7 +121,7 @@ impl Receipt {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::redundant_clone)]
     use super::*;
 
     fn sample() -> (ReceiptKey, Use) {

@@ -136,7 +136,7 @@ impl Committer {
             };
             done.push((job.answer, result));
         }
-        let written = self.write(overlay, durably).map_err(|e| match e {
+        let written = self.write(&overlay, durably).map_err(|e| match e {
             DurableError::Poisoned(reason) => StoreError::Poisoned(reason),
             other => {
                 tracing::error!(error = %other, "state cannot be written");
@@ -150,7 +150,7 @@ impl Committer {
         }
     }
 
-    fn write(&mut self, overlay: Overlay, durably: bool) -> Result<(), DurableError> {
+    fn write(&mut self, overlay: &Overlay, durably: bool) -> Result<(), DurableError> {
         let mut batch = sled::Batch::default();
         for (row, value) in &overlay.rows {
             match value {

@@ -95,6 +95,7 @@ impl Drop for SledStore {
     }
 }
 
+#[allow(clippy::needless_pass_by_value)] // for map_err
 fn io(error: sled::Error) -> StoreError {
     StoreError::Io(error.to_string())
 }

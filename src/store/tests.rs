@@ -32,7 +32,7 @@ fn contract(store: &dyn Store) {
 fn all_or_nothing(store: &dyn Store) {
     let a = put(Space::Signer, "a", Expect::Absent, b"1");
     let b = put(Space::SignerByCertify, "b", Expect::Absent, b"2");
-    store.commit(&[a.clone(), b.clone()]).unwrap();
+    store.commit(&[a, b.clone()]).unwrap();
     let c = put(Space::Signer, "c", Expect::Absent, b"3");
     assert_eq!(store.commit(&[c, b]), Err(StoreError::Conflict(1)));
     assert_eq!(store.get(&key(Space::Signer, "c")).unwrap(), None);
