@@ -4,6 +4,7 @@
 //! changes between two calls. Disk work runs on threads of its own: a disk that hangs costs one of them, not the caller.
 
 mod crew;
+pub mod fonts;
 mod lock;
 mod roots;
 mod save;

@@ -6,7 +6,7 @@
 use kurbo::{Affine, Point};
 
 use super::drawing::{Drawing, Part};
-use super::glyph::{OpenFace, Sign, set_in_cell};
+use super::glyph::{Glyphs, Sign, set_in_cell};
 
 /// Where a line of characters runs.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +63,7 @@ impl Band {
     }
 
     /// Sets one line of the name.
-    pub(super) fn set(&self, drawing: &mut Drawing, face: &OpenFace<'_>, line: usize, signs: &[Sign]) {
+    pub(super) fn set(&self, drawing: &mut Drawing, glyphs: &dyn Glyphs, line: usize, signs: &[Sign]) {
         let places = self.places();
         let half = places.last().map_or(0.0, |p| p.along);
         let slots: f64 = signs.iter().map(|s| s.slot()).sum();
@@ -76,7 +76,7 @@ impl Band {
             let Some((foot, turn)) = at_length(&places, along.abs()) else { continue };
             let (foot, turn) = if along < 0.0 { (Point::new(-foot.x, foot.y), -turn) } else { (foot, turn) };
             let width = (slot * step * 0.93).min(self.height * 0.80 * slot);
-            let path = set_in_cell(face, *sign, width, self.height);
+            let path = set_in_cell(glyphs, *sign, width, self.height);
             let upright = Affine::translate(self.centre.to_vec2() + foot.to_vec2())
                 * Affine::rotate(turn)
                 * Affine::translate((0.0, -self.height / 2.0));

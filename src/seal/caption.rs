@@ -2,9 +2,8 @@
 
 use kurbo::{Affine, BezPath};
 
-use super::fonts::Chain;
 use super::glyph::Glyph;
-use super::{Colour, FontSet, Outline, SealError, SealShape, remedy};
+use super::{Colour, FontSet, Outline, SealError, SealShape};
 
 /// Height of the em in millimetres, at most: 7 points.
 const EM_MAX: f64 = 2.47;
@@ -25,21 +24,15 @@ pub fn draw_caption(
     colour: Colour,
 ) -> Result<SealShape, SealError> {
     let known = fonts.caption_glyphs();
-    let missing: Vec<char> =
-        lines.iter().flat_map(|l| l.chars()).filter(|c| !known.contains_key(c)).collect();
-    if !missing.is_empty() {
-        let remedy = remedy::remedy(&missing, fonts.chain(Chain::Figures).is_empty());
-        return Err(SealError::MissingCharacters {
-            chain: Chain::Figures.name(),
-            characters: missing,
-            remedy,
-        });
+    for line in lines {
+        fonts.caption_glyphs_for(line)?;
     }
     let set: Vec<Vec<&Glyph>> =
         lines.iter().map(|line| line.chars().filter_map(|c| known.get(&c)).collect()).collect();
     let advance = |line: &[&Glyph]| line.iter().map(|g| g.advance).sum::<f64>();
     let widest = set.iter().map(|line| advance(line)).fold(1.0, f64::max);
-    let em = (width / widest).min(EM_MAX);
+    // A letter may hang a little over its advance.
+    let em = (width / (widest + 0.2)).min(EM_MAX);
     let mut outline = Outline::default();
     let mut top = 0.0;
     for line in &set {

@@ -5,7 +5,7 @@ use kurbo::{Affine, Point, Vec2};
 use super::band::Band;
 use super::drawing::{Drawing, Part};
 use super::fonts::Chain;
-use super::glyph::{OpenFace, Sign, set_in_cell};
+use super::glyph::{Glyphs, Sign, set_in_cell};
 use super::{CompanySeal, CompanyShape, FontSet, Mode, SealError, SealShape, mask};
 
 /// Ink keeps this far from the edge of the box, so that no renderer cuts the rim's smoothing off.
@@ -18,6 +18,13 @@ const INSET: f64 = 0.15;
 /// [`SealError::MissingCharacters`] when no face of the company chain has every character of the name, or of the line
 /// across; [`SealError::Font`].
 pub fn draw_company(fonts: &FontSet, seal: &CompanySeal) -> Result<SealShape, SealError> {
+    let plan = Plan::of(seal.shape);
+    let outline = compose(fonts, seal)?.outline();
+    Ok(SealShape::new(plan.radii.0 * 2.0, plan.radii.1 * 2.0, plan.bold, seal.colour, outline))
+}
+
+/// The seal's parts.
+pub(super) fn compose(fonts: &FontSet, seal: &CompanySeal) -> Result<Drawing, SealError> {
     let name = match seal.mode {
         Mode::Plain => seal.name.as_str().to_owned(),
         Mode::Masked => mask::company(seal.name.as_str()),
@@ -26,32 +33,28 @@ pub fn draw_company(fonts: &FontSet, seal: &CompanySeal) -> Result<SealShape, Se
     let code = seal.code.as_ref().map_or("", |c| c.as_str());
     let plan = Plan::of(seal.shape);
     let mut drawing = plan.rim();
-    fonts.face_for(Chain::Company, &name)?.with_face(|face| {
-        plan.name(&mut drawing, face, &name, !text.is_empty(), !code.is_empty());
+    fonts.face_for(Chain::Company, &name)?.with_glyphs(&name, |glyphs| {
+        plan.name(&mut drawing, glyphs, &name, !text.is_empty(), !code.is_empty());
         Ok(())
     })?;
-    if text.is_empty() {
+    if text.is_empty() || plan.star_above_text {
         plan.star(&mut drawing, &name);
-    } else {
-        if plan.star_above_text {
-            plan.star(&mut drawing, &name);
-        }
-        fonts.face_for(Chain::Company, text)?.with_face(|face| {
-            plan.text(&mut drawing, face, text, &name);
+    }
+    if !text.is_empty() {
+        fonts.face_for(Chain::Company, text)?.with_glyphs(text, |glyphs| {
+            plan.text(&mut drawing, glyphs, text, &name);
             Ok(())
         })?;
     }
     if !code.is_empty() {
-        fonts.face_for(Chain::Figures, code)?.with_face(|face| {
-            plan.code(&mut drawing, face, code);
-            Ok(())
-        })?;
+        fonts.caption_glyphs_for(code)?;
+        plan.code(&mut drawing, fonts.caption_glyphs(), code);
     }
-    Ok(SealShape::new(plan.radii.0 * 2.0, plan.radii.1 * 2.0, plan.bold, seal.colour, drawing.outline()))
+    Ok(drawing)
 }
 
 /// The measures of one shape, in millimetres; heights below the centre are positive.
-pub(super) struct Plan {
+struct Plan {
     radii: (f64, f64),
     rim: f64,
     bold: f64,
@@ -104,7 +107,7 @@ const OVAL: Plan = Plan {
 };
 
 impl Plan {
-    pub(super) fn of(shape: CompanyShape) -> &'static Self {
+    fn of(shape: CompanyShape) -> &'static Self {
         match shape {
             CompanyShape::Round => &ROUND,
             CompanyShape::Oval => &OVAL,
@@ -126,26 +129,19 @@ impl Plan {
         slots(&signs(name)) > self.one_arc
     }
 
-    pub(super) fn rim(&self) -> Drawing {
+    fn rim(&self) -> Drawing {
         let mut drawing = Drawing::default();
         drawing.ring(self.centre(), (self.radii.0 - INSET, self.radii.1 - INSET), self.rim);
         drawing
     }
 
-    pub(super) fn star(&self, drawing: &mut Drawing, name: &str) {
+    fn star(&self, drawing: &mut Drawing, name: &str) {
         let [one, two] = self.star;
         let (below, r) = if self.two(name) { two } else { one };
         drawing.star(self.centre() + (0.0, below), r);
     }
 
-    pub(super) fn name(
-        &self,
-        drawing: &mut Drawing,
-        face: &OpenFace<'_>,
-        name: &str,
-        text: bool,
-        code: bool,
-    ) {
+    fn name(&self, drawing: &mut Drawing, glyphs: &dyn Glyphs, name: &str, text: bool, code: bool) {
         let signs = signs(name);
         let total = slots(&signs);
         let floor = match (text, code) {
@@ -163,12 +159,14 @@ impl Plan {
         };
         if total <= self.one_arc {
             let height = self.heights.iter().find(|(most, _)| total <= *most).map_or(4.0, |(_, h)| *h);
-            band(self.gap, height).set(drawing, face, 0, &signs);
+            band(self.gap, height).set(drawing, glyphs, 0, &signs);
             return;
         }
         let (between, first, second) = self.two_arcs;
-        let outer = band(self.gap, first);
-        let inner = band(self.gap + first + between, second);
+        // The second arc ends early: near the bottom it would be read from below.
+        let early = |band: Band| Band { floor: band.floor.min(self.floors.2 + 1.5), ..band };
+        let outer = early(band(self.gap, first));
+        let inner = early(band(self.gap + first + between, second));
         // Both arcs take as many characters as makes their steps alike.
         let share = inner.length() / (outer.length() + inner.length());
         let mut head = 0;
@@ -179,11 +177,11 @@ impl Plan {
             head += 1;
         }
         let (a, b) = signs.split_at(head.min(signs.len()));
-        outer.set(drawing, face, 0, a);
-        inner.set(drawing, face, 1, b);
+        outer.set(drawing, glyphs, 0, a);
+        inner.set(drawing, glyphs, 1, b);
     }
 
-    pub(super) fn text(&self, drawing: &mut Drawing, face: &OpenFace<'_>, text: &str, name: &str) {
+    fn text(&self, drawing: &mut Drawing, glyphs: &dyn Glyphs, text: &str, name: &str) {
         let signs = signs(text);
         let (below, tall, [one, two]) = self.text;
         let slots = slots(&signs);
@@ -195,7 +193,7 @@ impl Plan {
             let slot = sign.slot();
             let x = (at + slot / 2.0) * step;
             at += slot;
-            let path = set_in_cell(face, *sign, slot * step * 0.93, height);
+            let path = set_in_cell(glyphs, *sign, slot * step * 0.93, height);
             drawing.add(
                 Part::Text(place),
                 path,
@@ -205,7 +203,7 @@ impl Plan {
     }
 
     /// Digits along the bottom, read from left to right, their heads towards the centre.
-    pub(super) fn code(&self, drawing: &mut Drawing, face: &OpenFace<'_>, code: &str) {
+    fn code(&self, drawing: &mut Drawing, glyphs: &dyn Glyphs, code: &str) {
         let (gap, height, pitch) = self.code;
         let (a, b) = self.inner();
         let (a, b) = (a - gap - height / 2.0, b - gap - height / 2.0);
@@ -215,7 +213,7 @@ impl Plan {
         for (place, sign) in signs.iter().enumerate() {
             let i = f64::from(u32::try_from(place).unwrap_or(u32::MAX)) - (n - 1.0) / 2.0;
             let (x, y, turn) = from_bottom(a, b, i * pitch);
-            let path = set_in_cell(face, *sign, pitch * 0.8, height / 0.76);
+            let path = set_in_cell(glyphs, *sign, pitch * 0.8, height / 0.76);
             let place_at =
                 Affine::translate(self.centre().to_vec2() + Vec2::new(x, y)) * Affine::rotate(-turn);
             drawing.add(Part::Code(place), path, place_at);

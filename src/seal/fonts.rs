@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use ttf_parser::{Face, PlatformId};
 
-use super::glyph::{Glyph, OpenFace, Sign};
-use super::{FontError, FontFamily, SealError};
+use super::glyph::{Glyph, Glyphs, OpenFace, Sign};
+use super::{FontError, FontFamily, SealError, remedy};
 
 /// Where a font's bytes come from. The kernel asks when it draws, so that an adapter may keep fonts on disk until then.
 pub trait FontSource: Send + Sync + fmt::Debug {
@@ -96,24 +96,86 @@ impl Coverage {
     }
 }
 
-/// One face of one font file, looked at once.
+/// One entry of a chain, looked at once: a face, or several files of one design that share its characters between them
+/// (HanaMinA and HanaMinB).
 #[derive(Debug)]
 pub struct FontFile {
     name: String,
+    parts: Vec<FontPart>,
+}
+
+#[derive(Debug)]
+struct FontPart {
     index: u32,
     coverage: Coverage,
     source: Arc<dyn FontSource>,
 }
 
 impl FontFile {
-    /// Reads the face's character map. `index` is the face's number in a collection (`.ttc`), 0 in a plain file.
+    /// Reads the character map of each part. A part is a face's number in its collection (`.ttc`; 0 in a plain file) and
+    /// its bytes.
     ///
     /// # Errors
     /// [`FontError`] when the bytes cannot be had or are not a face with outlines and a Unicode map.
-    pub fn inspect(name: &str, index: u32, source: Arc<dyn FontSource>) -> Result<Self, FontError> {
+    pub fn inspect(
+        name: &str,
+        parts: impl IntoIterator<Item = (u32, Arc<dyn FontSource>)>,
+    ) -> Result<Self, FontError> {
         let name = name.to_owned();
-        let bytes = source.bytes().map_err(|reason| FontError::Unreadable { name: name.clone(), reason })?;
-        let unusable = |reason: String| FontError::Unusable { name: name.clone(), reason };
+        let parts = parts.into_iter().map(|(index, source)| FontPart::inspect(&name, index, source));
+        let parts = parts.collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { name, parts })
+    }
+
+    /// The name it was configured under, for `hufu doctor` and messages.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the font maps this character.
+    #[must_use]
+    pub fn covers(&self, c: char) -> bool {
+        self.parts.iter().any(|part| part.coverage.has(c))
+    }
+
+    /// How many code points the font maps, those in several parts counted in each.
+    #[must_use]
+    pub fn characters(&self) -> u64 {
+        self.parts.iter().flat_map(|part| &part.coverage.0).map(|(a, b)| u64::from(b - a) + 1).sum()
+    }
+
+    /// Runs `draw` with the open font; only parts with characters of `text` are opened.
+    pub(super) fn with_glyphs<T>(
+        &self,
+        text: &str,
+        draw: impl FnOnce(&dyn Glyphs) -> Result<T, SealError>,
+    ) -> Result<T, SealError> {
+        let unreadable = |reason: String| FontError::Unreadable { name: self.name.clone(), reason };
+        let unusable = |e: ttf_parser::FaceParsingError| FontError::Unusable {
+            name: self.name.clone(),
+            reason: e.to_string(),
+        };
+        let mut wanted = text.chars().filter_map(|c| Sign::of(c).from_font()).collect::<Vec<_>>();
+        let mut opened = Vec::new();
+        for part in &self.parts {
+            let before = wanted.len();
+            wanted.retain(|c| !part.coverage.has(*c));
+            if wanted.len() < before {
+                opened.push((part.source.bytes().map_err(unreadable)?, part.index));
+            }
+        }
+        let faces = opened.iter().map(|(bytes, index)| Face::parse(bytes, *index).map(OpenFace::new));
+        let faces: Vec<OpenFace<'_>> = faces.collect::<Result<_, _>>().map_err(unusable)?;
+        draw(&faces)
+    }
+}
+
+impl FontPart {
+    fn inspect(name: &str, index: u32, source: Arc<dyn FontSource>) -> Result<Self, FontError> {
+        let unusable = |reason: String| FontError::Unusable { name: name.to_owned(), reason };
+        let bytes =
+            source.bytes().map_err(|reason| FontError::Unreadable { name: name.to_owned(), reason })?;
         let face = Face::parse(&bytes, index).map_err(|e| unusable(e.to_string()))?;
         let tables = face.tables();
         if tables.glyf.is_none() && tables.cff.is_none() && tables.cff2.is_none() {
@@ -123,37 +185,7 @@ impl FontFile {
         if coverage.0.is_empty() {
             return Err(unusable("no Unicode character map".to_owned()));
         }
-        Ok(Self { name, index, coverage, source })
-    }
-
-    /// The name it was configured under, for `hufu doctor` and messages.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Whether the face maps this character.
-    #[must_use]
-    pub fn covers(&self, c: char) -> bool {
-        self.coverage.has(c)
-    }
-
-    /// How many code points the face maps.
-    #[must_use]
-    pub fn characters(&self) -> u64 {
-        self.coverage.0.iter().map(|(a, b)| u64::from(b - a) + 1).sum()
-    }
-
-    /// Runs `draw` with the open face.
-    pub(super) fn with_face<T>(
-        &self,
-        draw: impl FnOnce(&OpenFace<'_>) -> Result<T, SealError>,
-    ) -> Result<T, SealError> {
-        let fail = |reason: String| FontError::Unreadable { name: self.name.clone(), reason };
-        let bytes = self.source.bytes().map_err(fail)?;
-        let face = Face::parse(&bytes, self.index)
-            .map_err(|e| FontError::Unusable { name: self.name.clone(), reason: e.to_string() })?;
-        draw(&OpenFace::new(&face))
+        Ok(Self { index, coverage, source })
     }
 }
 
@@ -184,8 +216,9 @@ impl FontSet {
             if wanted.is_empty() {
                 continue;
             }
-            file.with_face(|face| {
-                caption.extend(wanted.iter().filter_map(|c| face.glyph(*c).map(|glyph| (*c, glyph))));
+            let text: String = wanted.iter().collect();
+            file.with_glyphs(&text, |glyphs| {
+                caption.extend(wanted.iter().filter_map(|c| glyphs.glyph(*c).map(|glyph| (*c, glyph))));
                 Ok(())
             })?;
         }
@@ -202,13 +235,26 @@ impl FontSet {
         &self.caption
     }
 
+    /// Checks that captions can set this text.
+    ///
+    /// # Errors
+    /// [`SealError::MissingCharacters`].
+    pub(super) fn caption_glyphs_for(&self, text: &str) -> Result<(), SealError> {
+        let characters = distinct(text.chars().filter(|c| !self.caption.contains_key(c)));
+        if characters.is_empty() {
+            return Ok(());
+        }
+        let remedy = remedy::remedy(&characters, self.chain(Chain::Figures).is_empty());
+        Err(SealError::MissingCharacters { chain: Chain::Figures.name(), characters, remedy })
+    }
+
     /// The first face of the chain that draws the whole text: faces are never mixed within one text.
     ///
     /// # Errors
     /// [`SealError::MissingCharacters`] names what the best face lacks and what would cover it.
     pub(super) fn face_for(&self, chain: Chain, text: &str) -> Result<&Arc<FontFile>, SealError> {
         let wanted = || text.chars().filter_map(|c| Sign::of(c).from_font());
-        let needs_shaping: Vec<char> = distinct(wanted().filter(|c| super::remedy::needs_shaping(*c)));
+        let needs_shaping: Vec<char> = distinct(wanted().filter(|c| remedy::needs_shaping(*c)));
         let mut fewest: Option<Vec<char>> = None;
         if needs_shaping.is_empty() {
             for file in self.chain(chain) {
@@ -224,7 +270,7 @@ impl FontSet {
             fewest = Some(needs_shaping);
         }
         let characters = fewest.unwrap_or_else(|| distinct(wanted()));
-        let remedy = super::remedy::remedy(&characters, self.chain(chain).is_empty());
+        let remedy = remedy::remedy(&characters, self.chain(chain).is_empty());
         Err(SealError::MissingCharacters { chain: chain.name(), characters, remedy })
     }
 }

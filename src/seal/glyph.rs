@@ -1,5 +1,7 @@
 //! Glyph outlines, and one character set into one cell.
 
+use std::collections::BTreeMap;
+
 use kurbo::{Affine, BezPath, Circle, Point, Rect, RoundedRect, Shape, Vec2};
 use ttf_parser::{Face, OutlineBuilder};
 
@@ -66,19 +68,27 @@ pub(super) struct Glyph {
     pub(super) ink: Rect,
 }
 
+/// Where glyphs come from.
+pub(super) trait Glyphs {
+    /// The outline of a character; `None` when it has none here. White glyphs have an empty path.
+    fn glyph(&self, c: char) -> Option<Glyph>;
+}
+
 /// A parsed face with its scale.
 pub(super) struct OpenFace<'a> {
-    face: &'a Face<'a>,
+    face: Face<'a>,
     em: f64,
 }
 
 impl<'a> OpenFace<'a> {
-    pub(super) fn new(face: &'a Face<'a>) -> Self {
-        Self { face, em: f64::from(face.units_per_em()) }
+    pub(super) fn new(face: Face<'a>) -> Self {
+        let em = f64::from(face.units_per_em());
+        Self { face, em }
     }
+}
 
-    /// The outline of a character; `None` when the face does not map it. White glyphs have an empty path.
-    pub(super) fn glyph(&self, c: char) -> Option<Glyph> {
+impl Glyphs for OpenFace<'_> {
+    fn glyph(&self, c: char) -> Option<Glyph> {
         let id = self.face.glyph_index(c)?;
         let mut pen = Pen(BezPath::new());
         let _ = self.face.outline_glyph(id, &mut pen);
@@ -88,6 +98,20 @@ impl<'a> OpenFace<'a> {
             f64::from(self.face.glyph_hor_advance(id).unwrap_or(self.face.units_per_em())) / self.em;
         let ink = if path.is_empty() { Rect::ZERO } else { path.bounding_box() };
         Some(Glyph { path, advance, ink })
+    }
+}
+
+/// Several files of one design: the first that has the character.
+impl Glyphs for Vec<OpenFace<'_>> {
+    fn glyph(&self, c: char) -> Option<Glyph> {
+        self.iter().find_map(|face| face.glyph(c))
+    }
+}
+
+/// Glyphs taken out of a font beforehand.
+impl Glyphs for BTreeMap<char, Glyph> {
+    fn glyph(&self, c: char) -> Option<Glyph> {
+        self.get(&c).cloned()
     }
 }
 
@@ -134,13 +158,13 @@ pub(super) fn dot_sign(r: f64) -> BezPath {
 
 /// One sign in a cell of `w` × `h` about the origin: an ideograph's em box becomes the cell, a letter keeps its shape on
 /// the baseline. No ink leaves the cell, whatever the font does outside its em box.
-pub(super) fn set_in_cell(face: &OpenFace<'_>, sign: Sign, w: f64, h: f64) -> BezPath {
+pub(super) fn set_in_cell(glyphs: &dyn Glyphs, sign: Sign, w: f64, h: f64) -> BezPath {
     match sign {
         Sign::Space => BezPath::new(),
         Sign::Dot => dot_sign(w.min(h) * 0.16),
         Sign::Mask => mask_sign(w.min(h * 0.7) * 0.42),
         Sign::Ideograph(c) => glyph_path(
-            face,
+            glyphs,
             c,
             |g| {
                 let middle = Vec2::new(-g.advance / 2.0, -(EM_TOP + EM_BOTTOM) / 2.0);
@@ -151,7 +175,7 @@ pub(super) fn set_in_cell(face: &OpenFace<'_>, sign: Sign, w: f64, h: f64) -> Be
             h,
         ),
         Sign::Bracket(c) => glyph_path(
-            face,
+            glyphs,
             c,
             |g| {
                 let tall = h / (EM_BOTTOM - EM_TOP);
@@ -163,9 +187,9 @@ pub(super) fn set_in_cell(face: &OpenFace<'_>, sign: Sign, w: f64, h: f64) -> Be
         ),
         Sign::Letter(c) => {
             // Digits and capitals as tall as the ideographs look, not as their em box.
-            let cap = face.glyph('H').map_or(0.72, |g| g.ink.height()).max(0.3);
+            let cap = glyphs.glyph('H').map_or(0.72, |g| g.ink.height()).max(0.3);
             glyph_path(
-                face,
+                glyphs,
                 c,
                 |g| {
                     let tall = h * 0.76 / cap;
@@ -181,8 +205,8 @@ pub(super) fn set_in_cell(face: &OpenFace<'_>, sign: Sign, w: f64, h: f64) -> Be
     }
 }
 
-fn glyph_path(face: &OpenFace<'_>, c: char, place: impl FnOnce(&Glyph) -> Affine, w: f64, h: f64) -> BezPath {
-    let Some(glyph) = face.glyph(c) else { return BezPath::new() };
+fn glyph_path(glyphs: &dyn Glyphs, c: char, place: impl FnOnce(&Glyph) -> Affine, w: f64, h: f64) -> BezPath {
+    let Some(glyph) = glyphs.glyph(c) else { return BezPath::new() };
     let placed = place(&glyph);
     let mut path = glyph.path;
     path.apply_affine(placed);

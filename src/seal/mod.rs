@@ -7,6 +7,7 @@
 
 mod band;
 mod caption;
+mod chunks;
 mod company;
 mod drawing;
 mod error;
@@ -24,6 +25,7 @@ mod rows;
 mod shape;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 mod tests;
 
 pub use caption::draw_caption;

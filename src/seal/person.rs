@@ -4,7 +4,7 @@ use kurbo::{Affine, Point, Rect};
 
 use super::drawing::{Drawing, Part};
 use super::fonts::Chain;
-use super::glyph::{OpenFace, Sign, set_in_cell};
+use super::glyph::{Glyphs, Sign, set_in_cell};
 use super::{Border, FontSet, Mode, PersonSeal, SealError, SealShape, mask, rows};
 
 /// The box of the document's 200 × 110 pixels, in millimetres.
@@ -20,17 +20,21 @@ const INSET: f64 = 0.15;
 /// # Errors
 /// [`SealError::MissingCharacters`] when no face of the family's chain has every character; [`SealError::Font`].
 pub fn draw_person(fonts: &FontSet, seal: &PersonSeal) -> Result<SealShape, SealError> {
+    let (drawing, (width, height), bold) = compose(fonts, seal)?;
+    Ok(SealShape::new(width, height, bold, seal.colour, drawing.outline()))
+}
+
+/// The parts, the box, and the stroke that makes thin type bold.
+pub(super) fn compose(fonts: &FontSet, seal: &PersonSeal) -> Result<(Drawing, (f64, f64), f64), SealError> {
     let name = match seal.mode {
         Mode::Plain => seal.name.as_str().to_owned(),
         Mode::Masked => mask::person(seal.name.as_str()),
     };
     let file = fonts.face_for(Chain::Person(seal.family), &name)?;
-    let (drawing, size, bold) = file.with_face(|face| Ok(layout(face, &name, seal.border)))?;
-    Ok(SealShape::new(size.0, size.1, bold, seal.colour, drawing.outline()))
+    file.with_glyphs(&name, |glyphs| Ok(layout(glyphs, &name, seal.border)))
 }
 
-/// The parts, the box, and the stroke that makes thin type bold.
-pub(super) fn layout(face: &OpenFace<'_>, name: &str, border: Border) -> (Drawing, (f64, f64), f64) {
+fn layout(glyphs: &dyn Glyphs, name: &str, border: Border) -> (Drawing, (f64, f64), f64) {
     let signs: Vec<Sign> = name.chars().map(Sign::of).collect();
     let square = border == Border::Framed
         && signs.len() == 4
@@ -49,20 +53,20 @@ pub(super) fn layout(face: &OpenFace<'_>, name: &str, border: Border) -> (Drawin
         Border::Open => edge.inset(-short * 0.03),
     };
     if square {
-        two_by_two(&mut drawing, face, &signs, area)
+        two_by_two(&mut drawing, glyphs, &signs, area)
     } else {
-        rows::fill(&mut drawing, face, name, area)
+        rows::fill(&mut drawing, glyphs, name, area)
     }
     (drawing, (w, h), bold)
 }
 
-fn two_by_two(drawing: &mut Drawing, face: &OpenFace<'_>, signs: &[Sign], area: Rect) {
+fn two_by_two(drawing: &mut Drawing, glyphs: &dyn Glyphs, signs: &[Sign], area: Rect) {
     let (w, h) = (area.width() / 2.0, area.height() / 2.0);
     // Right column first, downwards.
     let centres = [(0.5, -0.5), (0.5, 0.5), (-0.5, -0.5), (-0.5, 0.5)];
     for (place, (sign, (x, y))) in signs.iter().zip(centres).enumerate() {
         let at = area.center() + (Point::new(x * w, y * h) - Point::ZERO);
-        let path = set_in_cell(face, *sign, w * 0.95, h * 0.95);
+        let path = set_in_cell(glyphs, *sign, w * 0.95, h * 0.95);
         drawing.add(Part::Name(place / 2, place % 2), path, Affine::translate(at.to_vec2()));
     }
 }

@@ -7,6 +7,7 @@ use png::{ColorType, Decoder, Limits, Transformations};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::chunks::{Chunks, Header};
 use super::form::flate;
 use super::{FormImage, PictureError, SealError, SealForm};
 
@@ -65,13 +66,11 @@ impl PictureClass {
         Self::ALL.into_iter().find(|class| class.pixels() == sides)
     }
 
-    /// The class whose pixels are nearest by ratio.
+    /// The class whose proportion is nearest.
     fn nearest(width: u32, height: u32) -> Self {
-        let (long, short) = (f64::from(width.max(height)), f64::from(width.min(height)));
-        let distance = |class: Self| {
-            let (l, s) = class.pixels();
-            (long / f64::from(l)).ln().abs() + (short / f64::from(s)).ln().abs()
-        };
+        let ratio = |(long, short): (u32, u32)| (f64::from(long) / f64::from(short.max(1))).ln();
+        let own = ratio((width.max(height), width.min(height)));
+        let distance = |class: Self| (ratio(class.pixels()) - own).abs();
         let mut best = Self::Person;
         for class in Self::ALL {
             if distance(class) < distance(best) {
@@ -211,20 +210,8 @@ fn inflate(data: &[u8], limit: u64) -> std::io::Result<Vec<u8>> {
 type Pixels = (u32, u32, Vec<[u8; 4]>);
 
 fn decode(bytes: &[u8], limits: &PictureLimits) -> Result<Pixels, PictureError> {
-    if !bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
-        return Err(PictureError::NotPng);
-    }
-    let damaged = |e: png::DecodingError| PictureError::Damaged(e.to_string());
-    let side = usize::try_from(limits.side).unwrap_or(usize::MAX);
-    let budget = side.saturating_mul(side).saturating_mul(8).saturating_add(1 << 20);
-    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: budget });
-    decoder.set_transformations(Transformations::normalize_to_color8());
-    decoder.ignore_checksums(false);
-    decoder.set_ignore_text_chunk(true);
-    decoder.set_ignore_iccp_chunk(true);
-    // The header alone says how much the rest would need.
-    let header = decoder.read_header_info().map_err(damaged)?;
-    let (width, height) = (header.width, header.height);
+    let chunks = Chunks::parse(bytes)?;
+    let Header { width, height, .. } = chunks.header;
     let refuse = |rule| Err(PictureError::Dimensions { width, height, rule });
     if width > limits.side || height > limits.side {
         return refuse("larger than the limit");
@@ -235,6 +222,14 @@ fn decode(bytes: &[u8], limits: &PictureLimits) -> Result<Pixels, PictureError> 
     if limits.strict_sizes && PictureClass::exactly(width, height).is_none() {
         return refuse("not 110 × 200, 200 × 200 or 160 × 300");
     }
+    chunks.check_amount()?;
+    let damaged = |e: png::DecodingError| PictureError::Damaged(e.to_string());
+    let side = usize::try_from(limits.side).unwrap_or(usize::MAX);
+    let budget = side.saturating_mul(side).saturating_mul(8).saturating_add(1 << 20);
+    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: budget });
+    decoder.set_transformations(Transformations::normalize_to_color8());
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
     let mut reader = decoder.read_info().map_err(damaged)?;
     let size = reader.output_buffer_size().ok_or(PictureError::Dimensions {
         width,
@@ -243,7 +238,6 @@ fn decode(bytes: &[u8], limits: &PictureLimits) -> Result<Pixels, PictureError> 
     })?;
     let mut buffer = vec![0; size];
     let frame = reader.next_frame(&mut buffer).map_err(damaged)?;
-    reader.finish().map_err(damaged)?;
     buffer.truncate(frame.buffer_size());
     let pixels: Vec<[u8; 4]> = match frame.color_type {
         ColorType::Grayscale => buffer.iter().map(|v| [*v, *v, *v, 255]).collect(),

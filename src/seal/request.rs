@@ -1,6 +1,7 @@
 //! What a caller may ask for, as types: codes of the 摘要签署 API (`/moulage/person`, `/moulage/company`) parsed once.
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
 
 use super::SealError;
 
@@ -167,7 +168,12 @@ impl CodeNumber {
 
 fn one_line(what: &'static str, text: &str, max: usize) -> Result<String, SealError> {
     let bad = |reason| Err(SealError::BadText { what, reason });
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Letters with separate marks are composed. Other text is left alone: NFC would replace compatibility ideographs,
+    // which in names are characters of their own.
+    if line.chars().any(|c| ('\u{300}'..='\u{36F}').contains(&c)) {
+        line = line.nfc().collect();
+    }
     if line.is_empty() {
         return bad("empty");
     }

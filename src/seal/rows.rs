@@ -3,7 +3,7 @@
 use kurbo::{Affine, BezPath, Rect};
 
 use super::drawing::{Drawing, Part};
-use super::glyph::{EM_BOTTOM, EM_TOP, Glyph, OpenFace, Sign, dot_sign, mask_sign};
+use super::glyph::{EM_BOTTOM, EM_TOP, Glyph, Glyphs, Sign, dot_sign, mask_sign};
 
 /// One sign measured in ems.
 #[derive(Clone)]
@@ -15,15 +15,16 @@ struct Item {
 }
 
 impl Item {
-    fn new(face: &OpenFace<'_>, c: char) -> Self {
+    fn new(glyphs: &dyn Glyphs, c: char) -> Self {
         let sign = Sign::of(c);
-        let glyph = sign.from_font().and_then(|c| face.glyph(c));
+        let glyph = sign.from_font().and_then(|c| glyphs.glyph(c));
         let width = match (sign, &glyph) {
             (Sign::Dot, _) => 0.42,
             (Sign::Space, _) => 0.32,
             (Sign::Mask, _) => 0.8,
             (Sign::Bracket(_), Some(g)) => g.ink.width() + 0.24,
-            (Sign::Letter(_), Some(g)) => g.advance.max(g.ink.width() + 0.04),
+            // Chinese fonts give some Latin letters the room of an ideograph.
+            (Sign::Letter(_), Some(g)) => g.advance.clamp(g.ink.width() + 0.04, g.ink.width() + 0.3),
             _ => 1.0,
         };
         Self { sign, glyph, width }
@@ -31,21 +32,21 @@ impl Item {
 
     /// A break after this one reads well.
     fn ends_a_part(&self) -> bool {
-        matches!(self.sign, Sign::Dot | Sign::Space)
+        matches!(self.sign, Sign::Dot | Sign::Space | Sign::Letter('-'))
     }
 
     /// The outline in ems about the middle of the item's room; `middle` is the row's middle above or below the baseline.
     fn path(&self, middle: f64) -> BezPath {
         let mut path = match (self.sign, &self.glyph) {
             (Sign::Dot, _) => return dot_sign(0.075),
-            (Sign::Mask, _) => return mask_sign(0.3),
+            (Sign::Mask, _) => return mask_sign(0.26),
             (_, Some(glyph)) => glyph.path.clone(),
             (_, None) => return BezPath::new(),
         };
         let Some(glyph) = &self.glyph else { return path };
         let centre = match self.sign {
             Sign::Bracket(_) => glyph.ink.center().x,
-            Sign::Letter(_) if glyph.ink.width() > glyph.advance => glyph.ink.center().x,
+            Sign::Letter(_) if (glyph.advance - self.width).abs() > 1e-9 => glyph.ink.center().x,
             _ => glyph.advance / 2.0,
         };
         path.apply_affine(Affine::translate((-centre, -middle)));
@@ -59,8 +60,9 @@ const ROWS: usize = 6;
 const LEADING: f64 = 0.10;
 /// How far characters may be stretched out of their own proportion to fill the box.
 const STRETCH: f64 = 1.35;
-/// Another row must make the characters this much larger.
-const WORTH: f64 = 1.2;
+/// Another row must make the characters this much larger; Latin names are at home in one row.
+const WORTH: f64 = 1.35;
+const WORTH_LATIN: f64 = 1.75;
 
 /// How a row may end.
 #[derive(Clone, Copy, PartialEq)]
@@ -71,8 +73,8 @@ enum Breaks {
 }
 
 /// Draws `text` into `area`.
-pub(super) fn fill(drawing: &mut Drawing, face: &OpenFace<'_>, text: &str, area: Rect) {
-    let items: Vec<Item> = text.chars().map(|c| Item::new(face, c)).collect();
+pub(super) fn fill(drawing: &mut Drawing, glyphs: &dyn Glyphs, text: &str, area: Rect) {
+    let items: Vec<Item> = text.chars().map(|c| Item::new(glyphs, c)).collect();
     let (top, bottom) = extents(&items);
     let tall = (bottom - top).max(0.1);
     let Some(best) = best_rows(&items, area, tall) else { return };
@@ -80,12 +82,11 @@ pub(super) fn fill(drawing: &mut Drawing, face: &OpenFace<'_>, text: &str, area:
     let row_height = tall * sy;
     let leading = LEADING * sy;
     let count = count(rows.len());
+    // What the widest row leaves free opens up the spacing of all of them a little; the rest is margin.
+    let extra = rows.iter().map(|row| spacing(row, area.width(), sx)).fold(0.22 * sx, f64::min);
     let mut y = area.center().y - (row_height * count + leading * (count - 1.0)) / 2.0;
     for (line, row) in rows.iter().enumerate() {
         let used: f64 = row.iter().map(|item| item.width * sx).sum();
-        // What the row leaves free opens up the spacing a little, and the rest is margin.
-        let gaps = self::count(row.len().saturating_sub(1)).max(1.0);
-        let extra = ((area.width() - used).max(0.0) / (gaps + 1.0)).min(0.22 * sx);
         let mut x = area.center().x - (used + extra * self::count(row.len().saturating_sub(1))) / 2.0;
         for (place, item) in row.iter().enumerate() {
             let room = item.width * sx;
@@ -109,6 +110,12 @@ pub(super) fn fill(drawing: &mut Drawing, face: &OpenFace<'_>, text: &str, area:
     }
 }
 
+/// Room that may be added between the characters of a row.
+fn spacing(row: &[Item], width: f64, sx: f64) -> f64 {
+    let free = (width - self::width(row) * sx).max(0.0) / count(row.len());
+    if row.iter().any(is_letter) { free.min(0.06 * sx) } else { free }
+}
+
 /// Rows with the scale at which they fill the box.
 struct Fit<'a> {
     rows: Vec<&'a [Item]>,
@@ -117,6 +124,8 @@ struct Fit<'a> {
 }
 
 fn best_rows<'a>(items: &'a [Item], area: Rect, tall: f64) -> Option<Fit<'a>> {
+    let latin = !items.iter().any(|item| matches!(item.sign, Sign::Ideograph(_)));
+    let worth = if latin { WORTH_LATIN } else { WORTH };
     let mut best: Option<(f64, Fit<'a>)> = None;
     for breaks in [Breaks::AtParts, Breaks::BetweenIdeographs, Breaks::Anywhere] {
         for rows in 1..=ROWS.min(items.len()) {
@@ -133,7 +142,7 @@ fn best_rows<'a>(items: &'a [Item], area: Rect, tall: f64) -> Option<Fit<'a>> {
                     Breaks::BetweenIdeographs => 0.8,
                     Breaks::Anywhere => 0.6,
                 };
-            if best.as_ref().is_none_or(|(found, _)| size > found * WORTH) {
+            if best.as_ref().is_none_or(|(found, _)| size > found * worth) {
                 best = Some((size, Fit { rows: lines, sx, sy }));
             }
         }
