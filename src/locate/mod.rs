@@ -12,6 +12,14 @@ pub struct Hit {
     pub angle: f64,
 }
 
+impl Hit {
+    /// The middle of its first line; `None` only for a hit without rectangles.
+    pub fn centre(&self) -> Option<(f64, f64)> {
+        let [x0, y0, x1, y1] = *self.rects.first()?;
+        Some((x0.midpoint(x1), y0.midpoint(y1)))
+    }
+}
+
 /// What a search found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Located {

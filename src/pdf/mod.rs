@@ -11,6 +11,7 @@
 
 pub mod appearance;
 pub mod hash;
+pub mod pages;
 pub mod place;
 pub mod sign;
 pub mod syntax;

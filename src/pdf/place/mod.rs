@@ -1,7 +1,18 @@
 //! Where a seal goes: from coordinates, keywords or "over the seam of all pages" to rectangles on pages.
 
-use crate::locate;
+mod seam;
+
+use crate::locate::{self, LocateError};
+use crate::pdf::appearance::Mark;
+use crate::pdf::pages::{self, Page};
 use crate::pdf::syntax::{Document, ObjectId, SyntaxError};
+
+/// Places of one signature.
+pub const MAX_PLACES: usize = 2_000;
+/// Room between the seal and the caption beneath it, in points.
+const CAPTION_GAP: f64 = 1.5;
+/// Rounding that does not count as leaving the page, in points.
+const TOLERANCE: f64 = 0.01;
 
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +65,7 @@ impl Default for Seam {
     }
 }
 
-/// A place that is known to lie inside its page.
+/// A place that is known to lie inside its page: one widget.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Place {
     /// Page number, the first is 1.
@@ -63,12 +74,14 @@ pub struct Place {
     pub page_object: ObjectId,
     /// Left, bottom, right, top in the page's default user space.
     pub rect: [f64; 4],
-    /// The page's rotation, clockwise quarter turns; the seal is turned back so that it stays upright as displayed.
+    /// The page's rotation, clockwise quarter turns; what is drawn is turned back, so that it stays upright.
     pub quarter_turns: u8,
-    /// `UserUnit` of the page: user space units are this many points.
-    pub user_unit: f64,
-    /// Which part of the seal's width is shown, from 0 to 1; the whole seal is (0, 1).
-    pub slice: (f64, f64),
+    /// Width and height as displayed, in points: the box of the appearance.
+    pub size: (f64, f64),
+    /// Lower left corners of the seal inside that box; negative where only a slice shows.
+    pub seals: Vec<(f64, f64)>,
+    /// Lower left corners of the caption inside that box.
+    pub captions: Vec<(f64, f64)>,
 }
 
 /// Why a place cannot be had.
@@ -93,9 +106,6 @@ pub enum PlaceError {
         /// How many there are.
         pages: u32,
     },
-    /// Two seals of one signature would overlap (their widgets must not).
-    #[error("the seals at {0} and {1} overlap")]
-    Overlap(String, String),
     /// The text is nowhere on the pages.
     #[error(
         "the keyword {keyword:?} was not found on any page ({unmapped_glyphs} glyphs have no known text)"
@@ -107,40 +117,192 @@ pub enum PlaceError {
         unmapped_glyphs: u64,
     },
     /// More places than one signature may have.
-    #[error("{0} places in one signature; at most {1} are allowed")]
-    TooMany(usize, usize),
+    #[error("{0} places in one signature; at most {MAX_PLACES} are allowed")]
+    TooMany(usize),
     /// The keyword search failed.
     #[error(transparent)]
-    Locate(#[from] locate::LocateError),
+    Locate(#[from] LocateError),
     /// The page tree cannot be read.
     #[error(transparent)]
     Syntax(#[from] SyntaxError),
 }
 
-/// Size of what is placed, in points as displayed, and where its anchor is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Footprint {
-    /// Printed width.
-    pub width: f64,
-    /// Printed height.
-    pub height: f64,
-    /// Which point of it lies on the asked point.
-    pub anchor: Anchor,
-}
-
-/// Resolves a placement to places, in page order for seams and in the asked order otherwise.
+/// Resolves a placement to places: for seams in page order, otherwise in the asked order. Seals that would overlap
+/// share one place, because widgets of one signature must not lie on one another.
 ///
 /// # Errors
-/// [`PlaceError`]: the place leaves the page, no such page, keyword not found.
+/// [`PlaceError`]: the seal would leave the page, no such page, keyword not found.
 pub fn resolve(
-    _document: &Document<'_>,
+    document: &Document<'_>,
     placement: &Placement,
-    _seal: Footprint,
+    mark: &Mark<'_>,
+    anchor: Anchor,
 ) -> Result<Vec<Place>, PlaceError> {
-    match placement {
-        Placement::Invisible => Ok(Vec::new()),
-        Placement::At(points) => Err(PlaceError::TooMany(points.len(), 0)),
-        Placement::Keyword(k) => Err(PlaceError::KeywordNotFound { keyword: k.clone(), unmapped_glyphs: 0 }),
-        Placement::Seam(_) => Err(PlaceError::NoSuchPage { page: 1, pages: 0 }),
+    let places = match placement {
+        Placement::Invisible => Vec::new(),
+        Placement::At(points) => at_points(document, points, mark, anchor, false)?,
+        Placement::Keyword(keyword) => {
+            let found = locate::locate(document.bytes(), keyword, &locate::Limits::default())?;
+            if found.hits.is_empty() {
+                let unmapped_glyphs = found.unmapped_glyphs;
+                return Err(PlaceError::KeywordNotFound { keyword: keyword.clone(), unmapped_glyphs });
+            }
+            let centre = |hit: &locate::Hit| hit.centre().map(|(x, y)| Point { page: hit.page, x, y });
+            let points: Vec<Point> = found.hits.iter().filter_map(centre).collect();
+            at_points(document, &points, mark, Anchor::Centre, true)?
+        }
+        Placement::Seam(seam) => seam::slices(&pages::pages(document.latest())?, *seam, mark)?,
+    };
+    if places.len() > MAX_PLACES { Err(PlaceError::TooMany(places.len())) } else { Ok(places) }
+}
+
+fn at_points(
+    document: &Document<'_>,
+    points: &[Point],
+    mark: &Mark<'_>,
+    anchor: Anchor,
+    shift_inside: bool,
+) -> Result<Vec<Place>, PlaceError> {
+    if points.len() > MAX_PLACES {
+        return Err(PlaceError::TooMany(points.len()));
+    }
+    let view = document.latest();
+    let mut known: Vec<Page> = Vec::new();
+    let mut boxes: Vec<Box> = Vec::new();
+    for point in points {
+        let page = match known.iter().find(|p| p.number == point.page) {
+            Some(page) => page.clone(),
+            None => {
+                let page = pages::page(view, point.page)?;
+                let missing = || PlaceError::NoSuchPage {
+                    page: point.page,
+                    pages: pages::page_count(view).unwrap_or(0),
+                };
+                known.extend(page.clone());
+                page.ok_or_else(missing)?
+            }
+        };
+        boxes.push(Box::around(&page, point, mark, anchor, shift_inside)?);
+    }
+    merge(&mut boxes);
+    Ok(boxes
+        .iter()
+        .filter_map(|b| known.iter().find(|p| p.number == b.page).map(|page| b.place(page)))
+        .collect())
+}
+
+/// Seals and captions in display coordinates, and the box around them.
+#[derive(Clone, Debug)]
+struct Box {
+    page: u32,
+    rect: [f64; 4],
+    seals: Vec<(f64, f64)>,
+    captions: Vec<(f64, f64)>,
+}
+
+impl Box {
+    fn around(
+        page: &Page,
+        point: &Point,
+        mark: &Mark<'_>,
+        anchor: Anchor,
+        shift_inside: bool,
+    ) -> Result<Self, PlaceError> {
+        let (width, height) = page.size();
+        let (w, h) = (mark.seal.width, mark.seal.height);
+        let outside = || PlaceError::OutsidePage {
+            place: format!("{},{},{}", point.page, point.x, point.y),
+            width: (width * 100.0).round() / 100.0,
+            height: (height * 100.0).round() / 100.0,
+        };
+        if !(point.x.is_finite() && point.y.is_finite()) || w > width || h > height {
+            return Err(outside());
+        }
+        let (mut x, mut y) = match anchor {
+            Anchor::LowerLeft => (point.x, point.y),
+            Anchor::Centre => (point.x - w / 2.0, point.y - h / 2.0),
+        };
+        if shift_inside {
+            // A keyword near the edge: the seal moves as little as it must.
+            (x, y) = (x.clamp(0.0, width - w), y.clamp(0.0, height - h));
+        }
+        if x < -TOLERANCE || y < -TOLERANCE || x + w > width + TOLERANCE || y + h > height + TOLERANCE {
+            return Err(outside());
+        }
+        let mut rect = [x, y, x + w, y + h];
+        let mut captions = Vec::new();
+        if let Some(caption) = mark.caption {
+            let (cw, ch) = (caption.form.width, caption.form.height);
+            let room = width - cw;
+            let cx = (x + (w - cw) / 2.0).clamp(0.0, room.max(0.0));
+            // Beneath the seal; above it where there is no room beneath.
+            let below = y - CAPTION_GAP - ch;
+            let cy = if below >= 0.0 { below } else { y + h + CAPTION_GAP };
+            if room < 0.0 || cy + ch > height {
+                return Err(outside());
+            }
+            captions.push((cx, cy));
+            rect = union(rect, [cx, cy, cx + cw, cy + ch]);
+        }
+        Ok(Self { page: page.number, rect, seals: vec![(x, y)], captions })
+    }
+
+    fn place(&self, page: &Page) -> Place {
+        let [x0, y0, x1, y1] = self.rect;
+        let inside = |points: &[(f64, f64)]| points.iter().map(|(x, y)| (x - x0, y - y0)).collect();
+        Place {
+            page: self.page,
+            page_object: page.id,
+            rect: page.to_user_space(self.rect),
+            quarter_turns: page.quarter_turns,
+            size: (x1 - x0, y1 - y0),
+            seals: inside(&self.seals),
+            captions: inside(&self.captions),
+        }
     }
 }
+
+fn union(a: [f64; 4], b: [f64; 4]) -> [f64; 4] {
+    [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])]
+}
+
+fn overlap(a: [f64; 4], b: [f64; 4]) -> bool {
+    a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3]
+}
+
+/// Joins boxes of one page until none overlap.
+fn merge(boxes: &mut Vec<Box>) {
+    let mut i = 0;
+    while let Some(one) = boxes.get(i).cloned() {
+        let other = boxes
+            .iter()
+            .enumerate()
+            .skip(i + 1)
+            .find(|(_, b)| b.page == one.page && overlap(one.rect, b.rect))
+            .map(|(j, _)| j);
+        match other {
+            Some(j) => {
+                let other = boxes.remove(j);
+                if let Some(one) = boxes.get_mut(i) {
+                    one.rect = union(one.rect, other.rect);
+                    for seal in other.seals {
+                        if !one.seals.contains(&seal) {
+                            one.seals.push(seal);
+                        }
+                    }
+                    for caption in other.captions {
+                        if !one.captions.contains(&caption) {
+                            one.captions.push(caption);
+                        }
+                    }
+                }
+                // The grown box may now touch one that was passed before.
+                i = 0;
+            }
+            None => i += 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Signatures and document time stamps as incremental updates (ISO 32000-2 12.8, ETSI EN 319 142-1).
 
-use crate::pdf::appearance::{CaptionLine, SealAppearance};
+use crate::pdf::appearance::Mark;
 use crate::pdf::hash::PrefixHash;
 use crate::pdf::place::Place;
 use crate::pdf::syntax::{Document, SyntaxError};
@@ -17,10 +17,8 @@ pub struct SignatureRequest<'r> {
     pub field: Field,
     /// Where the seal is shown; empty: an invisible signature.
     pub places: Vec<Place>,
-    /// What is shown there. Needed when there are places.
-    pub seal: Option<&'r SealAppearance>,
-    /// Lines beneath the seal.
-    pub caption: &'r [CaptionLine],
+    /// What is shown there; without it the places stay empty.
+    pub mark: Option<Mark<'r>>,
     /// `/Name`, `/Reason`, `/Location`, `/ContactInfo`.
     pub about: About,
     /// `/M`; always written for signatures (PAdES takes the claimed time from here), never for document time stamps.

@@ -39,6 +39,7 @@ pub use error::SyntaxError;
 pub use finding::{Finding, FindingKind};
 pub use limits::Limits;
 pub use object::{Dict, Name, Object, ObjectId, PdfString, Real, Stream};
+pub(crate) use parser::Parser;
 pub use revision::Revision;
 pub use section::{Entry, Section, SectionKind};
 pub use view::{Definition, View};

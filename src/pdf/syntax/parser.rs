@@ -45,6 +45,15 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// The next operand (`Ok`) or operator (`Err`) of a content stream; `None` at its end or where it is malformed.
+    pub(crate) fn content_token(&mut self) -> Option<std::result::Result<Object, &'a [u8]>> {
+        self.lexer.skip_space();
+        match self.lexer.peek()? {
+            b'A'..=b'Z' | b'a'..=b'z' | b'\'' | b'"' | b'*' => Some(Err(self.lexer.regular())),
+            _ => self.object().ok().map(Ok),
+        }
+    }
+
     fn nested(&mut self, read: fn(&mut Self) -> Result<Object>) -> Result<Object> {
         self.depth = self.depth.checked_sub(1).ok_or(SyntaxError::Limit("nesting"))?;
         let object = read(self)?;
