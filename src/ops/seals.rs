@@ -6,17 +6,13 @@ use super::rows::{App, Seal};
 use super::{Appliance, Call, Caller, Error, Result, table};
 use crate::audit::{Act, Ending};
 use crate::codes::Code;
-use crate::pdf::appearance::{Artwork, FillRule, Image, Layer, SealAppearance};
 use crate::seal::{
-    CompanySeal, FontSet, PersonSeal, PictureError, PictureLimits, SealError, SealFace, SealShape, Segment,
+    CompanySeal, FontSet, PersonSeal, PictureError, PictureLimits, SealError, SealFace, SealForm,
     UploadedSeal, draw_company, draw_person,
 };
-use flate2::read::ZlibDecoder;
 use hufu_api::{SignerKind, Space};
-use kurbo::{BezPath, Cap, Join, Point, Stroke, StrokeOpts};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use std::io::Read;
 use std::sync::Arc;
 
 /// Points in a millimetre.
@@ -38,7 +34,7 @@ pub enum Design {
 
 /// Seals ready to be shown, so that signing draws nothing.
 pub(super) struct Appearances {
-    ready: super::cache::Cache<(String, u64), SealAppearance>,
+    ready: super::cache::Cache<(String, u64), SealForm>,
     /// At most so many faces are read and converted at a time.
     converting: Mutex<()>,
 }
@@ -224,13 +220,13 @@ impl Appliance {
     }
 
     /// The seal as the PDF kernel shows it.
-    pub(super) fn appearance(&self, app: &App, id: u64) -> Result<Arc<SealAppearance>> {
+    pub(super) fn appearance(&self, app: &App, id: u64) -> Result<Arc<SealForm>> {
         let key = (app.id.clone(), id);
         self.appearances
             .ready
             .get_or(&key, || {
                 let _one = self.appearances.converting.lock();
-                shown(&self.face(app, id)?).map(Some)
+                Ok::<_, Error>(Some(self.face(app, id)?.to_pdf_form()))
             })?
             .ok_or_else(|| Code::SealNotFound.into())
     }
@@ -273,69 +269,11 @@ fn seal_error(error: &SealError) -> Error {
 }
 
 /// An empty appearance for moulageId −1, as large as the signer's ordinary seal.
-pub(super) fn transparent(kind: SignerKind) -> SealAppearance {
+pub(super) fn transparent(kind: SignerKind) -> SealForm {
     let millimetres = match kind {
         SignerKind::Person => 20.0,
         SignerKind::Company => 40.0,
     };
     let side = millimetres * POINTS;
-    SealAppearance { width: side, height: side, artwork: Artwork::Transparent }
-}
-
-fn shown(face: &SealFace) -> Result<SealAppearance> {
-    let (width, height) = face.size_mm();
-    let artwork = match face {
-        SealFace::Drawn(shape) => Artwork::Vector(layers(shape)),
-        SealFace::Picture(picture) => {
-            let image =
-                picture.to_pdf_form().image.ok_or_else(|| Error::internal("a picture without pixels"))?;
-            let pixels = u64::from(image.width) * u64::from(image.height);
-            Artwork::Image(Image {
-                width: image.width,
-                height: image.height,
-                rgb: inflate(&image.rgb_flate, pixels * 3)?,
-                alpha: image.alpha_flate.map(|alpha| inflate(&alpha, pixels)).transpose()?,
-            })
-        }
-    };
-    Ok(SealAppearance { width: width * POINTS, height: height * POINTS, artwork })
-}
-
-fn inflate(bytes: &[u8], length: u64) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
-    ZlibDecoder::new(bytes).take(length).read_to_end(&mut out).map_err(Error::internal)?;
-    Ok(out)
-}
-
-/// The shape's fill and, where it has one, the stroke around it as a fill of its own.
-fn layers(shape: &SealShape) -> Vec<Layer> {
-    let path = points(shape);
-    let rgb = shape.colour().rgb();
-    let mut layers = Vec::new();
-    let bold = f64::from(shape.bold_um()) / 1000.0 * POINTS;
-    if bold > 0.0 {
-        let style = Stroke::new(bold).with_join(Join::Round).with_caps(Cap::Round);
-        let around = kurbo::stroke(path.iter(), &style, &StrokeOpts::default(), 0.01);
-        layers.push(Layer { path: around, rule: FillRule::NonZero, rgb });
-    }
-    layers.insert(0, Layer { path, rule: FillRule::NonZero, rgb });
-    layers
-}
-
-/// The outline in points with y upwards from the lower left corner.
-pub(super) fn points(shape: &SealShape) -> BezPath {
-    let (_, height) = shape.size_um();
-    let at = |(x, y): (i32, i32)| {
-        Point::new(f64::from(x) / 1000.0 * POINTS, f64::from(height - y) / 1000.0 * POINTS)
-    };
-    let mut path = BezPath::new();
-    for segment in shape.outline().segments() {
-        match *segment {
-            Segment::Move(p) => path.move_to(at(p)),
-            Segment::Line(p) => path.line_to(at(p)),
-            Segment::Cubic(a, b, p) => path.curve_to(at(a), at(b), at(p)),
-            Segment::Close => path.close_path(),
-        }
-    }
-    path
+    SealForm::transparent(side, side)
 }

@@ -2,9 +2,8 @@
 
 use super::SealClass;
 use super::input::Input;
-use crate::ops::{Appliance, Error, Result, seals};
-use crate::pdf::appearance::{CaptionLine, SealAppearance};
-use crate::seal::{Colour, draw_caption};
+use crate::ops::{Appliance, Error, Result};
+use crate::seal::{Colour, SealForm, draw_caption};
 use hufu_api::UnixTime;
 use time::OffsetDateTime;
 use time::macros::{format_description, offset};
@@ -14,16 +13,22 @@ const POINTS: f64 = 72.0 / 25.4;
 /// Lines are never set narrower than that, so that a digest beneath a small seal can still be read.
 const NARROWEST: f64 = 30.0;
 
+/// The caption as it is drawn, and the text that it shows.
+pub(super) struct Beneath {
+    pub(super) form: SealForm,
+    pub(super) text: String,
+}
+
 impl Appliance {
-    pub(super) fn captions(
+    pub(super) fn caption(
         &self,
         class: SealClass,
         input: &Input,
-        seal: &SealAppearance,
+        seal: &SealForm,
         now: UnixTime,
-    ) -> Result<Vec<CaptionLine>> {
+    ) -> Result<Option<Beneath>> {
         let lines = match class {
-            SealClass::Plain | SealClass::Seam => return Ok(Vec::new()),
+            SealClass::Plain | SealClass::Seam => return Ok(None),
             SealClass::WithDigest => {
                 let digest = hex::encode(input.sha256);
                 let (first, second) = digest.split_at_checked(32).unwrap_or((&digest, ""));
@@ -32,19 +37,10 @@ impl Appliance {
             SealClass::WithTime => vec![beijing(now)?],
         };
         let width = (seal.width / POINTS).max(NARROWEST);
-        lines.into_iter().map(|line| self.caption(line, width)).collect()
-    }
-
-    fn caption(&self, text: String, width: f64) -> Result<CaptionLine> {
-        let shape = draw_caption(&self.ports.fonts, &[&text], width, Colour::Black)
+        let set: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let shape = draw_caption(&self.ports.fonts, &set, width, Colour::Black)
             .map_err(|e| Error::internal(format!("caption: {e}")))?;
-        let (width, height) = shape.size_mm();
-        let (width, height) = (width * POINTS, height * POINTS);
-        // The kernel sets a line of 1.25 em with its baseline 0.95 em below the top.
-        let descent = height * 0.3 / 1.25;
-        let mut path = seals::points(&shape);
-        path.apply_affine(kurbo::Affine::translate((0.0, -descent)));
-        Ok(CaptionLine { text, path, width, ascent: height - descent, descent, rgb: Colour::Black.rgb() })
+        Ok(Some(Beneath { form: shape.to_pdf_form(), text: lines.join(" ") }))
     }
 }
 

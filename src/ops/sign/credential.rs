@@ -10,7 +10,7 @@ use crate::ops::enroll::subject;
 use crate::ops::keymaker::{Applicant, owner};
 use crate::ops::rows::{App, Certificate, Signer, Standing};
 use crate::ops::{Appliance, Call, Caller, Error, Result, seals, table};
-use crate::pdf::appearance::SealAppearance;
+use crate::seal::SealForm;
 use crate::x509::{self, SignatureAlgorithm};
 use hufu_api::{CertificateKind, HashAlgorithm, SceneBinding, Space, UnixTime};
 use std::sync::Arc;
@@ -164,7 +164,7 @@ impl Appliance {
         app: &App,
         signer: &Signer,
         request: &SignRequest,
-    ) -> Result<Arc<SealAppearance>> {
+    ) -> Result<Arc<SealForm>> {
         match request.seal {
             Some(id) => self.appearance(app, id),
             None => Ok(Arc::new(seals::transparent(signer.kind))),

@@ -11,7 +11,7 @@ use crate::ops::error::{key_error, stamp_error};
 use crate::ops::places::Service;
 use crate::ops::settings::{Level, TimestampPolicy};
 use crate::ops::{Appliance, Call, Error, Result};
-use crate::pdf::appearance::{CaptionLine, SealAppearance};
+use crate::pdf::appearance::Mark;
 use crate::pdf::hash::PrefixHash;
 use crate::pdf::place::Place;
 use crate::pdf::sign::{About, Field, Format, Kind, Prepared, SignError, SignatureRequest, Signed, prepare};
@@ -29,8 +29,7 @@ pub(in crate::ops) struct Job<'a> {
     pub(in crate::ops) document: &'a Document<'a>,
     pub(in crate::ops) input: &'a Input,
     pub(in crate::ops) places: &'a [Place],
-    pub(in crate::ops) seal: &'a SealAppearance,
-    pub(in crate::ops) captions: &'a [CaptionLine],
+    pub(in crate::ops) mark: Mark<'a>,
     pub(in crate::ops) level: Level,
     pub(in crate::ops) now: UnixTime,
     pub(in crate::ops) facts: Facts,
@@ -111,8 +110,7 @@ impl Appliance {
             format: Format::Pades,
             field: Field::Automatic,
             places: job.places.to_vec(),
-            seal: Some(job.seal),
-            caption: job.captions,
+            mark: Some(job.mark),
             about: About {
                 name: Some(job.credential.row.subject.common_name.clone()),
                 reason: (!self.settings.reason.is_empty()).then(|| self.settings.reason.clone()),

@@ -26,7 +26,8 @@ use super::settings::Level;
 use super::{Appliance, Call, Caller, Error, Result, table};
 use crate::audit::{Act, Ending, Outcome};
 use crate::codes::Code;
-use crate::pdf::place::{Footprint, Placement, resolve};
+use crate::pdf::appearance::{Caption, Mark};
+use crate::pdf::place::{Placement, resolve};
 use crate::pdf::syntax::Document;
 use bytes::Bytes;
 use hufu_api::{CertificateKind, Space, UnixTime};
@@ -114,13 +115,10 @@ impl Appliance {
         let document = Document::open(&input.bytes).map_err(|e| syntax_error(&e))?;
         let now = self.now()?;
         let seal = self.seal_shown(app, &signer, request)?;
-        let captions = self.captions(request.class, &input, &seal, now)?;
-        let footprint = Footprint {
-            width: seal.width,
-            height: seal.height + captions.iter().map(|line| line.ascent + line.descent).sum::<f64>(),
-            anchor: self.settings.anchor.into(),
-        };
-        let places = resolve(&document, &request.placement, footprint)
+        let beneath = self.caption(request.class, &input, &seal, now)?;
+        let caption = beneath.as_ref().map(|b| Caption { form: &b.form, text: &b.text });
+        let mark = Mark { seal: &seal, caption };
+        let places = resolve(&document, &request.placement, &mark, self.settings.anchor.into())
             .map_err(|e| place_error(&e, &request.placement))?;
         if places.len() > self.settings.places {
             return Err(Error::malformed("positionContent").because("too many places"));
@@ -146,8 +144,7 @@ impl Appliance {
             document: &document,
             input: &input,
             places: &places,
-            seal: &seal,
-            captions: &captions,
+            mark,
             level,
             now,
             facts: sign_facts(&signer, request, &input, consent.as_ref()),

@@ -4,7 +4,7 @@ use crate::codes::Code;
 use crate::documents::DocumentError;
 use crate::locate::LocateError;
 use crate::ops::Error;
-use crate::pdf::place::{PlaceError, Placement};
+use crate::pdf::place::{MAX_PLACES, PlaceError, Placement};
 use crate::pdf::sign::SignError;
 use crate::pdf::syntax::SyntaxError;
 
@@ -55,16 +55,14 @@ pub(in crate::ops) fn place_error(error: &PlaceError, asked: &Placement) -> Erro
         PlaceError::NoSuchPage { page, pages } if by_coordinates => {
             parameter(format!("第 {page} 页不存在，共 {pages} 页"))
         }
-        PlaceError::Overlap(a, b) if by_coordinates => parameter(format!("{a} 与 {b} 处的印章重叠")),
-        PlaceError::TooMany(_, most) if by_coordinates => parameter(format!("最多 {most} 处")),
+        PlaceError::TooMany(_) if by_coordinates => parameter(format!("最多 {MAX_PLACES} 处")),
         PlaceError::KeywordNotFound { keyword, .. } => {
             Error::signing(format!("未找到关键字“{keyword}”")).because(error)
         }
         PlaceError::Locate(LocateError::EmptyKeyword) => Error::missing("positionContent"),
-        PlaceError::TooMany(_, most) => {
-            Error::signing(format!("关键字出现次数超过 {most} 处")).because(error)
+        PlaceError::TooMany(_) => {
+            Error::signing(format!("关键字出现次数超过 {MAX_PLACES} 处")).because(error)
         }
-        PlaceError::Overlap(a, b) => Error::signing(format!("{a} 与 {b} 处的印章重叠")).because(error),
         PlaceError::Syntax(error) => syntax_error(error),
         _ => Error::signing("无法定位印章").because(error),
     }
