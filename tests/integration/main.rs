@@ -3,6 +3,7 @@
 
 mod conformance;
 mod daemon;
+mod examples;
 mod judges;
 mod processes;
 mod signed_contract;
