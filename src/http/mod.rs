@@ -1,1 +1,3 @@
 //! The HTTPS edge: routes, authentication, wire types, replies.
+
+pub mod listen;
