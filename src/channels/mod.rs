@@ -1,1 +1,18 @@
-//! Channels that ship inside the binary: the development SMS outbox, the local time-stamping authority.
+//! What the appliance itself brings to the channel ports: the audited use of CA, time-stamp and responder keys, the
+//! development SMS outbox, the local time-stamping authority, the OCSP responder, and the choice among configured channels.
+
+mod audited;
+mod authorities;
+mod entropy;
+mod identity;
+mod issuer;
+mod sms_dev;
+mod standing;
+
+pub use audited::{AuditedKey, AuditedKeyError};
+pub use authorities::{Authorities, CaEntry};
+pub use entropy::OsEntropy;
+pub use identity::Identity;
+pub use issuer::AuditedIssuer;
+pub use sms_dev::SmsOutbox;
+pub use standing::{Standing, StandingReport};

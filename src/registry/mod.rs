@@ -1,1 +1,3 @@
 //! Names every adapter and plugin, and wires them.
+
+pub mod channels;

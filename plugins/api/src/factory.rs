@@ -1,6 +1,6 @@
 //! How the appliance makes a channel from its configuration file.
 
-use crate::{Clock, Entropy, IssuerKey, Store, TimestampProtocol};
+use crate::{Clock, Entropy, IssuerKey, Store, TimestampProtocol, TimestampSource};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,6 +25,8 @@ pub struct Host<'a> {
     pub timestamps: Arc<dyn TimestampProtocol>,
     /// Lends the CA key of that label; only `ca-local` asks. `None`: no such key in the token.
     pub issuer_key: &'a dyn Fn(&str) -> Option<Arc<dyn IssuerKey>>,
+    /// The appliance's own time-stamping authority of that label; only `tsa-local` asks.
+    pub timestamper: &'a dyn Fn(&str) -> Option<Arc<dyn TimestampSource>>,
 }
 
 /// One kind of channel: its name in configuration and how to build an instance.

@@ -1,0 +1,171 @@
+//! All certificate channels as one port: routing, fallback, back-off, bulkheads, and the check of every certificate.
+
+use super::{Standing, StandingReport, check_issued};
+use hufu_api::{
+    CaChannel, CertificateAuthorities, ChannelError, Clock, Csr, Cx, Der, Enrolled, Enrollment, Profile, Revocation,
+    Ticket,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One configured certificate channel.
+pub struct CaEntry {
+    /// Its name: the configuration file's, without `.toml`.
+    pub name: String,
+    /// Further names that `caType` may use, such as A1.
+    pub aliases: Vec<String>,
+    /// The channel, or why it could not be started.
+    pub channel: Result<Arc<dyn CaChannel>, String>,
+    /// The longest that one call may take.
+    pub timeout: Duration,
+    /// The CA certificates that chains from this channel must end at. Empty: those that the channel itself names.
+    pub anchors: Vec<Der>,
+    /// How it has behaved lately.
+    pub standing: Standing,
+}
+
+/// Every certificate channel of the installation.
+pub struct Authorities {
+    entries: Vec<CaEntry>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Authorities {
+    /// Brings the configured channels together, in the order of configuration.
+    pub fn new(entries: Vec<CaEntry>, clock: Arc<dyn Clock>) -> Self {
+        Self { entries, clock }
+    }
+
+    /// Every channel's name with its standing, or why it could not be started.
+    pub fn health(&self) -> Vec<(String, Result<StandingReport, String>)> {
+        let state = |e: &CaEntry| e.channel.as_ref().map(|_| e.standing.report()).map_err(Clone::clone);
+        self.entries.iter().map(|e| (e.name.clone(), state(e))).collect()
+    }
+
+    /// The channels that started, by name.
+    pub fn running(&self) -> impl Iterator<Item = (&str, &Arc<dyn CaChannel>)> {
+        self.entries.iter().filter_map(|e| e.channel.as_ref().ok().map(|c| (e.name.as_str(), c)))
+    }
+
+    fn entry(&self, name: &str) -> Result<&CaEntry, ChannelError> {
+        let missing = || ChannelError::Unavailable(format!("{name}: no such channel is configured"));
+        self.entries.iter().find(|e| e.name == name).ok_or_else(missing)
+    }
+
+    /// One call to one channel, with its place, its deadline and its standing kept.
+    fn call<T>(
+        entry: &CaEntry,
+        cx: Cx,
+        act: impl FnOnce(&dyn CaChannel, Cx) -> Result<T, ChannelError>,
+    ) -> Result<T, ChannelError> {
+        let channel = entry.channel.as_ref().map_err(|why| ChannelError::Unavailable(why.clone()))?;
+        let _place = entry.standing.enter().map_err(ChannelError::Unavailable)?;
+        if cx.remaining().is_zero() {
+            return Err(ChannelError::Timeout);
+        }
+        let answer = act(channel.as_ref(), cx.within(entry.timeout));
+        match &answer {
+            Ok(_) | Err(ChannelError::Refused(_) | ChannelError::Unsupported) => entry.standing.succeeded(),
+            Err(error) => entry.standing.failed(&error.to_string()),
+        }
+        answer
+    }
+
+    /// Judges what a channel answered; only a certificate that passes leaves here.
+    fn judge(
+        &self,
+        entry: &CaEntry,
+        cx: Cx,
+        channel: &dyn CaChannel,
+        csr: Csr<'_>,
+        profile: &Profile,
+        answer: Enrollment,
+    ) -> Result<Enrollment, ChannelError> {
+        let chain = match &answer {
+            Enrollment::Pending(ticket) if ticket.opaque.len() <= MAX_TICKET => return Ok(answer),
+            Enrollment::Pending(_) => return Err(ChannelError::BadAnswer("ticket too large".into())),
+            Enrollment::Issued(chain) => chain,
+        };
+        let now = self.clock.now().map_err(|e| ChannelError::Unavailable(e.to_string()))?;
+        let own;
+        let anchors = if entry.anchors.is_empty() {
+            own = channel.authorities(cx)?;
+            &own
+        } else {
+            &entry.anchors
+        };
+        check_issued(&csr, chain, profile, anchors, now).map_err(|e| ChannelError::BadAnswer(e.to_string()))?;
+        Ok(answer)
+    }
+}
+
+const MAX_TICKET: usize = 4096;
+
+impl CertificateAuthorities for Authorities {
+    fn names(&self) -> Vec<String> {
+        self.entries.iter().map(|e| e.name.clone()).collect()
+    }
+
+    fn resolve(&self, name_or_alias: &str) -> Option<String> {
+        let named = self.entries.iter().find(|e| e.name == name_or_alias);
+        let found = named.or_else(|| self.entries.iter().find(|e| e.aliases.iter().any(|a| a == name_or_alias)));
+        found.map(|e| e.name.clone())
+    }
+
+    fn enroll(&self, cx: Cx, route: &[String], csr: Csr<'_>, profile: &Profile) -> Result<Enrolled, ChannelError> {
+        let mut worst = ChannelError::Unavailable("no certificate channel is configured".into());
+        for name in route {
+            let answer = self.entry(name).and_then(|entry| {
+                Self::call(entry, cx, |channel, cx| {
+                    let answer = channel.enroll(cx, csr, profile)?;
+                    self.judge(entry, cx, channel, csr, profile, answer)
+                })
+            });
+            match answer {
+                Ok(enrollment) => return Ok(Enrolled { channel: name.clone(), enrollment }),
+                Err(error @ (ChannelError::Refused(_) | ChannelError::Unsupported)) => return Err(named(name, error)),
+                Err(error) => {
+                    tracing::warn!(channel = %name, request = %cx.request, %error, "certificate channel failed");
+                    worst = named(name, error);
+                }
+            }
+        }
+        Err(worst)
+    }
+
+    fn resume(
+        &self,
+        cx: Cx,
+        channel: &str,
+        ticket: &Ticket,
+        csr: Csr<'_>,
+        profile: &Profile,
+    ) -> Result<Enrollment, ChannelError> {
+        let entry = self.entry(channel)?;
+        Self::call(entry, cx, |port, cx| {
+            let answer = port.resume(cx, ticket)?;
+            self.judge(entry, cx, port, csr, profile, answer)
+        })
+        .map_err(|e| named(channel, e))
+    }
+
+    fn revoke(&self, cx: Cx, channel: &str, what: &Revocation) -> Result<(), ChannelError> {
+        let entry = self.entry(channel)?;
+        Self::call(entry, cx, |port, cx| port.revoke(cx, what)).map_err(|e| named(channel, e))
+    }
+
+    fn authorities(&self, cx: Cx, channel: &str) -> Result<Vec<Der>, ChannelError> {
+        let entry = self.entry(channel)?;
+        Self::call(entry, cx, |port, cx| port.authorities(cx)).map_err(|e| named(channel, e))
+    }
+}
+
+/// Puts the channel's name before the reason, so that operator and client see whose word it is.
+fn named(name: &str, error: ChannelError) -> ChannelError {
+    match error {
+        ChannelError::Refused(why) => ChannelError::Refused(format!("{name}: {why}")),
+        ChannelError::Unavailable(why) if !why.starts_with(name) => ChannelError::Unavailable(format!("{name}: {why}")),
+        ChannelError::BadAnswer(why) => ChannelError::BadAnswer(format!("{name}: {why}")),
+        other => other,
+    }
+}

@@ -1,0 +1,80 @@
+//! The capability that `ca-local` is lent: its CA key, through the log and the token worker.
+
+use super::{AuditedKey, AuditedKeyError, Identity};
+use crate::audit::{Act, AuditLog, Facts};
+use crate::keys::{KeyAlgorithm, KeyError, Keys, ToBeSigned};
+use const_oid::db::rfc5912::{ECDSA_WITH_SHA_256, ECDSA_WITH_SHA_384, SHA_256_WITH_RSA_ENCRYPTION};
+use der::{Any, Encode};
+use hufu_api::{Cx, Der, IssuerKey, IssuerKeyError};
+use spki::AlgorithmIdentifierOwned;
+use std::sync::Arc;
+
+/// One CA key, every use of it on record.
+pub struct AuditedIssuer {
+    key: AuditedKey,
+    certificate: Der,
+    issuers: Vec<Der>,
+    algorithm: Der,
+    label: String,
+}
+
+impl AuditedIssuer {
+    /// Lends the CA key of `identity`.
+    ///
+    /// # Errors
+    /// When the algorithm identifier cannot be encoded (never for the key types there are).
+    pub fn new(keys: Arc<dyn Keys>, log: Arc<dyn AuditLog>, identity: &Identity) -> Result<Self, der::Error> {
+        Ok(Self {
+            algorithm: signature_algorithm(identity.key.algorithm)?,
+            key: AuditedKey::new(keys, log, identity.key.clone()),
+            certificate: identity.certificate.clone(),
+            issuers: identity.issuers.clone(),
+            label: identity.label.clone(),
+        })
+    }
+
+    fn sign(&self, cx: Cx, act: Act, what: &ToBeSigned) -> Result<Vec<u8>, IssuerKeyError> {
+        let mut facts = Facts::new();
+        facts.insert("issuer".into(), self.label.clone().into());
+        match self.key.sign(cx, act, facts, what) {
+            Ok((signature, _)) => Ok(signature),
+            Err(AuditedKeyError::Key(KeyError::Refused(reason))) => Err(IssuerKeyError::Refused(reason)),
+            Err(error) => Err(IssuerKeyError::Unavailable(error.to_string())),
+        }
+    }
+}
+
+impl IssuerKey for AuditedIssuer {
+    fn certificate(&self) -> &Der {
+        &self.certificate
+    }
+
+    fn issuers(&self) -> &[Der] {
+        &self.issuers
+    }
+
+    fn signature_algorithm(&self) -> &Der {
+        &self.algorithm
+    }
+
+    fn sign_certificate(&self, cx: Cx, tbs: &[u8]) -> Result<Vec<u8>, IssuerKeyError> {
+        self.sign(cx, Act::IssueCertificate, &ToBeSigned::TbsCertificate(tbs.to_vec()))
+    }
+
+    fn sign_crl(&self, cx: Cx, tbs: &[u8]) -> Result<Vec<u8>, IssuerKeyError> {
+        self.sign(cx, Act::IssueCrl, &ToBeSigned::TbsCertList(tbs.to_vec()))
+    }
+}
+
+/// The AlgorithmIdentifier of the signatures that a key of this type makes (RFC 5758, RFC 4055).
+///
+/// # Errors
+/// Only when encoding fails.
+pub fn signature_algorithm(algorithm: KeyAlgorithm) -> Result<Der, der::Error> {
+    let (oid, parameters) = match algorithm {
+        KeyAlgorithm::P256 => (ECDSA_WITH_SHA_256, None),
+        KeyAlgorithm::P384 => (ECDSA_WITH_SHA_384, None),
+        KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 => (SHA_256_WITH_RSA_ENCRYPTION, Some(Any::null())),
+    };
+    AlgorithmIdentifierOwned { oid, parameters }.to_der().map(Der)
+}

@@ -1,0 +1,206 @@
+//! Making the channels.
+
+use super::file::{Common, FileProblem, read_all};
+use super::{CA, SMS, TSA};
+use crate::audit::AuditLog;
+use crate::channels::{AuditedIssuer, Authorities, CaEntry, Identity, LocalTsa, Standing, TimeSource, TimeSources};
+use crate::keys::{Keys, Purpose};
+use crate::tsp;
+use hufu_api::{
+    ChannelError, Clock, Cx, Der, Entropy, Factory, Host, IssuerKey, Mobile, PluginError, SmsChannel, SmsReceipt, SmsText,
+    Store, TimestampSource,
+};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What channels are made from.
+#[derive(Clone)]
+pub struct Parts {
+    /// The folder that relative paths in channel files count from.
+    pub base: PathBuf,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// State.
+    pub store: Arc<dyn Store>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// The token.
+    pub keys: Arc<dyn Keys>,
+    /// The log.
+    pub log: Arc<dyn AuditLog>,
+    /// The CA, time-stamping and responder keys that the ceremony made, with their certificates.
+    pub identities: Vec<Identity>,
+}
+
+/// The channels of the installation.
+pub struct Channels {
+    /// Certificates.
+    pub authorities: Arc<Authorities>,
+    /// Texts: the first SMS channel in order; without one every text fails with a clear reason.
+    pub sms: Arc<dyn SmsChannel>,
+    /// The SMS channel's name, or why there is none.
+    pub sms_health: Result<String, String>,
+    /// Time stamps: all sources in order.
+    pub timestamps: Arc<TimeSources>,
+    /// The appliance's own time-stamping authorities by label, for the RFC 3161 server.
+    pub time_authorities: BTreeMap<String, Arc<LocalTsa>>,
+    /// Files that could not be read at all.
+    pub problems: Vec<FileProblem>,
+}
+
+/// Makes the channels that the files of `dir` describe.
+///
+/// # Errors
+/// Only when the folder cannot be read; a single file's or channel's problem stands in the result.
+pub fn load(dir: &Path, parts: &Parts) -> Result<Channels, FileProblem> {
+    let time_authorities = time_authorities(parts);
+    let mut problems = Vec::new();
+    let (mut ca, mut sms, mut tsa) = (Vec::new(), Vec::new(), Vec::new());
+    for file in read_all(dir)? {
+        let (common, table) = match file {
+            Ok(parsed) => parsed,
+            Err(problem) => {
+                problems.push(problem);
+                continue;
+            }
+        };
+        let making = Making { parts, time_authorities: &time_authorities, common: &common };
+        if let Some(factory) = CA.iter().find(|f| f.kind == common.kind) {
+            ca.push(making.authority(factory, table));
+        } else if let Some(factory) = SMS.iter().find(|f| f.kind == common.kind) {
+            sms.push((common.name.clone(), making.build(factory, table)));
+        } else if let Some(factory) = TSA.iter().find(|f| f.kind == common.kind) {
+            tsa.push(making.time_source(factory, table));
+        } else {
+            let reason = format!("kind: no plugin is called {:?}; one of {}", common.kind, super::kinds().join(", "));
+            problems.push(FileProblem { file: dir.join(format!("{}.toml", common.name)), reason });
+        }
+    }
+    for problem in &problems {
+        tracing::error!(%problem, "channel file not used");
+    }
+    let (sms, sms_health) = choose_sms(sms);
+    Ok(Channels {
+        authorities: Arc::new(Authorities::new(ca, Arc::clone(&parts.clock))),
+        sms,
+        sms_health,
+        timestamps: Arc::new(TimeSources::new(tsa)),
+        time_authorities,
+        problems,
+    })
+}
+
+fn time_authorities(parts: &Parts) -> BTreeMap<String, Arc<LocalTsa>> {
+    let mut made = BTreeMap::new();
+    for identity in parts.identities.iter().filter(|i| i.key.purpose == Purpose::Tsa) {
+        let (keys, log) = (Arc::clone(&parts.keys), Arc::clone(&parts.log));
+        match LocalTsa::new(keys, log, Arc::clone(&parts.clock), Arc::clone(&parts.store), identity) {
+            Ok(tsa) => {
+                made.insert(identity.label.clone(), Arc::new(tsa));
+            }
+            Err(error) => tracing::info!(label = %identity.label, %error, "not a time-stamping certificate"),
+        }
+    }
+    made
+}
+
+/// One channel file being turned into a channel.
+struct Making<'a> {
+    parts: &'a Parts,
+    time_authorities: &'a BTreeMap<String, Arc<LocalTsa>>,
+    common: &'a Common,
+}
+
+impl Making<'_> {
+    fn build<T: ?Sized>(&self, factory: &Factory<T>, table: toml::Table) -> Result<Arc<T>, String> {
+        let parts = self.parts;
+        let issuer_key = |label: &str| self.issuer_key(label);
+        let timestamper =
+            |label: &str| self.time_authorities.get(label).map(|t| Arc::clone(t) as Arc<dyn TimestampSource>);
+        let host = Host {
+            name: &self.common.name,
+            base: &parts.base,
+            clock: Arc::clone(&parts.clock),
+            store: Arc::clone(&parts.store),
+            entropy: Arc::clone(&parts.entropy),
+            timestamps: Arc::new(tsp::Protocol),
+            issuer_key: &issuer_key,
+            timestamper: &timestamper,
+        };
+        let made = (factory.build)(&host, table);
+        made.map(Arc::from).map_err(|PluginError(reason)| {
+            tracing::error!(channel = %self.common.name, %reason, "channel unavailable");
+            reason
+        })
+    }
+
+    fn issuer_key(&self, label: &str) -> Option<Arc<dyn IssuerKey>> {
+        let ours = |i: &&Identity| i.label == label && i.key.purpose == Purpose::Ca;
+        let identity = self.parts.identities.iter().find(ours)?;
+        let made = AuditedIssuer::new(Arc::clone(&self.parts.keys), Arc::clone(&self.parts.log), identity);
+        made.ok().map(|issuer| Arc::new(issuer) as Arc<dyn IssuerKey>)
+    }
+
+    fn authority(&self, factory: &Factory<dyn hufu_api::CaChannel>, table: toml::Table) -> CaEntry {
+        let common = self.common;
+        let anchors = common.anchors.as_ref().map(|file| pem_certificates(&self.parts.base.join(file)));
+        let (anchors, channel) = match anchors.transpose() {
+            Ok(anchors) => (anchors.unwrap_or_default(), self.build(factory, table)),
+            Err(reason) => (vec![], Err(reason)),
+        };
+        CaEntry {
+            name: common.name.clone(),
+            aliases: common.aliases.clone(),
+            channel,
+            timeout: common.timeout,
+            anchors,
+            standing: Standing::new(common.concurrency),
+        }
+    }
+
+    fn time_source(&self, factory: &Factory<dyn TimestampSource>, table: toml::Table) -> TimeSource {
+        TimeSource {
+            name: self.common.name.clone(),
+            source: self.build(factory, table),
+            timeout: self.common.timeout,
+            standing: Standing::new(self.common.concurrency),
+        }
+    }
+}
+
+/// The certificates of a PEM file, at least one.
+fn pem_certificates(file: &Path) -> Result<Vec<Der>, String> {
+    let problem = |e: &dyn std::fmt::Display| format!("anchors {}: {e}", file.display());
+    let text = std::fs::read(file).map_err(|e| problem(&e))?;
+    let certificates = x509_cert::Certificate::load_pem_chain(&text).map_err(|e| problem(&e))?;
+    let ders = certificates.iter().map(|c| der::Encode::to_der(c).map(Der)).collect::<Result<Vec<_>, _>>();
+    match ders {
+        Ok(ders) if !ders.is_empty() => Ok(ders),
+        Ok(_) => Err(problem(&"no certificate in it")),
+        Err(e) => Err(problem(&e)),
+    }
+}
+
+/// The first SMS channel that started, else one that tells why there is none.
+fn choose_sms(
+    made: Vec<(String, Result<Arc<dyn SmsChannel>, String>)>,
+) -> (Arc<dyn SmsChannel>, Result<String, String>) {
+    let mut reasons = Vec::new();
+    for (name, channel) in made {
+        match channel {
+            Ok(channel) => return (channel, Ok(name)),
+            Err(reason) => reasons.push(format!("{name}: {reason}")),
+        }
+    }
+    let reason = if reasons.is_empty() { "no SMS channel is configured".to_owned() } else { reasons.join("; ") };
+    (Arc::new(NoSms(reason.clone())), Err(reason))
+}
+
+struct NoSms(String);
+
+impl SmsChannel for NoSms {
+    fn send(&self, _cx: Cx, _to: &Mobile, _text: SmsText<'_>) -> Result<SmsReceipt, ChannelError> {
+        Err(ChannelError::Unavailable(self.0.clone()))
+    }
+}

@@ -1,0 +1,44 @@
+//! Channels from configuration: one table of factories per family, one file per channel in `channels.d/NAME.toml`.
+//!
+//! A channel that cannot be made becomes "unavailable" with its reason, which `/health` and `hufu doctor` show; the
+//! appliance starts without it.
+
+mod file;
+mod load;
+mod maintain;
+
+pub use file::{Common, FileProblem, check};
+pub use load::{Channels, Parts, load};
+pub use maintain::Maintenance;
+
+use crate::channels::{SmsOutbox, TsaLocal};
+use hufu_api::{CaChannel, Factory, SmsChannel, TimestampSource};
+
+/// Certificate channels.
+pub const CA: &[Factory<dyn CaChannel>] = &[hufu_ca_local::FACTORY];
+
+/// SMS gateways.
+pub const SMS: &[Factory<dyn SmsChannel>] = &[SmsOutbox::FACTORY, hufu_sms_http::FACTORY];
+
+/// Time-stamp sources.
+pub const TSA: &[Factory<dyn TimestampSource>] = &[TsaLocal::FACTORY];
+
+/// Every kind that `kind = "…"` may name, in the order of the tables.
+pub fn kinds() -> Vec<&'static str> {
+    let ca = CA.iter().map(|f| f.kind);
+    ca.chain(SMS.iter().map(|f| f.kind)).chain(TSA.iter().map(|f| f.kind)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_factories_are_of_one_kind() {
+        let mut all = kinds();
+        all.sort_unstable();
+        let before = all.len();
+        all.dedup();
+        assert_eq!(all.len(), before, "two factories of one kind in {all:?}");
+    }
+}
