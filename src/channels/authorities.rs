@@ -1,6 +1,8 @@
 //! All certificate channels as one port: routing, fallback, back-off, bulkheads, and the check of every certificate.
 
-use super::{Standing, StandingReport, check_issued};
+use super::{Standing, StandingReport};
+use crate::x509::signature::verify_signed;
+use crate::x509::{Certificate, IssuedCheck, Request, SCENE_BINDING_OID, scene_binding};
 use hufu_api::{
     CaChannel, CertificateAuthorities, ChannelError, Clock, Csr, Cx, Der, Enrolled, Enrollment, Profile, Revocation,
     Ticket,
@@ -87,14 +89,28 @@ impl Authorities {
             Enrollment::Issued(chain) => chain,
         };
         let now = self.clock.now().map_err(|e| ChannelError::Unavailable(e.to_string()))?;
-        let own;
+        let request = Request::verified(csr.der).map_err(|e| ChannelError::Refused(e.to_string()))?;
+        // A CA of our own has no reason to change what it was asked for; a foreign one has its own naming rules.
+        let own = channel.repository().is_some();
+        let check = IssuedCheck { spki: &request.spki, subject: csr.subject, profile, now, exact_subject: own };
+        let bad = |why: String| ChannelError::BadAnswer(why);
+        let certificates = check.check(chain).map_err(|e| bad(e.to_string()))?;
+        let named;
         let anchors = if entry.anchors.is_empty() {
-            own = channel.authorities(cx)?;
-            &own
+            named = channel.authorities(cx)?;
+            &named
         } else {
             &entry.anchors
         };
-        check_issued(&csr, chain, profile, anchors, now).map_err(|e| ChannelError::BadAnswer(e.to_string()))?;
+        anchored(&certificates, anchors).map_err(bad)?;
+        if let Some(scene) = csr.scene {
+            let found = certificates.first().and_then(|leaf| leaf.extension(&SCENE_BINDING_OID));
+            match found {
+                Some(extension) if extension.value == scene_binding(scene) => {}
+                None if !own => {}
+                _ => return Err(bad("the certificate is not bound to this document".into())),
+            }
+        }
         Ok(answer)
     }
 }
@@ -158,6 +174,23 @@ impl CertificateAuthorities for Authorities {
         let entry = self.entry(channel)?;
         Self::call(entry, cx, |port, cx| port.authorities(cx)).map_err(|e| named(channel, e))
     }
+}
+
+/// Whether a chain ends at one of the anchors, or at a certificate that one of them issued.
+fn anchored(chain: &[Certificate], anchors: &[Der]) -> Result<(), String> {
+    let top = chain.last().ok_or("empty chain")?;
+    for anchor in anchors {
+        if anchor.0 == top.der() {
+            return Ok(());
+        }
+        let Ok(anchor) = Certificate::from_der(&anchor.0) else { continue };
+        let issued = anchor.subject.der() == top.issuer.der() && anchor.ca().is_ok_and(|ca| ca.is_some());
+        let verified = || verify_signed(&anchor.spki, &top.signature_algorithm, top.tbs(), &top.signature).is_ok();
+        if issued && verified() {
+            return Ok(());
+        }
+    }
+    Err(format!("the chain ends at {}, which no anchor of this channel has issued", top.issuer))
 }
 
 /// Puts the channel's name before the reason, so that operator and client see whose word it is.

@@ -2,11 +2,9 @@
 
 use super::{AuditedKey, AuditedKeyError, Identity};
 use crate::audit::{Act, AuditLog, Facts};
-use crate::keys::{KeyAlgorithm, KeyError, Keys, ToBeSigned};
-use const_oid::db::rfc5912::{ECDSA_WITH_SHA_256, ECDSA_WITH_SHA_384, SHA_256_WITH_RSA_ENCRYPTION};
-use der::{Any, Encode};
+use crate::keys::{KeyError, Keys, ToBeSigned};
+use crate::x509::{SignatureAlgorithm, X509Error};
 use hufu_api::{Cx, Der, IssuerKey, IssuerKeyError};
-use spki::AlgorithmIdentifierOwned;
 use std::sync::Arc;
 
 /// One CA key, every use of it on record.
@@ -22,10 +20,10 @@ impl AuditedIssuer {
     /// Lends the CA key of `identity`.
     ///
     /// # Errors
-    /// When the algorithm identifier cannot be encoded (never for the key types there are).
-    pub fn new(keys: Arc<dyn Keys>, log: Arc<dyn AuditLog>, identity: &Identity) -> Result<Self, der::Error> {
+    /// When the key is of no type that certificates are signed with.
+    pub fn new(keys: Arc<dyn Keys>, log: Arc<dyn AuditLog>, identity: &Identity) -> Result<Self, X509Error> {
         Ok(Self {
-            algorithm: signature_algorithm(identity.key.algorithm)?,
+            algorithm: Der(SignatureAlgorithm::for_key(&identity.key.spki.0)?.identifier()),
             key: AuditedKey::new(keys, log, identity.key.clone()),
             certificate: identity.certificate.clone(),
             issuers: identity.issuers.clone(),
@@ -64,17 +62,4 @@ impl IssuerKey for AuditedIssuer {
     fn sign_crl(&self, cx: Cx, tbs: &[u8]) -> Result<Vec<u8>, IssuerKeyError> {
         self.sign(cx, Act::IssueCrl, &ToBeSigned::TbsCertList(tbs.to_vec()))
     }
-}
-
-/// The AlgorithmIdentifier of the signatures that a key of this type makes (RFC 5758, RFC 4055).
-///
-/// # Errors
-/// Only when encoding fails.
-pub fn signature_algorithm(algorithm: KeyAlgorithm) -> Result<Der, der::Error> {
-    let (oid, parameters) = match algorithm {
-        KeyAlgorithm::P256 => (ECDSA_WITH_SHA_256, None),
-        KeyAlgorithm::P384 => (ECDSA_WITH_SHA_384, None),
-        KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 => (SHA_256_WITH_RSA_ENCRYPTION, Some(Any::null())),
-    };
-    AlgorithmIdentifierOwned { oid, parameters }.to_der().map(Der)
 }

@@ -1,6 +1,6 @@
 //! How the appliance makes a channel from its configuration file.
 
-use crate::{Clock, Entropy, IssuerKey, Store, TimestampProtocol, TimestampSource};
+use crate::{AuthoritySpec, Clock, Entropy, IssuerKey, Store, TimestampProtocol, TimestampSource};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,6 +8,9 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct PluginError(pub String);
+
+/// Makes a time-stamping authority over a key in the token.
+pub type Timestamper<'a> = &'a dyn Fn(&AuthoritySpec) -> Result<Arc<dyn TimestampSource>, PluginError>;
 
 /// What the appliance offers to a channel while making it.
 pub struct Host<'a> {
@@ -25,8 +28,8 @@ pub struct Host<'a> {
     pub timestamps: Arc<dyn TimestampProtocol>,
     /// Lends the CA key of that label; only `ca-local` asks. `None`: no such key in the token.
     pub issuer_key: &'a dyn Fn(&str) -> Option<Arc<dyn IssuerKey>>,
-    /// The appliance's own time-stamping authority of that label; only `tsa-local` asks.
-    pub timestamper: &'a dyn Fn(&str) -> Option<Arc<dyn TimestampSource>>,
+    /// Makes the appliance's own time-stamping authority; only `tsa-local` asks.
+    pub timestamper: Timestamper<'a>,
 }
 
 /// One kind of channel: its name in configuration and how to build an instance.

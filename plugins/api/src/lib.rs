@@ -27,7 +27,7 @@ pub use channel::{
 };
 pub use clock::{Clock, ClockError, UnixTime};
 pub use entropy::{Entropy, EntropyError};
-pub use factory::{Factory, Host, PluginError};
+pub use factory::{Factory, Host, PluginError, Timestamper};
 pub use issuer::{IssuerKey, IssuerKeyError};
 pub use memory::MemoryStore;
 pub use profile::{CertificateKind, Profile};
@@ -35,4 +35,4 @@ pub use repository::{Published, Repository, Status};
 pub use selection::{CaPolicy, CertificateAuthorities, Enrolled, RouteError};
 pub use store::{Expect, IdKind, Key, Order, Space, Store, StoreError, Versioned, Write};
 pub use subject::{SignerKind, Subject};
-pub use timestamp::{StampExpectation, TimestampProtocol};
+pub use timestamp::{AuthoritySpec, StampExpectation, TimestampProtocol};

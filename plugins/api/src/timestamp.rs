@@ -7,8 +7,8 @@ use crate::{ChannelError, Der, Imprint, UnixTime};
 pub struct StampExpectation<'a> {
     /// What was sent to be stamped.
     pub imprint: Imprint<'a>,
-    /// The nonce that was sent, unsigned, big-endian.
-    pub nonce: &'a [u8],
+    /// The nonce that was sent.
+    pub nonce: u64,
     /// The certificates that the authority's chain must end at.
     pub anchors: &'a [Der],
     /// The time now: the chain must be valid then and genTime near it.
@@ -17,13 +17,26 @@ pub struct StampExpectation<'a> {
     pub tolerance_millis: i64,
 }
 
+/// What the appliance's own time-stamping authority shall put into its tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthoritySpec {
+    /// Label of the key, as the ceremony named it.
+    pub label: String,
+    /// The policy, dotted OID.
+    pub policy: String,
+    /// Accuracy in milliseconds; 0 leaves the field out.
+    pub accuracy_millis: u32,
+    /// Whether tokens can be ordered by their time alone.
+    pub ordering: bool,
+}
+
 /// Makes requests and judges answers. Pure: no IO.
 pub trait TimestampProtocol: Send + Sync {
     /// A TimeStampReq (RFC 3161 2.4.1) with certReq, DER.
     ///
     /// # Errors
-    /// [`ChannelError::BadAnswer`] never; [`ChannelError::Refused`] when the imprint's length does not fit its algorithm.
-    fn request(&self, imprint: Imprint<'_>, nonce: &[u8]) -> Result<Der, ChannelError>;
+    /// [`ChannelError::Refused`] when the imprint's length does not fit its algorithm.
+    fn request(&self, imprint: Imprint<'_>, nonce: u64) -> Result<Der, ChannelError>;
 
     /// The TimeStampToken of a TimeStampResp after every check: status, imprint, nonce, ESS certificate id, signature,
     /// critical timeStamping key usage, chain, genTime.

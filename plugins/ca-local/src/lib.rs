@@ -16,7 +16,7 @@ use hufu_api::{
 };
 use hufu_x509::Certificate;
 use issuer::LocalIssuer;
-use rows::{Revoked, Rows};
+use rows::{Marked, Revoked, Rows};
 use settings::Settings;
 use std::sync::Arc;
 
@@ -91,12 +91,12 @@ impl CaChannel for CaLocal {
             .map_err(|e| ChannelError::Refused(format!("not a certificate: {e}")))?;
         let issuer = self.issuers().find(|i| i.issued(&certificate));
         let issuer = issuer.ok_or_else(|| ChannelError::Refused("issued by another CA".into()))?;
-        let marked = self.rows.revoke(&issuer.label, &certificate.serial, Revoked { at: what.at, reason: what.reason });
-        if marked? {
-            // The revocation is on disk; a list that cannot be made now is made by the next maintenance.
-            self.make_list(cx, issuer, lists::Why::Revocation)?;
+        let revoked = Revoked { at: what.at, reason: what.reason };
+        match self.rows.revoke(&issuer.label, &certificate.serial, revoked)? {
+            Marked::NeverIssued => Err(ChannelError::Refused("this CA has not issued it".into())),
+            // Also for one that is revoked already: its list may not have been made yet.
+            Marked::Already | Marked::Now => self.make_list(cx, issuer, lists::Why::Revocation),
         }
-        Ok(())
     }
 
     fn authorities(&self, _cx: Cx) -> Result<Vec<Der>, ChannelError> {

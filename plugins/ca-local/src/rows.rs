@@ -29,6 +29,17 @@ pub(crate) struct Issued {
     pub(crate) revoked: Option<Revoked>,
 }
 
+/// What became of a revocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Marked {
+    /// It is on disk now.
+    Now,
+    /// It was before.
+    Already,
+    /// This CA never gave out such a serial number.
+    NeverIssued,
+}
+
 /// What is known of the newest revocation list of a CA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ListMeta {
@@ -72,17 +83,17 @@ impl Rows {
         self.read(&self.key("issued", label, &serial)).map(|found| found.map(|(row, _)| row))
     }
 
-    /// Marks a serial number revoked; false when it was already. One that this CA never gave out is an error.
-    pub(crate) fn revoke(&self, label: &str, serial: &[u8], revoked: Revoked) -> Result<bool, StateError> {
+    /// Marks a serial number revoked.
+    pub(crate) fn revoke(&self, label: &str, serial: &[u8], revoked: Revoked) -> Result<Marked, StateError> {
         let serial = padded(serial)?;
         let key = self.key("issued", label, &serial);
         // Another thread may revoke the same certificate meanwhile: look again then.
         for _ in 0..4 {
             let Some((row, version)) = self.read::<Issued>(&key)? else {
-                return Err(StateError("this CA has not issued such a certificate".into()));
+                return Ok(Marked::NeverIssued);
             };
             if row.revoked.is_some() {
-                return Ok(false);
+                return Ok(Marked::Already);
             }
             let row = Issued { revoked: Some(revoked), ..row };
             let mark = Write { key: key.clone(), expect: Expect::Version(version), value: Some(encoded(&row)?) };
@@ -90,7 +101,7 @@ impl Rows {
             let index = Write { key: index, expect: Expect::Any, value: Some(encoded(&row)?) };
             let count = Write { key: self.key("marked", label, &[]), expect: Expect::Any, value: Some(vec![]) };
             match self.store.commit(&[mark, index, count]) {
-                Ok(()) => return Ok(true),
+                Ok(()) => return Ok(Marked::Now),
                 Err(StoreError::Conflict(_)) => {}
                 Err(error) => return Err(error.into()),
             }

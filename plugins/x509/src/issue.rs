@@ -231,7 +231,8 @@ fn uri(url: &str) -> Result<Vec<u8>, X509Error> {
     }
 }
 
-fn scene_binding(scene: &SceneBinding) -> Vec<u8> {
+/// The value of the extension [`SCENE_BINDING_OID`], DER.
+pub fn scene_binding(scene: &SceneBinding) -> Vec<u8> {
     let consent = scene.consent.map(asn1::integer_u64).unwrap_or_default();
     asn1::sequence(&[&asn1::octet_string(&scene.document_sha256), &consent])
 }
