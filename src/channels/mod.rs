@@ -7,7 +7,11 @@ mod entropy;
 mod identity;
 mod issuer;
 mod sms_dev;
+mod sources;
 mod standing;
+#[cfg(test)]
+mod testing;
+mod tsa;
 
 pub use audited::{AuditedKey, AuditedKeyError};
 pub use authorities::{Authorities, CaEntry};
@@ -15,4 +19,6 @@ pub use entropy::OsEntropy;
 pub use identity::Identity;
 pub use issuer::AuditedIssuer;
 pub use sms_dev::SmsOutbox;
-pub use standing::{Standing, StandingReport};
+pub use sources::{TimeSource, TimeSources};
+pub use standing::{Place, Standing, StandingReport};
+pub use tsa::{LocalTsa, TSA_LOCAL, TsaError, TsaParts};

@@ -3,10 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod authority;
-pub mod contract;
-mod http;
 mod world;
 
 pub use authority::{Requester, SoftCa, SoftKey, subject};
-pub use http::{Reply, Server};
 pub use world::{HandClock, RealEntropy, cx, host, profile};

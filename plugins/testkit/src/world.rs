@@ -2,8 +2,8 @@
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use hufu_api::{
-    AuthoritySpec, CertificateKind, ChannelError, Clock, ClockError, Cx, Der, Entropy, EntropyError, Host, Imprint, IssuerKey,
-    MemoryStore, PluginError, Profile, RequestId, SignerKind, StampExpectation, TimestampProtocol, TimestampSource, UnixTime,
+    AuthoritySpec, CertificateKind, Clock, ClockError, Cx, Entropy, EntropyError, Host, IssuerKey,
+    MemoryStore, PluginError, Profile, RequestId, SignerKind, TimestampSource, UnixTime,
 };
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -102,20 +102,7 @@ pub fn host<T>(
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         store: Arc::clone(store) as Arc<dyn hufu_api::Store>,
         entropy: Arc::new(RealEntropy::default()),
-        timestamps: Arc::new(NoTimestamps),
         issuer_key: &find,
         timestamper: &none,
     })
-}
-
-struct NoTimestamps;
-
-impl TimestampProtocol for NoTimestamps {
-    fn request(&self, _imprint: Imprint<'_>, _nonce: u64) -> Result<Der, ChannelError> {
-        Err(ChannelError::Unsupported)
-    }
-
-    fn accept(&self, _response: &[u8], _expected: &StampExpectation<'_>) -> Result<Der, ChannelError> {
-        Err(ChannelError::Unsupported)
-    }
 }

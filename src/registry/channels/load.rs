@@ -3,14 +3,15 @@
 use super::file::{Common, FileProblem, read_all};
 use super::{CA, SMS, TSA};
 use crate::audit::AuditLog;
-use crate::channels::{AuditedIssuer, Authorities, CaEntry, Identity, LocalTsa, Standing, TimeSource, TimeSources};
+use crate::channels::{
+    AuditedIssuer, Authorities, CaEntry, Identity, LocalTsa, Standing, TimeSource, TimeSources, TsaParts,
+};
 use crate::keys::{Keys, Purpose};
-use crate::tsp;
 use hufu_api::{
-    ChannelError, Clock, Cx, Der, Entropy, Factory, Host, IssuerKey, Mobile, PluginError, SmsChannel, SmsReceipt, SmsText,
+    AuthoritySpec, ChannelError, Clock, Cx, Der, Entropy, Factory, Host, IssuerKey, Mobile, PluginError, SmsChannel, SmsReceipt, SmsText,
     Store, TimestampSource,
 };
-use std::collections::BTreeMap;
+use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -43,8 +44,8 @@ pub struct Channels {
     pub sms_health: Result<String, String>,
     /// Time stamps: all sources in order.
     pub timestamps: Arc<TimeSources>,
-    /// The appliance's own time-stamping authorities by label, for the RFC 3161 server.
-    pub time_authorities: BTreeMap<String, Arc<LocalTsa>>,
+    /// The appliance's own time-stamping authority for the RFC 3161 server: the first `tsa-local` in order.
+    pub tsa: Option<Arc<LocalTsa>>,
     /// Files that could not be read at all.
     pub problems: Vec<FileProblem>,
 }
@@ -54,7 +55,7 @@ pub struct Channels {
 /// # Errors
 /// Only when the folder cannot be read; a single file's or channel's problem stands in the result.
 pub fn load(dir: &Path, parts: &Parts) -> Result<Channels, FileProblem> {
-    let time_authorities = time_authorities(parts);
+    let local = Mutex::new(Vec::new());
     let mut problems = Vec::new();
     let (mut ca, mut sms, mut tsa) = (Vec::new(), Vec::new(), Vec::new());
     for file in read_all(dir)? {
@@ -65,7 +66,7 @@ pub fn load(dir: &Path, parts: &Parts) -> Result<Channels, FileProblem> {
                 continue;
             }
         };
-        let making = Making { parts, time_authorities: &time_authorities, common: &common };
+        let making = Making { parts, local: &local, common: &common };
         if let Some(factory) = CA.iter().find(|f| f.kind == common.kind) {
             ca.push(making.authority(factory, table));
         } else if let Some(factory) = SMS.iter().find(|f| f.kind == common.kind) {
@@ -86,29 +87,16 @@ pub fn load(dir: &Path, parts: &Parts) -> Result<Channels, FileProblem> {
         sms,
         sms_health,
         timestamps: Arc::new(TimeSources::new(tsa)),
-        time_authorities,
+        tsa: local.into_inner().into_iter().next(),
         problems,
     })
-}
-
-fn time_authorities(parts: &Parts) -> BTreeMap<String, Arc<LocalTsa>> {
-    let mut made = BTreeMap::new();
-    for identity in parts.identities.iter().filter(|i| i.key.purpose == Purpose::Tsa) {
-        let (keys, log) = (Arc::clone(&parts.keys), Arc::clone(&parts.log));
-        match LocalTsa::new(keys, log, Arc::clone(&parts.clock), Arc::clone(&parts.store), identity) {
-            Ok(tsa) => {
-                made.insert(identity.label.clone(), Arc::new(tsa));
-            }
-            Err(error) => tracing::info!(label = %identity.label, %error, "not a time-stamping certificate"),
-        }
-    }
-    made
 }
 
 /// One channel file being turned into a channel.
 struct Making<'a> {
     parts: &'a Parts,
-    time_authorities: &'a BTreeMap<String, Arc<LocalTsa>>,
+    /// The local time-stamping authorities made so far.
+    local: &'a Mutex<Vec<Arc<LocalTsa>>>,
     common: &'a Common,
 }
 
@@ -116,15 +104,13 @@ impl Making<'_> {
     fn build<T: ?Sized>(&self, factory: &Factory<T>, table: toml::Table) -> Result<Arc<T>, String> {
         let parts = self.parts;
         let issuer_key = |label: &str| self.issuer_key(label);
-        let timestamper =
-            |label: &str| self.time_authorities.get(label).map(|t| Arc::clone(t) as Arc<dyn TimestampSource>);
+        let timestamper = |spec: &AuthoritySpec| self.time_authority(spec);
         let host = Host {
             name: &self.common.name,
             base: &parts.base,
             clock: Arc::clone(&parts.clock),
             store: Arc::clone(&parts.store),
             entropy: Arc::clone(&parts.entropy),
-            timestamps: Arc::new(tsp::Protocol),
             issuer_key: &issuer_key,
             timestamper: &timestamper,
         };
@@ -140,6 +126,23 @@ impl Making<'_> {
         let identity = self.parts.identities.iter().find(ours)?;
         let made = AuditedIssuer::new(Arc::clone(&self.parts.keys), Arc::clone(&self.parts.log), identity);
         made.ok().map(|issuer| Arc::new(issuer) as Arc<dyn IssuerKey>)
+    }
+
+    fn time_authority(&self, spec: &AuthoritySpec) -> Result<Arc<dyn TimestampSource>, PluginError> {
+        let parts = self.parts;
+        let missing = || PluginError(format!("no time-stamp key is called {:?}; hufu init makes it", spec.label));
+        let identity = parts.identities.iter().find(|i| i.label == spec.label).ok_or_else(missing)?;
+        let tsa_parts = TsaParts {
+            keys: Arc::clone(&parts.keys),
+            log: Arc::clone(&parts.log),
+            clock: Arc::clone(&parts.clock),
+            store: Arc::clone(&parts.store),
+            entropy: Arc::clone(&parts.entropy),
+        };
+        let made = LocalTsa::new(&tsa_parts, identity, spec).map_err(|e| PluginError(e.to_string()))?;
+        let made = Arc::new(made);
+        self.local.lock().push(Arc::clone(&made));
+        Ok(made)
     }
 
     fn authority(&self, factory: &Factory<dyn hufu_api::CaChannel>, table: toml::Table) -> CaEntry {

@@ -11,7 +11,7 @@ pub use file::{Common, FileProblem, check};
 pub use load::{Channels, Parts, load};
 pub use maintain::Maintenance;
 
-use crate::channels::{SmsOutbox, TsaLocal};
+use crate::channels::{SmsOutbox, TSA_LOCAL};
 use hufu_api::{CaChannel, Factory, SmsChannel, TimestampSource};
 
 /// Certificate channels.
@@ -21,7 +21,7 @@ pub const CA: &[Factory<dyn CaChannel>] = &[hufu_ca_local::FACTORY];
 pub const SMS: &[Factory<dyn SmsChannel>] = &[SmsOutbox::FACTORY, hufu_sms_http::FACTORY];
 
 /// Time-stamp sources.
-pub const TSA: &[Factory<dyn TimestampSource>] = &[TsaLocal::FACTORY];
+pub const TSA: &[Factory<dyn TimestampSource>] = &[TSA_LOCAL];
 
 /// Every kind that `kind = "…"` may name, in the order of the tables.
 pub fn kinds() -> Vec<&'static str> {

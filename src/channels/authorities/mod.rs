@@ -202,3 +202,6 @@ fn named(name: &str, error: ChannelError) -> ChannelError {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests;
