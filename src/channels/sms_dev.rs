@@ -34,7 +34,9 @@ impl SmsOutbox {
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
         let about = file.metadata()?;
         if !about.is_file() || about.permissions().mode() & 0o077 != 0 {
-            return Err(std::io::Error::other("must be a regular file that only its owner can read (chmod 600)"));
+            return Err(std::io::Error::other(
+                "must be a regular file that only its owner can read (chmod 600)",
+            ));
         }
         Ok(Self(Mutex::new(file)))
     }

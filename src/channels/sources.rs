@@ -116,7 +116,10 @@ mod tests {
             source("b", Err(ChannelError::Timeout)),
         ]);
         let message = sources.stamp(cx(), IMPRINT).unwrap_err().to_string();
-        assert!(message.contains("a: bad answer: wrong nonce") && message.contains("b: no answer"), "{message}");
+        assert!(
+            message.contains("a: bad answer: wrong nonce") && message.contains("b: no answer"),
+            "{message}"
+        );
     }
 
     #[test]

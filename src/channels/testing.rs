@@ -6,7 +6,8 @@ use crate::audit::{AuditError, AuditLog, Closer, Event, Intent, Outcome, Permit,
 use crate::keys::soft::SoftKeys;
 use crate::keys::{Keys, Purpose};
 use crate::x509::{
-    Addresses, Issuer, Role, SignatureAlgorithm, TbsSpec, assemble, authority_name, certificate_tbs, key_identifier,
+    Addresses, Issuer, Role, SignatureAlgorithm, TbsSpec, assemble, authority_name, certificate_tbs,
+    key_identifier,
 };
 use hufu_api::{Cx, Der, MemoryStore, UnixTime};
 use hufu_testkit::{HandClock, SoftCa};
@@ -79,7 +80,13 @@ impl World {
     pub(super) fn new() -> Self {
         let clock = Arc::new(HandClock::new());
         let root = SoftCa::root("Root", hufu_api::Clock::now_untrusted(clock.as_ref()));
-        Self { keys: Arc::new(SoftKeys::new()), log: Arc::default(), clock, store: Arc::new(MemoryStore::new()), root }
+        Self {
+            keys: Arc::new(SoftKeys::new()),
+            log: Arc::default(),
+            clock,
+            store: Arc::new(MemoryStore::new()),
+            root,
+        }
     }
 
     pub(super) fn now(&self) -> UnixTime {
@@ -109,7 +116,9 @@ impl World {
 
     /// A certificate for `role` from the CA of `issuer`, signed through the log.
     pub(super) fn below(&self, issuer: &Identity, label: &str, role: Role<'_>) -> Identity {
-        let lent = AuditedIssuer::new(Arc::clone(&self.keys) as Arc<dyn Keys>, Arc::clone(&self.log) as _, issuer).unwrap();
+        let lent =
+            AuditedIssuer::new(Arc::clone(&self.keys) as Arc<dyn Keys>, Arc::clone(&self.log) as _, issuer)
+                .unwrap();
         let key = self.keys.install(Purpose::Tsa);
         let identifier = key_identifier(&issuer.key.spki.0).unwrap();
         let authority = crate::x509::Certificate::from_der(&issuer.certificate.0).unwrap();
@@ -145,7 +154,8 @@ pub(super) fn pem(label: &str, der: &[u8]) -> String {
 
 /// Runs `openssl` in `dir`; its output if it succeeds.
 pub(super) fn openssl(dir: &std::path::Path, arguments: &[&str]) -> Result<String, String> {
-    let out = std::process::Command::new("openssl").args(arguments).current_dir(dir).output().expect("openssl");
+    let out =
+        std::process::Command::new("openssl").args(arguments).current_dir(dir).output().expect("openssl");
     let text = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
     if out.status.success() { Ok(text) } else { Err(text) }
 }

@@ -31,7 +31,10 @@ impl CaLocal {
         // No certificate outlives its issuer (RFC 5280 takes the shell model's place here: a path must be valid as a whole).
         let not_after = now.plus_millis(seconds.saturating_mul(1000)).min(issuer.certificate.not_after);
         if now < issuer.certificate.not_before || now >= issuer.certificate.not_after {
-            return Err(ChannelError::Unavailable(format!("the CA certificate {} is not valid now", issuer.label)));
+            return Err(ChannelError::Unavailable(format!(
+                "the CA certificate {} is not valid now",
+                issuer.label
+            )));
         }
         let address = |template| Settings::address(template, &issuer.label);
         let crl = address(self.settings.crl_url.as_ref());
@@ -52,7 +55,11 @@ impl CaLocal {
                 policies: &policies,
                 scene: csr.scene,
             },
-            addresses: Addresses { crl: crl.as_deref(), issuer: issuer_url.as_deref(), ocsp: ocsp.as_deref() },
+            addresses: Addresses {
+                crl: crl.as_deref(),
+                issuer: issuer_url.as_deref(),
+                ocsp: ocsp.as_deref(),
+            },
         })
         .map_err(refused)?;
         let signature = issuer.key.sign_certificate(cx, &tbs).map_err(key_error)?;
@@ -79,14 +86,18 @@ fn refused(error: X509Error) -> ChannelError {
 fn strong_enough(spki: &[u8]) -> Result<(), X509Error> {
     let algorithm = SignatureAlgorithm::for_key(spki)?;
     if algorithm == SignatureAlgorithm::RsaSha256 && algorithm.longest_signature(spki)? < LEAST_RSA_OCTETS {
-        return Err(X509Error::NotAllowed { what: "key", reason: "RSA keys must have at least 2048 bits".into() });
+        return Err(X509Error::NotAllowed {
+            what: "key",
+            reason: "RSA keys must have at least 2048 bits".into(),
+        });
     }
     Ok(())
 }
 
 fn oids(what: &str, dotted: &[String]) -> Result<Vec<ObjectIdentifier>, ChannelError> {
     let parse = |text: &String| {
-        ObjectIdentifier::new(text).map_err(|e| ChannelError::Refused(format!("profile: {what}: {text:?}: {e}")))
+        ObjectIdentifier::new(text)
+            .map_err(|e| ChannelError::Refused(format!("profile: {what}: {text:?}: {e}")))
     };
     dotted.iter().map(parse).collect()
 }

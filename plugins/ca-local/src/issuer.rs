@@ -18,7 +18,8 @@ pub(crate) struct LocalIssuer {
 impl LocalIssuer {
     pub(crate) fn new(label: String, key: Arc<dyn IssuerKey>) -> Result<Self, X509Error> {
         let certificate = Certificate::from_der(&key.certificate().0)?;
-        let not_allowed = |reason: &str| X509Error::NotAllowed { what: "CA certificate", reason: reason.into() };
+        let not_allowed =
+            |reason: &str| X509Error::NotAllowed { what: "CA certificate", reason: reason.into() };
         if certificate.ca()?.is_none() {
             return Err(not_allowed("basicConstraints does not say that it is a CA"));
         }
@@ -40,7 +41,8 @@ impl LocalIssuer {
     /// Whether `certificate` says that this CA issued it.
     pub(crate) fn issued(&self, certificate: &Certificate) -> bool {
         let named = certificate.issuer.der() == self.certificate.subject.der();
-        named && certificate.authority_key_identifier().ok().flatten().as_deref() == Some(&self.key_identifier)
+        named
+            && certificate.authority_key_identifier().ok().flatten().as_deref() == Some(&self.key_identifier)
     }
 
     /// The CA's own certificate and those above it, trust anchor last.

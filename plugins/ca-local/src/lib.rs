@@ -47,7 +47,8 @@ impl CaLocal {
         let lend = |label: &String| {
             let key = (host.issuer_key)(label)
                 .ok_or_else(|| PluginError(format!("no CA key is called {label:?}; hufu init makes it")))?;
-            LocalIssuer::new(label.clone(), key).map_err(|e| PluginError(format!("CA certificate {label}: {e}")))
+            LocalIssuer::new(label.clone(), key)
+                .map_err(|e| PluginError(format!("CA certificate {label}: {e}")))
         };
         Ok(Self {
             issuing: lend(&settings.issuer)?,
@@ -101,7 +102,9 @@ impl CaChannel for CaLocal {
 
     fn authorities(&self, _cx: Cx) -> Result<Vec<Der>, ChannelError> {
         let mut all: Vec<Der> = Vec::new();
-        for certificate in self.retired.iter().chain(std::iter::once(&self.issuing)).flat_map(LocalIssuer::chain) {
+        for certificate in
+            self.retired.iter().chain(std::iter::once(&self.issuing)).flat_map(LocalIssuer::chain)
+        {
             // A root that two issuing CAs share stands once, at its last place: the trust anchor comes last.
             all.retain(|known| *known != certificate);
             all.push(certificate);

@@ -56,7 +56,11 @@ impl CaLocal {
         let valid = HOUR_MILLIS.saturating_mul(i64::from(self.settings.crl_valid_hours));
         // An entry stays until it has stood on a list made after its certificate's end (RFC 5280 3.3).
         let revoked = self.rows.revoked(&issuer.label, now.plus_millis(-valid))?;
-        let meta = ListMeta { number: before.map_or(1, |(meta, _)| meta.number.saturating_add(1)), made: now, marked };
+        let meta = ListMeta {
+            number: before.map_or(1, |(meta, _)| meta.number.saturating_add(1)),
+            made: now,
+            marked,
+        };
         let algorithm = &issuer.key.signature_algorithm().0;
         let tbs = crl_tbs(&CrlSpec {
             algorithm,

@@ -96,10 +96,12 @@ impl Rows {
                 return Ok(Marked::Already);
             }
             let row = Issued { revoked: Some(revoked), ..row };
-            let mark = Write { key: key.clone(), expect: Expect::Version(version), value: Some(encoded(&row)?) };
+            let mark =
+                Write { key: key.clone(), expect: Expect::Version(version), value: Some(encoded(&row)?) };
             let index = self.key("revoked", label, &serial);
             let index = Write { key: index, expect: Expect::Any, value: Some(encoded(&row)?) };
-            let count = Write { key: self.key("marked", label, &[]), expect: Expect::Any, value: Some(vec![]) };
+            let count =
+                Write { key: self.key("marked", label, &[]), expect: Expect::Any, value: Some(vec![]) };
             match self.store.commit(&[mark, index, count]) {
                 Ok(()) => return Ok(Marked::Now),
                 Err(StoreError::Conflict(_)) => {}
@@ -115,7 +117,11 @@ impl Rows {
     }
 
     /// Every revoked serial number whose certificate expires at `alive` or later; index rows of the others are removed.
-    pub(crate) fn revoked(&self, label: &str, alive: UnixTime) -> Result<Vec<hufu_x509::Revoked>, StateError> {
+    pub(crate) fn revoked(
+        &self,
+        label: &str,
+        alive: UnixTime,
+    ) -> Result<Vec<hufu_x509::Revoked>, StateError> {
         let prefix = self.key("revoked", label, &[]).bytes;
         let mut from = Bound::Included(prefix.clone());
         let mut all = Vec::new();
@@ -143,7 +149,8 @@ impl Rows {
             }
         }
         if !expired.is_empty() {
-            let remove = |bytes| Write { key: Key { space: Space::Channel, bytes }, expect: Expect::Any, value: None };
+            let remove =
+                |bytes| Write { key: Key { space: Space::Channel, bytes }, expect: Expect::Any, value: None };
             self.store.commit(&expired.into_iter().map(remove).collect::<Vec<_>>())?;
         }
         Ok(all)
@@ -169,7 +176,8 @@ impl Rows {
     ) -> Result<(), StateError> {
         let expect = before.map_or(Expect::Absent, Expect::Version);
         let meta = Write { key: self.key("list-meta", label, &[]), expect, value: Some(encoded(&meta)?) };
-        let list = Write { key: self.key("list", label, &[]), expect: Expect::Any, value: Some(list.0.clone()) };
+        let list =
+            Write { key: self.key("list", label, &[]), expect: Expect::Any, value: Some(list.0.clone()) };
         Ok(self.store.commit(&[meta, list])?)
     }
 

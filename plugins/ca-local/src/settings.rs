@@ -51,7 +51,9 @@ impl Settings {
     pub(crate) fn check(&self) -> Result<(), PluginError> {
         let no = |text: &str| Err(PluginError(text.to_owned()));
         if self.crl_every_hours == 0 || self.crl_valid_hours < self.crl_every_hours.saturating_mul(2) {
-            return no("crl_valid_hours must be at least twice crl_every_hours, so that a late list does not stop signing");
+            return no(
+                "crl_valid_hours must be at least twice crl_every_hours, so that a late list does not stop signing",
+            );
         }
         if self.crl_valid_hours > 24 * 366 {
             return no("crl_valid_hours must be at most a year");
@@ -69,7 +71,10 @@ impl Settings {
         }
         for label in labels {
             // Labels stand in addresses and keys of the store.
-            if label.is_empty() || label.len() > 64 || !label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+            if label.is_empty()
+                || label.len() > 64
+                || !label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            {
                 return no("a CA key's label must be 1 to 64 letters, digits and hyphens");
             }
         }

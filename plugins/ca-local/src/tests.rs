@@ -27,20 +27,35 @@ impl World {
         let root = SoftCa::root("Root", now);
         let (first, second) = (root.issuing("Issuing 1", now, 2000), root.issuing("Issuing 2", now, 2000));
         let dir = tempfile::tempdir().unwrap();
-        Self { clock, store: Arc::new(MemoryStore::new()), first: Arc::new(first), second: Arc::new(second), dir }
+        Self {
+            clock,
+            store: Arc::new(MemoryStore::new()),
+            first: Arc::new(first),
+            second: Arc::new(second),
+            dir,
+        }
     }
 
     fn channel(&self, settings: &str) -> Result<CaLocal, PluginError> {
         let keys: [(&str, Arc<dyn IssuerKey>); 2] =
             [("issuing-1", Arc::clone(&self.first) as _), ("issuing-2", Arc::clone(&self.second) as _)];
-        host(self.dir.path(), &self.clock, &self.store, &keys, |host| CaLocal::new(host, settings.parse().unwrap()))
+        host(self.dir.path(), &self.clock, &self.store, &keys, |host| {
+            CaLocal::new(host, settings.parse().unwrap())
+        })
     }
 }
 
-fn enroll(ca: &CaLocal, who: &Requester, kind: CertificateKind, scene: Option<&SceneBinding>) -> Vec<Certificate> {
+fn enroll(
+    ca: &CaLocal,
+    who: &Requester,
+    kind: CertificateKind,
+    scene: Option<&SceneBinding>,
+) -> Vec<Certificate> {
     let csr = Csr { der: &who.csr, subject: &who.subject, scene };
     match ca.enroll(cx(5), csr, &profile(kind)).unwrap() {
-        Enrollment::Issued(chain) => chain.0.iter().map(|der| Certificate::from_der(&der.0).unwrap()).collect(),
+        Enrollment::Issued(chain) => {
+            chain.0.iter().map(|der| Certificate::from_der(&der.0).unwrap()).collect()
+        }
         Enrollment::Pending(_) => panic!("ca-local decides at once"),
     }
 }
@@ -55,7 +70,8 @@ fn revocation(certificate: &Certificate, at: UnixTime) -> Revocation {
 
 fn verifies(ca: &SoftCa, signed: &Der) -> bool {
     let issuer = Certificate::from_der(&ca.certificate().0).unwrap();
-    let mut outer = hufu_x509::asn1::Value::parse(&signed.0, hufu_x509::asn1::Rules::Der).unwrap().children().unwrap();
+    let mut outer =
+        hufu_x509::asn1::Value::parse(&signed.0, hufu_x509::asn1::Rules::Der).unwrap().children().unwrap();
     let tbs = outer.any().unwrap().raw;
     let algorithm = outer.any().unwrap().raw;
     verify_signed(&issuer.spki, algorithm, tbs, outer.any().unwrap().bits().unwrap()).is_ok()
@@ -81,7 +97,8 @@ fn a_certificate_is_what_the_profile_and_the_file_say() {
     assert_eq!(leaf.not_after.seconds(), now.seconds() + 365 * 86_400);
     assert_eq!(leaf.not_before.seconds(), now.seconds() - 60);
     let text = String::from_utf8_lossy(leaf.der()).into_owned();
-    for address in ["http://pki.test/issuing-1.crl", "http://pki.test/issuing-1.cer", "http://pki.test/ocsp"] {
+    for address in ["http://pki.test/issuing-1.crl", "http://pki.test/issuing-1.cer", "http://pki.test/ocsp"]
+    {
         assert!(text.contains(address), "{address}");
     }
 }
@@ -90,8 +107,9 @@ fn a_certificate_is_what_the_profile_and_the_file_say() {
 fn serial_numbers_are_random_and_on_disk_before_the_key_signs() {
     let world = World::new();
     let ca = world.channel(SETTINGS).unwrap();
-    let mut serials: Vec<Vec<u8>> =
-        (0..20).map(|_| enroll(&ca, &Requester::new("a"), CertificateKind::Long, None)[0].serial.clone()).collect();
+    let mut serials: Vec<Vec<u8>> = (0..20)
+        .map(|_| enroll(&ca, &Requester::new("a"), CertificateKind::Long, None)[0].serial.clone())
+        .collect();
     serials.sort();
     serials.dedup();
     assert_eq!(serials.len(), 20);
@@ -185,7 +203,10 @@ fn a_list_that_could_not_be_made_is_made_by_the_next_maintenance() {
     let old = ca.crl("issuing-1").unwrap();
     world.first.set_down(true);
     assert!(ca.revoke(cx(5), &revocation(&leaf, world.clock.now().unwrap())).is_err());
-    assert!(matches!(ca.status("issuing-1", &leaf.serial).unwrap(), Status::Revoked { .. }), "on disk nevertheless");
+    assert!(
+        matches!(ca.status("issuing-1", &leaf.serial).unwrap(), Status::Revoked { .. }),
+        "on disk nevertheless"
+    );
     assert_eq!(ca.crl("issuing-1").unwrap(), old);
     world.first.set_down(false);
     ca.maintain(cx(5)).unwrap();
@@ -241,7 +262,8 @@ fn after_a_rollover_the_old_ca_still_revokes_and_publishes() {
     let before = world.channel(SETTINGS).unwrap();
     let old = enroll(&before, &Requester::new("张三"), CertificateKind::Long, None).swap_remove(0);
     drop(before);
-    let ca = world.channel(&SETTINGS.replace("issuing-1\"", "issuing-2\"\nretired = [\"issuing-1\"]")).unwrap();
+    let ca =
+        world.channel(&SETTINGS.replace("issuing-1\"", "issuing-2\"\nretired = [\"issuing-1\"]")).unwrap();
     let new = enroll(&ca, &Requester::new("李四"), CertificateKind::Long, None).swap_remove(0);
     assert_ne!(old.issuer, new.issuer);
     ca.maintain(cx(5)).unwrap();
@@ -276,8 +298,9 @@ fn mistakes_in_the_file_are_named() {
 fn revocations_that_come_together_share_lists() {
     let world = World::new();
     let ca = world.channel(SETTINGS).unwrap();
-    let leaves: Vec<Certificate> =
-        (0..16).map(|_| enroll(&ca, &Requester::new("a"), CertificateKind::Long, None).swap_remove(0)).collect();
+    let leaves: Vec<Certificate> = (0..16)
+        .map(|_| enroll(&ca, &Requester::new("a"), CertificateKind::Long, None).swap_remove(0))
+        .collect();
     let now = world.clock.now().unwrap();
     let before = world.first.uses();
     std::thread::scope(|scope| {

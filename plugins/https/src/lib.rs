@@ -132,7 +132,8 @@ impl Client {
         for (name, value) in call.headers {
             request = request.header(name, value);
         }
-        let unsendable = |e: ureq::http::Error| ChannelError::Unavailable(format!("request cannot be made: {e}"));
+        let unsendable =
+            |e: ureq::http::Error| ChannelError::Unavailable(format!("request cannot be made: {e}"));
         let sent = match call.body {
             Some(body) => {
                 let request = request.body(body).map_err(unsendable)?;
@@ -146,7 +147,8 @@ impl Client {
             }
         };
         let mut response = sent.map_err(|e| judged(&e))?;
-        let body = response.body_mut().with_config().limit(call.limit).read_to_vec().map_err(|e| judged(&e))?;
+        let body =
+            response.body_mut().with_config().limit(call.limit).read_to_vec().map_err(|e| judged(&e))?;
         Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), body })
     }
 }
@@ -155,7 +157,9 @@ fn judged(error: &ureq::Error) -> ChannelError {
     match error {
         ureq::Error::Timeout(_) => ChannelError::Timeout,
         ureq::Error::Io(e) if e.kind() == std::io::ErrorKind::TimedOut => ChannelError::Timeout,
-        ureq::Error::Protocol(_) | ureq::Error::BodyExceedsLimit(_) => ChannelError::BadAnswer(error.to_string()),
+        ureq::Error::Protocol(_) | ureq::Error::BodyExceedsLimit(_) => {
+            ChannelError::BadAnswer(error.to_string())
+        }
         other => ChannelError::Unavailable(other.to_string()),
     }
 }

@@ -24,7 +24,8 @@ impl Secret {
     /// # Errors
     /// When it is not UTF-8.
     pub fn text(&self) -> Result<&str, PluginError> {
-        let text = std::str::from_utf8(&self.0).map_err(|_| PluginError("a secret file is not UTF-8".into()))?;
+        let text =
+            std::str::from_utf8(&self.0).map_err(|_| PluginError("a secret file is not UTF-8".into()))?;
         Ok(text.trim_end_matches(['\r', '\n']))
     }
 }
@@ -77,7 +78,13 @@ mod tests {
     fn a_secret_has_a_longest_length() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("long");
-        let mut file = std::fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&path).unwrap();
+        let mut file = std::fs::OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)
+            .unwrap();
         std::io::Write::write_all(&mut file, &vec![b'x'; 70_000]).unwrap();
         assert!(read_secret(&path).unwrap_err().0.contains("too long"));
     }

@@ -152,7 +152,10 @@ mod tests {
 
     #[test]
     fn a_value_cannot_leave_its_xml_text() {
-        assert_eq!(filled("<a>{{ v }}</a>", Escape::Xml, "</a><b c='\">&").unwrap(), "<a>&lt;/a&gt;&lt;b c=&apos;&quot;&gt;&amp;</a>");
+        assert_eq!(
+            filled("<a>{{ v }}</a>", Escape::Xml, "</a><b c='\">&").unwrap(),
+            "<a>&lt;/a&gt;&lt;b c=&apos;&quot;&gt;&amp;</a>"
+        );
     }
 
     #[test]

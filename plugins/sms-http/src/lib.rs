@@ -3,7 +3,8 @@
 mod settings;
 
 use hufu_api::{
-    ChannelError, Cx, Factory, Host, Mobile, PhoneRegion, PluginError, SignerKind, SmsChannel, SmsReceipt, SmsText,
+    ChannelError, Cx, Factory, Host, Mobile, PhoneRegion, PluginError, SignerKind, SmsChannel, SmsReceipt,
+    SmsText,
 };
 use hufu_https::{Call, Client, Scheme, Secret, Template, TemplateError};
 use settings::{Settings, Success};
@@ -53,13 +54,18 @@ impl SmsHttp {
         };
         let mut headers = Vec::new();
         for (name, value) in &settings.headers {
-            headers.push((name.clone(), parse(&format!("headers.{name}"), value, hufu_https::Escape::Plain)?));
+            headers
+                .push((name.clone(), parse(&format!("headers.{name}"), value, hufu_https::Escape::Plain)?));
         }
         Ok(Self {
             client: Client::new(&settings.tls, base, scheme)?,
             url: parse("url", &settings.url, hufu_https::Escape::Url)?,
             headers,
-            body: settings.body.as_deref().map(|b| parse("body", b, settings.body_escape.into())).transpose()?,
+            body: settings
+                .body
+                .as_deref()
+                .map(|b| parse("body", b, settings.body_escape.into()))
+                .transpose()?,
             text: parse("text", &settings.text, hufu_https::Escape::Plain)?,
             method: settings.method,
             secrets,
@@ -81,7 +87,8 @@ impl SmsChannel for SmsHttp {
     fn send(&self, cx: Cx, to: &Mobile, text: SmsText<'_>) -> Result<SmsReceipt, ChannelError> {
         let country = self.country(to.region);
         // E.164 has no trunk prefix: Taiwan's 09… is +8869….
-        let national = if to.region == PhoneRegion::Taiwan { to.number.trim_start_matches('0') } else { &to.number };
+        let national =
+            if to.region == PhoneRegion::Taiwan { to.number.trim_start_matches('0') } else { &to.number };
         let e164 = format!("+{country}{national}");
         let minutes = text.valid_minutes.to_string();
         let request = cx.request.to_string();

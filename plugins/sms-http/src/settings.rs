@@ -113,16 +113,19 @@ impl Success {
         }
         let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
         let at = |pointer: &str| json.as_ref().and_then(|j| j.pointer(pointer)).map(as_text);
-        let taken = if self.status.is_empty() { (200..300).contains(&status) } else { self.status.contains(&status) };
+        let taken =
+            if self.status.is_empty() { (200..300).contains(&status) } else { self.status.contains(&status) };
         let fits = self.json.iter().all(|(pointer, wanted)| at(pointer).as_deref() == Some(wanted));
-        let said = self.contains.as_ref().is_none_or(|text| String::from_utf8_lossy(body).contains(text.as_str()));
+        let said =
+            self.contains.as_ref().is_none_or(|text| String::from_utf8_lossy(body).contains(text.as_str()));
         if taken && fits && said {
             return Ok(SmsReceipt(self.receipt.as_deref().and_then(at)));
         }
         if taken && !self.json.is_empty() && json.is_none() {
             return Err(ChannelError::BadAnswer("the gateway's answer is not JSON".into()));
         }
-        let reason = self.reason.as_deref().and_then(at).unwrap_or_else(|| format!("the gateway answered {status}"));
+        let reason =
+            self.reason.as_deref().and_then(at).unwrap_or_else(|| format!("the gateway answered {status}"));
         Err(ChannelError::Refused(reason.chars().filter(|c| !c.is_control()).take(200).collect()))
     }
 }

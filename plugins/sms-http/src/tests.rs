@@ -20,7 +20,9 @@ fn gateway(answer: &'static str) -> (String, JoinHandle<String>) {
                 break;
             }
         }
-        let length = head.lines().find_map(|l| l.to_lowercase().strip_prefix("content-length: ").map(|n| n.parse::<usize>().unwrap()));
+        let length = head.lines().find_map(|l| {
+            l.to_lowercase().strip_prefix("content-length: ").map(|n| n.parse::<usize>().unwrap())
+        });
         let mut body = vec![0; length.unwrap_or(0)];
         reader.read_exact(&mut body).unwrap();
         let _ = stream.write_all(answer.as_bytes());
@@ -31,10 +33,20 @@ fn gateway(answer: &'static str) -> (String, JoinHandle<String>) {
 
 fn channel(url: &str, rest: &str) -> Result<SmsHttp, PluginError> {
     let dir = tempfile::tempdir().unwrap();
-    let mut file = std::fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(dir.path().join("key")).unwrap();
+    let mut file = std::fs::OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(dir.path().join("key"))
+        .unwrap();
     file.write_all(b"k\"1\n").unwrap();
     let table: toml::Table = format!("url = \"{url}\"\n{rest}").parse().unwrap();
-    SmsHttp::new(table.try_into().map_err(|e: toml::de::Error| PluginError(e.to_string()))?, dir.path(), Scheme::HttpToo)
+    SmsHttp::new(
+        table.try_into().map_err(|e: toml::de::Error| PluginError(e.to_string()))?,
+        dir.path(),
+        Scheme::HttpToo,
+    )
 }
 
 fn cx(seconds: u64) -> Cx {
@@ -78,20 +90,31 @@ fn the_request_is_what_the_template_says_and_the_receipt_is_the_gateways() {
 #[test]
 fn answers_are_told_apart() {
     for (answer, wanted) in [
-        ("HTTP/1.1 200 OK\r\nContent-Length: 41\r\n\r\n{\"code\":\"LIMIT\",\"message\":\"day limit 10\"}  ", "refused: day limit 10"),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 41\r\n\r\n{\"code\":\"LIMIT\",\"message\":\"day limit 10\"}  ",
+            "refused: day limit 10",
+        ),
         ("HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", "refused: the gateway answered 401"),
         ("HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", "unavailable: the gateway answered 500"),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", "bad answer: the gateway's answer is not JSON"),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>",
+            "bad answer: the gateway's answer is not JSON",
+        ),
         ("HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n", "unavailable: "),
-        ("HTTP/1.1 302 Go\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", "refused: the gateway answered 302"),
+        (
+            "HTTP/1.1 302 Go\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
+            "refused: the gateway answered 302",
+        ),
         ("\0\0\0", "bad answer: "),
         ("", "unavailable: "),
     ] {
         let (url, server) = gateway(answer);
         let sms = channel(&url, FULL).unwrap();
-        let error = sms.send(cx(5), &mobile(PhoneRegion::Mainland, "13800000000"), TEXT).unwrap_err().to_string();
+        let error =
+            sms.send(cx(5), &mobile(PhoneRegion::Mainland, "13800000000"), TEXT).unwrap_err().to_string();
         server.join().unwrap();
-        let wanted_alone = error.starts_with(wanted) || (wanted.starts_with("unavailable: ") && wanted.len() == 13 && error.starts_with("bad answer"));
+        let wanted_alone = error.starts_with(wanted)
+            || (wanted.starts_with("unavailable: ") && wanted.len() == 13 && error.starts_with("bad answer"));
         assert!(wanted_alone, "{answer:?}: {error:?} is not {wanted:?}");
     }
 }
@@ -100,7 +123,10 @@ fn answers_are_told_apart() {
 fn a_silent_gateway_ends_at_the_deadline() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let sms = channel(&format!("http://{}", listener.local_addr().unwrap()), FULL).unwrap();
-    assert_eq!(sms.send(cx(1), &mobile(PhoneRegion::Mainland, "13800000000"), TEXT), Err(ChannelError::Timeout));
+    assert_eq!(
+        sms.send(cx(1), &mobile(PhoneRegion::Mainland, "13800000000"), TEXT),
+        Err(ChannelError::Timeout)
+    );
 }
 
 #[test]
@@ -124,7 +150,8 @@ fn plain_http_is_refused_in_production() {
     let sms = SmsHttp::new(table.try_into().unwrap(), Path::new("/"), Scheme::HttpsOnly);
     // Without the system's bundle of roots the channel says so instead.
     if let Ok(sms) = sms {
-        let error = sms.send(cx(5), &mobile(PhoneRegion::Mainland, "13800000000"), TEXT).unwrap_err().to_string();
+        let error =
+            sms.send(cx(5), &mobile(PhoneRegion::Mainland, "13800000000"), TEXT).unwrap_err().to_string();
         assert!(error.contains("https"), "{error}");
     }
 }

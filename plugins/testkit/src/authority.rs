@@ -4,7 +4,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use hufu_api::{Cx, Der, IssuerKey, IssuerKeyError, SignerKind, Subject, UnixTime};
 use hufu_x509::{
-    Addresses, Issuer, Role, SignatureAlgorithm, TbsSpec, assemble, asn1, authority_name, certificate_tbs,
+    Addresses, Issuer, Role, SignatureAlgorithm, TbsSpec, asn1, assemble, authority_name, certificate_tbs,
     key_identifier, request_info,
 };
 use std::sync::Mutex;
@@ -16,7 +16,8 @@ pub struct SoftKey(EcdsaKeyPair);
 impl SoftKey {
     /// A fresh key.
     pub fn new() -> Self {
-        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new()).unwrap();
+        let document =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new()).unwrap();
         Self(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, document.as_ref()).unwrap())
     }
 

@@ -6,8 +6,8 @@ use hufu_api::{
     MemoryStore, PluginError, Profile, RequestId, SignerKind, TimestampSource, UnixTime,
 };
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 /// A clock that stands still until it is set.
@@ -95,7 +95,9 @@ pub fn host<T>(
     make: impl FnOnce(&Host<'_>) -> T,
 ) -> T {
     let find = |label: &str| issuers.iter().find(|(l, _)| *l == label).map(|(_, key)| Arc::clone(key));
-    let none = |_: &AuthoritySpec| -> Result<Arc<dyn TimestampSource>, PluginError> { Err(PluginError("no time-stamp key".into())) };
+    let none = |_: &AuthoritySpec| -> Result<Arc<dyn TimestampSource>, PluginError> {
+        Err(PluginError("no time-stamp key".into()))
+    };
     make(&Host {
         name: "under-test",
         base,

@@ -24,7 +24,9 @@ pub use algorithm::{SignatureAlgorithm, assemble};
 pub use certificate::{Certificate, Extension, KeyUsage, Summary, serial_hex};
 pub use crl::{CrlSpec, Revoked, crl_tbs, reason_code};
 pub use error::X509Error;
-pub use issue::{Addresses, Issuer, Role, SCENE_BINDING_OID, TbsSpec, certificate_tbs, key_identifier, scene_binding};
+pub use issue::{
+    Addresses, Issuer, Role, SCENE_BINDING_OID, TbsSpec, certificate_tbs, key_identifier, scene_binding,
+};
 pub use name::{Name, authority_name, subject_name};
 pub use request::{Request, request_info};
 pub use time::{generalized_time, parse_time, x509_time};

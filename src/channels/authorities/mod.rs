@@ -4,8 +4,8 @@ use super::{Standing, StandingReport};
 use crate::x509::signature::verify_signed;
 use crate::x509::{Certificate, IssuedCheck, Request, SCENE_BINDING_OID, scene_binding};
 use hufu_api::{
-    CaChannel, CertificateAuthorities, ChannelError, Clock, Csr, Cx, Der, Enrolled, Enrollment, Profile, Revocation,
-    Ticket,
+    CaChannel, CertificateAuthorities, ChannelError, Clock, Csr, Cx, Der, Enrolled, Enrollment, Profile,
+    Revocation, Ticket,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,7 +92,8 @@ impl Authorities {
         let request = Request::verified(csr.der).map_err(|e| ChannelError::Refused(e.to_string()))?;
         // A CA of our own has no reason to change what it was asked for; a foreign one has its own naming rules.
         let own = channel.repository().is_some();
-        let check = IssuedCheck { spki: &request.spki, subject: csr.subject, profile, now, exact_subject: own };
+        let check =
+            IssuedCheck { spki: &request.spki, subject: csr.subject, profile, now, exact_subject: own };
         let bad = |why: String| ChannelError::BadAnswer(why);
         let certificates = check.check(chain).map_err(|e| bad(e.to_string()))?;
         let named;
@@ -124,11 +125,18 @@ impl CertificateAuthorities for Authorities {
 
     fn resolve(&self, name_or_alias: &str) -> Option<String> {
         let named = self.entries.iter().find(|e| e.name == name_or_alias);
-        let found = named.or_else(|| self.entries.iter().find(|e| e.aliases.iter().any(|a| a == name_or_alias)));
+        let found =
+            named.or_else(|| self.entries.iter().find(|e| e.aliases.iter().any(|a| a == name_or_alias)));
         found.map(|e| e.name.clone())
     }
 
-    fn enroll(&self, cx: Cx, route: &[String], csr: Csr<'_>, profile: &Profile) -> Result<Enrolled, ChannelError> {
+    fn enroll(
+        &self,
+        cx: Cx,
+        route: &[String],
+        csr: Csr<'_>,
+        profile: &Profile,
+    ) -> Result<Enrolled, ChannelError> {
         let mut worst = ChannelError::Unavailable("no certificate channel is configured".into());
         for name in route {
             let answer = self.entry(name).and_then(|entry| {
@@ -139,7 +147,9 @@ impl CertificateAuthorities for Authorities {
             });
             match answer {
                 Ok(enrollment) => return Ok(Enrolled { channel: name.clone(), enrollment }),
-                Err(error @ (ChannelError::Refused(_) | ChannelError::Unsupported)) => return Err(named(name, error)),
+                Err(error @ (ChannelError::Refused(_) | ChannelError::Unsupported)) => {
+                    return Err(named(name, error));
+                }
                 Err(error) => {
                     tracing::warn!(channel = %name, request = %cx.request, %error, "certificate channel failed");
                     worst = named(name, error);
@@ -185,7 +195,8 @@ fn anchored(chain: &[Certificate], anchors: &[Der]) -> Result<(), String> {
         }
         let Ok(anchor) = Certificate::from_der(&anchor.0) else { continue };
         let issued = anchor.subject.der() == top.issuer.der() && anchor.ca().is_ok_and(|ca| ca.is_some());
-        let verified = || verify_signed(&anchor.spki, &top.signature_algorithm, top.tbs(), &top.signature).is_ok();
+        let verified =
+            || verify_signed(&anchor.spki, &top.signature_algorithm, top.tbs(), &top.signature).is_ok();
         if issued && verified() {
             return Ok(());
         }
@@ -197,7 +208,9 @@ fn anchored(chain: &[Certificate], anchors: &[Der]) -> Result<(), String> {
 fn named(name: &str, error: ChannelError) -> ChannelError {
     match error {
         ChannelError::Refused(why) => ChannelError::Refused(format!("{name}: {why}")),
-        ChannelError::Unavailable(why) if !why.starts_with(name) => ChannelError::Unavailable(format!("{name}: {why}")),
+        ChannelError::Unavailable(why) if !why.starts_with(name) => {
+            ChannelError::Unavailable(format!("{name}: {why}"))
+        }
         ChannelError::BadAnswer(why) => ChannelError::BadAnswer(format!("{name}: {why}")),
         other => other,
     }

@@ -135,7 +135,10 @@ fn no_bad_certificate_passes_and_the_next_channel_is_asked() {
         let good = world.scripted(Box::new(move |_| Ok(good.clone())));
         let all = world.authorities(&[("bad", &bad), ("good", &good)]);
         let alone = ask(&all, &["bad"], &who).unwrap_err();
-        assert!(matches!(&alone, ChannelError::BadAnswer(why) if why.starts_with("bad: ")), "{what}: {alone:?}");
+        assert!(
+            matches!(&alone, ChannelError::BadAnswer(why) if why.starts_with("bad: ")),
+            "{what}: {alone:?}"
+        );
         let all = world.authorities(&[("bad", &bad), ("good", &good)]);
         assert_eq!(ask(&all, &["bad", "good"], &who).unwrap().channel, "good", "{what}");
     }

@@ -87,7 +87,11 @@ impl LocalTsa {
         }
         match certificate.extended_key_usage()? {
             Some((true, usages)) if usages == [ID_KP_TIME_STAMPING] => {}
-            _ => return Err(unfit("the certificate must have the critical extended key usage timeStamping alone")),
+            _ => {
+                return Err(unfit(
+                    "the certificate must have the critical extended key usage timeStamping alone",
+                ));
+            }
         }
         let policy = ObjectIdentifier::new(&spec.policy).map_err(|e| unfit(&format!("policy: {e}")))?;
         let clock = Arc::clone(&parts.clock);

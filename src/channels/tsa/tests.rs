@@ -71,7 +71,24 @@ fn openssl_takes_the_answers_to_its_own_queries() {
         assert!(text.contains(part), "{part} not in {text}");
     }
     std::fs::write(at("data"), b"another contract").unwrap();
-    assert!(openssl(dir.path(), &["ts", "-verify", "-data", "data", "-in", "answer.tsr", "-CAfile", "root.pem", "-untrusted", "tsa.pem"]).is_err());
+    assert!(
+        openssl(
+            dir.path(),
+            &[
+                "ts",
+                "-verify",
+                "-data",
+                "data",
+                "-in",
+                "answer.tsr",
+                "-CAfile",
+                "root.pem",
+                "-untrusted",
+                "tsa.pem"
+            ]
+        )
+        .is_err()
+    );
 }
 
 #[test]

@@ -69,7 +69,10 @@ pub(super) fn read_all(dir: &Path) -> Result<Vec<Result<Parsed, FileProblem>>, F
 fn read(path: &Path) -> Result<Parsed, FileProblem> {
     let problem = |reason: String| FileProblem { file: path.to_owned(), reason };
     let name = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
-    if name.is_empty() || name.len() > 64 || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+    if name.is_empty()
+        || name.len() > 64
+        || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    {
         return Err(problem("the name must be 1 to 64 of a-z, 0-9 and hyphen".into()));
     }
     let mut text = String::new();

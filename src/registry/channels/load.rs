@@ -8,8 +8,8 @@ use crate::channels::{
 };
 use crate::keys::{Keys, Purpose};
 use hufu_api::{
-    AuthoritySpec, ChannelError, Clock, Cx, Der, Entropy, Factory, Host, IssuerKey, Mobile, PluginError, SmsChannel, SmsReceipt, SmsText,
-    Store, TimestampSource,
+    AuthoritySpec, ChannelError, Clock, Cx, Der, Entropy, Factory, Host, IssuerKey, Mobile, PluginError,
+    SmsChannel, SmsReceipt, SmsText, Store, TimestampSource,
 };
 use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
@@ -74,7 +74,8 @@ pub fn load(dir: &Path, parts: &Parts) -> Result<Channels, FileProblem> {
         } else if let Some(factory) = TSA.iter().find(|f| f.kind == common.kind) {
             tsa.push(making.time_source(factory, table));
         } else {
-            let reason = format!("kind: no plugin is called {:?}; one of {}", common.kind, super::kinds().join(", "));
+            let reason =
+                format!("kind: no plugin is called {:?}; one of {}", common.kind, super::kinds().join(", "));
             problems.push(FileProblem { file: dir.join(format!("{}.toml", common.name)), reason });
         }
     }
@@ -130,7 +131,8 @@ impl Making<'_> {
 
     fn time_authority(&self, spec: &AuthoritySpec) -> Result<Arc<dyn TimestampSource>, PluginError> {
         let parts = self.parts;
-        let missing = || PluginError(format!("no time-stamp key is called {:?}; hufu init makes it", spec.label));
+        let missing =
+            || PluginError(format!("no time-stamp key is called {:?}; hufu init makes it", spec.label));
         let identity = parts.identities.iter().find(|i| i.label == spec.label).ok_or_else(missing)?;
         let tsa_parts = TsaParts {
             keys: Arc::clone(&parts.keys),
@@ -196,7 +198,8 @@ fn choose_sms(
             Err(reason) => reasons.push(format!("{name}: {reason}")),
         }
     }
-    let reason = if reasons.is_empty() { "no SMS channel is configured".to_owned() } else { reasons.join("; ") };
+    let reason =
+        if reasons.is_empty() { "no SMS channel is configured".to_owned() } else { reasons.join("; ") };
     (Arc::new(NoSms(reason.clone())), Err(reason))
 }
 
