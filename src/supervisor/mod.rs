@@ -1,1 +1,24 @@
-//! `hufu serve`: starts the processes, hands them their sockets, restarts what dies.
+//! `hufu serve`: a small process without listener or vendor code that starts the others and starts them again.
+//!
+//! - [`settings`]: which processes there are to be
+//! - [`child`]: what each kind of child does first, and what it is handed
+//! - `plan`: who is up, who must wait, who is to be started, connected or stopped next
+//! - `process`: one child process and its control socket
+//!
+//! One thread owns all state and reads one queue of events; each child has a thread that listens to it and one that waits
+//! for its end.
+
+pub mod child;
+mod pace;
+mod plan;
+mod process;
+pub mod settings;
+mod watch;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+mod tests;
+
+pub use plan::Up;
+pub use settings::{Launch, Pool, Settings};
+pub use watch::{SupervisorError, run};

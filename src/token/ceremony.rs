@@ -6,7 +6,6 @@ use super::fault::Trouble;
 use super::generate::{self, Residence, SecretUse};
 use super::handles::{MAC_KEY, STATE_KEY, TEST_KEY, WRAPPING_KEY};
 use super::module::{Module, OpenError, load, token};
-use super::request;
 use super::session::TokenSession;
 use super::settings::TokenSettings;
 use super::{sign, spki};
@@ -14,7 +13,6 @@ use crate::keys::{KeyAlgorithm, KeyError, KeyId, KeyLocation, Purpose, StoredKey
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
-use der::Encode;
 use hufu_api::{Der, Subject};
 use std::path::Path;
 use std::sync::Arc;
@@ -177,10 +175,10 @@ impl Ceremony {
     /// # Errors
     /// See [`KeyError`].
     pub fn request(&mut self, key: &StoredKey, subject: &Subject) -> Result<Der, KeyError> {
-        let info = request::info(subject, &key.spki.0)?;
-        let tbs = info.to_der().map_err(|error| KeyError::Failed(error.to_string()))?;
-        let signature = self.sign(key, &tbs)?;
-        request::assemble(info, key.algorithm, &signature).map(Der)
+        self.token.run(|t| {
+            let handle = t.module.handles.token_key(&t.session, key.id)?.ok_or(KeyError::NotFound)?;
+            sign::request(&t.session, &t.module.abilities, handle, key.algorithm, (subject, &key.spki.0))
+        })
     }
 
     /// Random octets from the token, at most 1,024.

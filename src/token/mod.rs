@@ -15,7 +15,6 @@ mod handles;
 mod module;
 pub mod pin;
 mod receipts;
-mod request;
 mod seal;
 mod service;
 mod session;

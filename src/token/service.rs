@@ -4,7 +4,6 @@ use super::fault::Trouble;
 use super::generate::{self, Pair, Residence};
 use super::handles::Handles;
 use super::receipts::Receipts;
-use super::request;
 use super::seal;
 use super::session::TokenSession;
 use super::settings::WorkerSettings;
@@ -17,7 +16,6 @@ use crate::keys::{
     Custody, GenerateSpec, Generated, Generation, KeyError, KeyLocation, StoredKey, ToBeSigned,
 };
 use cryptoki::object::ObjectHandle;
-use der::Encode;
 use hufu_api::{Cx, Der};
 
 /// The most random octets in one call.
@@ -190,10 +188,8 @@ fn finish(
     pair: &Pair,
 ) -> Result<Generated, Trouble> {
     let (session, module) = (&token.session, &token.module);
-    let info = request::info(&spec.subject, &pair.spki)?;
-    let tbs = info.to_der().map_err(|error| KeyError::Failed(error.to_string()))?;
-    let signature = sign::sign_bytes(session, &module.abilities, pair.private, spec.algorithm, &tbs)?;
-    let csr = request::assemble(info, spec.algorithm, &signature)?;
+    let asked = (&spec.subject, pair.spki.as_slice());
+    let csr = sign::request(session, &module.abilities, pair.private, spec.algorithm, asked)?;
     let location = match spec.custody {
         Custody::Token => KeyLocation::Token,
         Custody::Wrapped => wrapped::wrap(session, module, pair, spec)?,
@@ -213,7 +209,7 @@ fn finish(
         spki: Der(pair.spki.clone()),
         location,
     };
-    Ok(Generated { key, csr: Der(csr) })
+    Ok(Generated { key, csr })
 }
 
 /// A real signature with the worker's own key, or the nearest thing that a token without one can do.

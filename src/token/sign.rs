@@ -3,11 +3,13 @@
 use super::abilities::{Abilities, EcSigning, RsaSigning};
 use super::fault::Trouble;
 use crate::keys::{KeyAlgorithm, KeyError};
+use crate::x509::{self, X509Error};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
 use der::asn1::UintRef;
 use der::{Encode, Sequence};
+use hufu_api::{Der, Subject};
 use sha2::{Digest, Sha256, Sha384};
 
 /// DigestInfo of SHA-256 up to the digest (RFC 8017 9.2, note 1).
@@ -80,6 +82,21 @@ pub(super) fn sign_bytes(
 ) -> Result<Vec<u8>, Trouble> {
     let sha256 = Sha256::digest(bytes).into();
     sign(session, abilities, key, algorithm, Message { bytes, sha256: &sha256 })
+}
+
+/// A certification request (RFC 2986) signed by the key that it is for.
+pub(super) fn request(
+    session: &Session,
+    abilities: &Abilities,
+    key: ObjectHandle,
+    algorithm: KeyAlgorithm,
+    (subject, spki): (&Subject, &[u8]),
+) -> Result<Der, Trouble> {
+    let refused = |error: X509Error| KeyError::Refused(error.to_string());
+    let info = x509::request_info(subject, spki).map_err(refused)?;
+    let identifier = x509::SignatureAlgorithm::for_key(spki).map_err(refused)?.identifier();
+    let signature = sign_bytes(session, abilities, key, algorithm, &info)?;
+    Ok(Der(x509::assemble(&info, &identifier, &signature)))
 }
 
 /// r‖s as PKCS#11 gives it, to DER.

@@ -1,7 +1,6 @@
 //! Workers sign structures, not bare digests: each purpose takes its own kinds and looks into them first, so that a
 //! compromised caller with a receipt still cannot have a certificate signed by a signer's key or a document by a CA's.
 
-use super::request::signature_algorithm;
 use super::settings::CaRules;
 use crate::keys::{KeyAlgorithm, KeyError, Purpose, ToBeSigned};
 use const_oid::db::{rfc5911, rfc5912};
@@ -80,10 +79,19 @@ fn signed_attributes(der: &[u8], for_time_stamp: bool) -> Result<(), String> {
     Ok(())
 }
 
+/// The algorithm that a structure signed by such a key must name (RFC 5758, RFC 4055).
+fn signature_oid(algorithm: KeyAlgorithm) -> ObjectIdentifier {
+    match algorithm {
+        KeyAlgorithm::P256 => rfc5912::ECDSA_WITH_SHA_256,
+        KeyAlgorithm::P384 => rfc5912::ECDSA_WITH_SHA_384,
+        KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 => rfc5912::SHA_256_WITH_RSA_ENCRYPTION,
+    }
+}
+
 /// TBSCertificate (RFC 5280 4.1.2) of an end entity: the ceremony alone makes CA certificates.
 fn certificate(der: &[u8], algorithm: KeyAlgorithm, rules: &CaRules) -> Result<(), String> {
     let tbs = TbsCertificate::from_der(der).map_err(|e| format!("TBSCertificate: {e}"))?;
-    if tbs.signature.oid != signature_algorithm(algorithm).0 {
+    if tbs.signature.oid != signature_oid(algorithm) {
         return Err("signature algorithm is not the key's".into());
     }
     let serial = tbs.serial_number.as_bytes();
@@ -127,7 +135,7 @@ fn certificate(der: &[u8], algorithm: KeyAlgorithm, rules: &CaRules) -> Result<(
 /// TBSCertList (RFC 5280 5.1.2).
 fn revocation_list(der: &[u8], algorithm: KeyAlgorithm) -> Result<(), String> {
     let tbs = TbsCertList::from_der(der).map_err(|e| format!("TBSCertList: {e}"))?;
-    if tbs.signature.oid != signature_algorithm(algorithm).0 {
+    if tbs.signature.oid != signature_oid(algorithm) {
         return Err("signature algorithm is not the key's".into());
     }
     if tbs.next_update.is_none() { Err("no nextUpdate".into()) } else { Ok(()) }

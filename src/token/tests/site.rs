@@ -1,0 +1,279 @@
+//! A SoftHSM token in a temporary folder and workers on it. The module reads its configuration from the environment of
+//! its process, so ceremony and workers are processes of their own: this test program again.
+
+use crate::audit::{Receipt, ReceiptKey, Use};
+use crate::ipc::call::Caller;
+use crate::ipc::child::Child;
+use crate::ipc::control::{self, Control, FromChild, KeyOctets, PeerRole, ToChild};
+use crate::keys::{Custody, GenerateSpec, Generation, KeyAlgorithm, KeyId, Purpose, StoredKey, ToBeSigned};
+use crate::token::ceremony::{self, Ceremony};
+use crate::token::wire::{TokenAnswer, TokenDone, TokenRequest};
+use crate::token::{CaRules, PinSource, TokenName, TokenSettings, WorkerSettings, pin, worker};
+use hufu_api::{Cx, RequestId, SignerKind, Subject};
+use std::cell::Cell;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tempfile::TempDir;
+
+const PIN: &str = "not a real pin";
+const RECEIPT_KEY: [u8; 32] = [0x5a; 32];
+
+/// Names the child's part in its environment.
+const PART: &str = "HUFU_TEST_PART";
+
+fn module() -> PathBuf {
+    let places = ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so"];
+    places.iter().map(PathBuf::from).find(|path| path.exists()).expect("softhsm2 is installed")
+}
+
+/// Not a test: what the child processes of the tests run.
+#[test]
+#[ignore = "runs as a child of the other tests"]
+fn part() {
+    let code = match std::env::var(PART).as_deref() {
+        Ok("worker") => {
+            let child = Child::begin().unwrap().unwrap();
+            worker::run(&child)
+        }
+        Ok("ceremony") => {
+            ceremony_part(Path::new(&std::env::var("HUFU_TEST_FOLDER").unwrap()));
+            std::process::ExitCode::SUCCESS
+        }
+        _ => return,
+    };
+    // ExitCode tells its number to nobody else.
+    std::process::exit(i32::from(code != std::process::ExitCode::SUCCESS) * 7);
+}
+
+fn ceremony_part(folder: &Path) {
+    let settings = settings(folder);
+    let pin = pin::read(&settings.pin).unwrap();
+    let first = ceremony::initialise(&module(), "hufu test", &pin, &pin).unwrap();
+    let again = ceremony::initialise(&module(), "hufu test", &pin, &pin).unwrap();
+    assert_eq!((first, again), (ceremony::Step::Made, ceremony::Step::Found));
+    let mut ceremony = Ceremony::open(&settings).unwrap();
+    let made = ceremony.own_keys().unwrap();
+    assert_eq!(made.len(), 4);
+    assert!(made.iter().all(|(_, step)| *step == ceremony::Step::Made));
+    assert!(ceremony.own_keys().unwrap().iter().all(|(_, step)| *step == ceremony::Step::Found));
+    let purposes = [
+        (Purpose::Ca, KeyAlgorithm::P256, "issuing ca"),
+        (Purpose::Tsa, KeyAlgorithm::P384, "tsa"),
+        (Purpose::Audit, KeyAlgorithm::Rsa2048, "audit"),
+    ];
+    let keys: Vec<StoredKey> = purposes
+        .into_iter()
+        .map(|(purpose, algorithm, label)| {
+            let (key, step) = ceremony.key_pair(purpose, algorithm, label).unwrap();
+            assert_eq!(step, ceremony::Step::Made);
+            assert_eq!(
+                ceremony.key_pair(purpose, algorithm, label).unwrap(),
+                (key.clone(), ceremony::Step::Found)
+            );
+            assert!(ceremony.key_pair(purpose, KeyAlgorithm::Rsa3072, label).is_err());
+            let request = ceremony.request(&key, &subject("ceremony")).unwrap();
+            crate::x509::Request::verified(&request.0).unwrap();
+            key
+        })
+        .collect();
+    std::fs::write(folder.join("keys.json"), serde_json::to_vec(&keys).unwrap()).unwrap();
+}
+
+pub(super) fn settings(folder: &Path) -> TokenSettings {
+    TokenSettings {
+        module: module(),
+        name: TokenName::Label("hufu test".into()),
+        pin: PinSource::File(folder.join("pin")),
+    }
+}
+
+fn part_command(folder: &Path, part: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "token::tests::site::part", "--ignored", "--nocapture"])
+        .env(PART, part)
+        .env("SOFTHSM2_CONF", folder.join("softhsm2.conf"))
+        .env("HUFU_TEST_FOLDER", folder)
+        .stdout(Stdio::null());
+    command
+}
+
+/// A token with the ceremony's keys.
+pub(super) struct SoftToken {
+    folder: TempDir,
+    pub(super) keys: Vec<StoredKey>,
+}
+
+impl SoftToken {
+    pub(super) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        std::fs::create_dir(path.join("tokens")).unwrap();
+        let conf = format!("directories.tokendir = {}\nlog.level = ERROR\n", path.join("tokens").display());
+        std::fs::write(path.join("softhsm2.conf"), conf).unwrap();
+        write_pin(path, PIN);
+        let done = part_command(path, "ceremony").output().unwrap();
+        assert!(done.status.success(), "ceremony: {}", String::from_utf8_lossy(&done.stderr));
+        let keys = serde_json::from_slice(&std::fs::read(path.join("keys.json")).unwrap()).unwrap();
+        Self { folder, keys }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(super) fn key(&self, purpose: Purpose) -> StoredKey {
+        self.keys.iter().find(|key| key.purpose == purpose).unwrap().clone()
+    }
+
+    /// What `pkcs11-tool` shows of the token's private keys, and in all.
+    pub(super) fn shown(&self, kind: &str) -> String {
+        let done = Command::new("pkcs11-tool")
+            .env("SOFTHSM2_CONF", self.path().join("softhsm2.conf"))
+            .arg("--module")
+            .arg(module())
+            .args(["--token-label", "hufu test", "--login", "--pin", PIN, "--list-objects", "--type", kind])
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    }
+}
+
+pub(super) fn write_pin(folder: &Path, pin: &str) {
+    let path = folder.join("pin");
+    std::fs::remove_file(&path).ok();
+    std::fs::write(&path, format!("{pin}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).unwrap();
+}
+
+pub(super) fn cx() -> Cx {
+    Cx { request: RequestId(1), deadline: Instant::now() + Duration::from_secs(30) }
+}
+
+pub(super) fn subject(name: &str) -> Subject {
+    Subject {
+        kind: SignerKind::Person,
+        common_name: name.into(),
+        serial_number: "S-1".into(),
+        organization: None,
+        country: "CN".into(),
+    }
+}
+
+pub(super) fn spec(algorithm: KeyAlgorithm, custody: Custody) -> GenerateSpec {
+    let mut id = [0; 16];
+    aws_lc_rs::rand::fill(&mut id).unwrap();
+    GenerateSpec {
+        id: KeyId(id),
+        purpose: Purpose::Signer,
+        algorithm,
+        custody,
+        owner: "signer/app/1".into(),
+        subject: subject("张三"),
+    }
+}
+
+pub(super) fn now() -> i64 {
+    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+}
+
+/// A worker process and a connection to it.
+pub(super) struct TestWorker {
+    process: std::process::Child,
+    control: Control,
+    pub(super) generation: Generation,
+    pub(super) caller: Caller<TokenRequest, TokenAnswer>,
+    number: Cell<u64>,
+}
+
+impl TestWorker {
+    pub(super) fn start(token: &SoftToken, purpose: Purpose) -> Self {
+        Self::try_start(token, purpose).unwrap_or_else(|said| panic!("worker did not start: {said:?}"))
+    }
+
+    /// The worker, or what it said instead of being ready.
+    pub(super) fn try_start(token: &SoftToken, purpose: Purpose) -> Result<Self, FromChild> {
+        let settings = WorkerSettings {
+            purpose,
+            token: settings(token.path()),
+            sessions: 2,
+            unwrapped_keys: 2,
+            ca: CaRules::default(),
+        };
+        let (control, theirs) = control::pair().unwrap();
+        let mut process = part_command(token.path(), "worker").stdin(Stdio::from(theirs)).spawn().unwrap();
+        let generation = Generation(u128::from(process.id()) << 64);
+        let settings = postcard::to_stdvec(&settings).unwrap();
+        control.send(&ToChild::Configure { generation, settings }, None).unwrap();
+        control.send(&ToChild::ReceiptKey(KeyOctets(RECEIPT_KEY)), None).unwrap();
+        loop {
+            match control.receive::<FromChild>().unwrap().unwrap().0 {
+                FromChild::KeyTaken => break,
+                FromChild::Hello { .. } | FromChild::Ready(_) => {}
+                other => {
+                    process.wait().unwrap();
+                    return Err(other);
+                }
+            }
+        }
+        let caller = Caller::new(connect(&control), || ()).unwrap();
+        Ok(Self { process, control, generation, caller, number: Cell::new(0) })
+    }
+
+    /// One more connection, raw.
+    pub(super) fn connect(&self) -> UnixStream {
+        connect(&self.control)
+    }
+
+    /// A receipt as the log would give it, each with a number of its own.
+    pub(super) fn receipt(&self, key: KeyId, purpose: Purpose, digest: [u8; 32]) -> Receipt {
+        self.number.set(self.number.get() + 1);
+        let what = Use { digest, generation: self.generation, key, purpose };
+        Receipt::issue(&ReceiptKey::new(RECEIPT_KEY), self.number.get(), 0, &what, now() + 30_000)
+    }
+
+    pub(super) fn ask(&self, request: TokenRequest) -> TokenAnswer {
+        self.caller.call(cx(), request).unwrap()
+    }
+
+    pub(super) fn generate(&self, spec: &GenerateSpec) -> crate::keys::Generated {
+        let receipt = self.receipt(spec.id, spec.purpose, spec.digest());
+        match self.ask(TokenRequest::Generate(receipt, spec.clone())) {
+            Ok(TokenDone::Generated(generated)) => generated,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(super) fn sign(&self, key: &StoredKey, what: &ToBeSigned) -> TokenAnswer {
+        let receipt = self.receipt(key.id, key.purpose, what.digest());
+        self.ask(TokenRequest::Sign(receipt, key.clone(), what.clone()))
+    }
+
+    pub(super) fn destroy(&self, key: &StoredKey) -> TokenAnswer {
+        let receipt = self.receipt(key.id, key.purpose, key.destroy_digest());
+        self.ask(TokenRequest::Destroy(receipt, key.clone()))
+    }
+
+    /// Tells it to stop and waits for its end.
+    pub(super) fn stop(mut self) -> bool {
+        self.control.send(&ToChild::Shutdown { grace_millis: 5000 }, None).unwrap();
+        self.process.wait().unwrap().success()
+    }
+}
+
+fn connect(control: &Control) -> UnixStream {
+    let (ours, theirs) = control::stream_pair().unwrap();
+    control.send(&ToChild::Peer(PeerRole::Network), Some(&theirs)).unwrap();
+    ours
+}
+
+impl Drop for TestWorker {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
