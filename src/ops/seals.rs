@@ -28,6 +28,8 @@ pub enum Design {
     Company(CompanySeal),
     /// 自定义印章: SHA-256 of the picture's pixels, lower hex.
     Uploaded(String),
+    /// 手绘印章: written by hand on the page of a one-time link.
+    Handwritten,
     /// Taken over from an older installation with its picture.
     Imported(String),
 }
@@ -64,7 +66,7 @@ impl Appliance {
         let row = self.signer_of_kind(caller, signer, SignerKind::Person)?;
         let design = design(row.name.as_str())?;
         let face = draw_person(self.fonts(), &design).map_err(|e| seal_error(&e))?;
-        self.keep_seal(call, caller, signer, Design::Person(design), SealFace::Drawn(face))
+        self.keep_seal(call, caller, signer, Design::Person(design), SealFace::Drawn(face), Vec::new())
     }
 
     /// 创建企业印章, from the signer's registered name.
@@ -81,7 +83,7 @@ impl Appliance {
         let row = self.signer_of_kind(caller, signer, SignerKind::Company)?;
         let design = design(row.name.as_str())?;
         let face = draw_company(self.fonts(), &design).map_err(|e| seal_error(&e))?;
-        self.keep_seal(call, caller, signer, Design::Company(design), SealFace::Drawn(face))
+        self.keep_seal(call, caller, signer, Design::Company(design), SealFace::Drawn(face), Vec::new())
     }
 
     /// 自定义印章: a PNG.
@@ -93,7 +95,7 @@ impl Appliance {
         self.signer(&caller.app, signer)?;
         let picture = self.picture(png)?;
         let design = Design::Uploaded(hex::encode(picture.digest()));
-        self.keep_seal(call, caller, signer, design, SealFace::Picture(picture))
+        self.keep_seal(call, caller, signer, design, SealFace::Picture(picture), Vec::new())
     }
 
     pub(super) fn picture(&self, png: &[u8]) -> Result<UploadedSeal> {
@@ -103,13 +105,15 @@ impl Appliance {
             .map_err(|error: PictureError| Error::malformed("imgBase").because(error))
     }
 
-    fn keep_seal(
+    /// Stores a seal; `also` is written in the same commit.
+    pub(super) fn keep_seal(
         &self,
         call: &Call,
         caller: &Caller,
         signer: u64,
         design: Design,
         face: SealFace,
+        also: Vec<hufu_api::Write>,
     ) -> Result<u64> {
         let app = &caller.app;
         let once = match self.once(call, &app.id)? {
@@ -124,6 +128,7 @@ impl Appliance {
         let seal = Seal { id, signer, design, revoked: None, created: now };
         let mut writes = self.seal_writes(app, &seal, &face)?;
         writes.extend(once.remember(id, now)?);
+        writes.extend(also);
         self.store().commit(&writes)?;
         Ok(id)
     }
@@ -241,6 +246,7 @@ impl Appliance {
 #[serde(rename_all = "snake_case")]
 enum Kind<'a> {
     Drawn,
+    Handwritten,
     Uploaded { sha256: &'a str },
 }
 
@@ -248,6 +254,7 @@ impl<'a> Kind<'a> {
     fn of(design: &'a Design) -> Self {
         match design {
             Design::Person(_) | Design::Company(_) => Self::Drawn,
+            Design::Handwritten => Self::Handwritten,
             Design::Uploaded(sha256) | Design::Imported(sha256) => Self::Uploaded { sha256 },
         }
     }

@@ -34,6 +34,8 @@ pub enum Space {
     Channel,
     /// Data signatures 数据签 by seqNo.
     ByteSign,
+    /// One-time links to the handwriting page, by the hash of their token.
+    Handwriting,
     /// Everything small that is one of a kind: schema version, high-water marks.
     Meta,
 }
@@ -57,6 +59,7 @@ impl Space {
             Self::Channel => 13,
             Self::ByteSign => 14,
             Self::Meta => 15,
+            Self::Handwriting => 16,
         }
     }
 }
