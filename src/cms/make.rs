@@ -6,7 +6,7 @@ use crate::x509::{Certificate, SignatureAlgorithm};
 
 /// What is signed.
 #[derive(Clone, Copy, Debug)]
-pub enum Content<'a> {
+pub enum Encapsulated<'a> {
     /// id-data that stands elsewhere, as in a PDF.
     Detached,
     /// id-data, carried along.
@@ -19,7 +19,7 @@ pub enum Content<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct SignedDataSpec<'a> {
     /// What is signed.
-    pub content: Content<'a>,
+    pub content: Encapsulated<'a>,
     /// The signer's certificate.
     pub signer: &'a Certificate,
     /// Further certificates to carry, DER; one that repeats is carried once.
@@ -58,9 +58,9 @@ impl SignedDataSpec<'_> {
             &unsigned,
         ]);
         let (version, content) = match self.content {
-            Content::Detached => (1, asn1::sequence(&[&asn1::oid(&oid::DATA)])),
-            Content::Data(bytes) => (1, encapsulated(&oid::DATA, bytes)),
-            Content::TstInfo(bytes) => (3, encapsulated(&oid::TST_INFO, bytes)),
+            Encapsulated::Detached => (1, asn1::sequence(&[&asn1::oid(&oid::DATA)])),
+            Encapsulated::Data(bytes) => (1, encapsulated(&oid::DATA, bytes)),
+            Encapsulated::TstInfo(bytes) => (3, encapsulated(&oid::TST_INFO, bytes)),
         };
         let signed_data = asn1::sequence(&[
             &asn1::integer_u64(version),

@@ -1,14 +1,21 @@
 //! CMS SignedData (RFC 5652), CAdES attributes (ETSI EN 319 122), and public-key verification.
 //!
 //! Making a signature takes two steps around the token: [`AttributesSpec::build`] gives the SignedAttributes that the key
-//! signs, [`SignedDataSpec::assemble`] puts the signature's octets into a ContentInfo.
+//! signs, [`SignedDataSpec::assemble`] puts the signature's octets into a ContentInfo. Verifying: [`SignedData::from_prefix`]
+//! reads, [`SignerInfo::verify`] judges one signer; [`legacy`] has the formats of old PDF files.
 
 mod attributes;
+mod ess;
+pub mod legacy;
 mod make;
 pub mod oid;
+mod read;
+mod verify;
 
 pub use attributes::{AttributesSpec, SignedAttributes, attribute};
-pub use make::{Content, SignedDataSpec};
+pub use make::{Encapsulated, SignedDataSpec};
+pub use read::{Attribute, SignedData, SignedSet, SignerId, SignerInfo};
+pub use verify::{Content, Finding, SignerError, VerifiedSigner};
 
 use crate::x509::{X509Error, asn1::Asn1Error};
 

@@ -22,3 +22,6 @@ pub const SIGNING_CERTIFICATE_V2: Oid = Oid::new_unwrap("1.2.840.113549.1.9.16.2
 pub const TIME_STAMP_TOKEN: Oid = Oid::new_unwrap("1.2.840.113549.1.9.16.2.14");
 /// adbe-revocationInfoArchival (ISO 32000-1 12.8.3.3.2)
 pub const ADBE_REVOCATION_INFO: Oid = Oid::new_unwrap("1.2.840.113583.1.1.8");
+/// signedData and data of GM/T 0010 (GB/T 35275), as Chinese signers write them
+pub const SM_SIGNED_DATA: Oid = Oid::new_unwrap("1.2.156.10197.6.1.4.2.2");
+pub const SM_DATA: Oid = Oid::new_unwrap("1.2.156.10197.6.1.4.2.1");

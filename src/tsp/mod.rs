@@ -2,14 +2,16 @@
 //!
 //! A server parses a [`Request`], builds a TSTInfo ([`TstSpec::build`]), lets the token sign SignedAttributes over its digest and
 //! answers with [`granted`] or [`rejected`]. The token itself is a CMS SignedData: [`crate::cms::SignedDataSpec`] with
-//! [`crate::cms::Content::TstInfo`].
+//! [`crate::cms::Encapsulated::TstInfo`]. A client checks an answer with [`check_response`]; a validator reads a [`Token`] and verifies it.
 
 mod request;
 mod response;
+mod token;
 mod tst_info;
 
 pub use request::{Request, RequestError};
-pub use response::{Failure, granted, rejected};
+pub use response::{Failure, check_response, check_token, granted, rejected};
+pub use token::{Token, TokenError, TokenFinding, TstInfo, VerifiedToken};
 pub use tst_info::TstSpec;
 
 use crate::x509::asn1;

@@ -1,6 +1,8 @@
 //! TimeStampResp (RFC 3161 2.4.2).
 
-use crate::x509::asn1::{self, tag};
+use super::token::{Token, TokenError, VerifiedToken};
+use super::{Request, hash_oid};
+use crate::x509::asn1::{self, Rules, Value, tag};
 
 /// PKIFailureInfo, the bits that RFC 3161 names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,4 +56,59 @@ fn failure_info(failure: Failure) -> Vec<u8> {
     content.extend(std::iter::repeat_n(0, usize::from(octets)));
     content.push(0x80 >> bit);
     asn1::tlv(tag::BIT_STRING, &[&content])
+}
+
+/// Reads a TimeStampResp and verifies that its token answers `request`: status granted, imprint, nonce, policy, certificates as asked
+/// for, signature by a certificate for time-stamping. Returns the token's bytes beside what it says.
+///
+/// # Errors
+/// See [`TokenError`].
+pub fn check_response(
+    response: &[u8],
+    request: &Request,
+    more: &[Vec<u8>],
+) -> Result<(Vec<u8>, VerifiedToken), TokenError> {
+    let mut fields = Value::parse(response, Rules::Ber)?.typed(tag::SEQUENCE)?.children()?;
+    let mut status_info = fields.expect(tag::SEQUENCE)?.children()?;
+    let status = status_info.expect(tag::INTEGER)?.unsigned()?;
+    if status > 1 {
+        let text = status_info.optional(tag::SEQUENCE)?.map(free_text).transpose()?.unwrap_or_default();
+        let failure = status_info.optional(tag::BIT_STRING)?.map(|v| v.flags(tag::BIT_STRING)).transpose()?;
+        let failure = failure.map(|flags| format!(", failure bits {flags:#x}")).unwrap_or_default();
+        return Err(TokenError::Refused(format!("status {status}{failure} {text}").trim_end().to_owned()));
+    }
+    let token = fields.expect(tag::SEQUENCE)?.raw.to_vec();
+    fields.end()?;
+    let verified = check_token(&token, request, more)?;
+    Ok((token, verified))
+}
+
+/// The same for a token that came without TimeStampResp around it.
+///
+/// # Errors
+/// See [`TokenError`].
+pub fn check_token(token: &[u8], request: &Request, more: &[Vec<u8>]) -> Result<VerifiedToken, TokenError> {
+    let token = Token::from_bytes(token)?;
+    let info = &token.info;
+    let not = |what: &str| Err(TokenError::OtherRequest(what.into()));
+    if info.digest.oid() != hash_oid(request.algorithm) || info.imprint != request.digest {
+        return not("another imprint");
+    }
+    if info.nonce != request.nonce {
+        return not("another nonce");
+    }
+    if request.policy.is_some_and(|policy| policy != info.policy) {
+        return not("another policy");
+    }
+    if request.cert_req && token.signed_data.certificates.is_empty() {
+        return not("no certificate, although asked for");
+    }
+    token.verify_signature(more)
+}
+
+/// PKIFreeText, at most 500 characters of it, without control characters.
+fn free_text(value: Value<'_>) -> Result<String, TokenError> {
+    let parts = value.children()?.all(16, "texts")?;
+    let text = parts.iter().map(|p| String::from_utf8_lossy(p.content)).collect::<Vec<_>>().join(" ");
+    Ok(text.chars().filter(|c| !c.is_control()).take(500).collect())
 }

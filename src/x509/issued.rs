@@ -172,6 +172,7 @@ fn issued_by(child: &Certificate, parent: &Certificate) -> Result<(), String> {
     if parent.key_usage().map_err(|e| e.to_string())?.is_some_and(|usage| !usage.cert_sign()) {
         return Err("the next one may not sign certificates".into());
     }
-    verify_signed(&parent.spki, &child.signature_algorithm, child.tbs(), &child.signature)
-        .map_err(|e| e.to_string())
+    let verified = verify_signed(&parent.spki, &child.signature_algorithm, child.tbs(), &child.signature)
+        .map_err(|e| e.to_string())?;
+    verified.weaknesses.first().map_or(Ok(()), |weakness| Err(weakness.to_string()))
 }

@@ -30,7 +30,7 @@ impl Request {
     /// Reads a DER CertificationRequest and verifies its proof of possession.
     ///
     /// # Errors
-    /// When it is none, or its signature does not verify with its own key.
+    /// When it is none, its signature does not verify with its own key, or key or digest are weak.
     pub fn verified(der: &[u8]) -> Result<Self, X509Error> {
         if der.len() > MAX_SIZE {
             return Err(X509Error::NotAllowed {
@@ -52,8 +52,13 @@ impl Request {
         };
         let (info, algorithm, signature, request) =
             read().map_err(X509Error::within("certification request"))?;
-        signature::verify_signed(&request.spki, algorithm, info, signature)
+        let verified = signature::verify_signed(&request.spki, algorithm, info, signature)
             .map_err(|_| X509Error::BadSignature("certification request"))?;
-        Ok(request)
+        match verified.weaknesses.first() {
+            None => Ok(request),
+            Some(weakness) => {
+                Err(X509Error::NotAllowed { what: "certification request", reason: weakness.to_string() })
+            }
+        }
     }
 }

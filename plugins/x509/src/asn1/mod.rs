@@ -6,9 +6,11 @@
 //! writer puts finished pieces together.
 
 mod read;
+mod transcode;
 mod write;
 
 pub use read::{Asn1Error, MAX_DEPTH, Reader, Rules, Value};
+pub use transcode::to_der;
 pub use write::{
     bit_string, boolean, context, context_primitive, integer, integer_u64, null, octet_string, oid, sequence,
     set, set_of, tlv,
