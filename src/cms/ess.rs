@@ -2,8 +2,8 @@
 
 use super::read::SignerInfo;
 use super::{CmsError, oid};
-use crate::x509::asn1::{Asn1Error, Rules, Value, tag};
 use crate::x509::Certificate;
+use crate::x509::asn1::{Asn1Error, Rules, Value, tag};
 use crate::x509::signature::Digest;
 
 /// What the signed attributes say about a certificate.

@@ -10,7 +10,10 @@ use crate::x509::signature::{Digest, Message, PublicKey, Scheme, SignatureError,
 ///
 /// # Errors
 /// See [`SignerError`]; [`SignerError::ContentChanged`] when the encapsulated digest is not the document's.
-pub fn verify_pkcs7_sha1(signed_data: &SignedData, document: Content<'_>) -> Result<VerifiedSigner, SignerError> {
+pub fn verify_pkcs7_sha1(
+    signed_data: &SignedData,
+    document: Content<'_>,
+) -> Result<VerifiedSigner, SignerError> {
     match &signed_data.content {
         Some(inside) if *inside == document.digest(Digest::Sha1)? => {}
         Some(_) => return Err(SignerError::ContentChanged),

@@ -44,3 +44,6 @@ impl CmsError {
         move |error| Self::Malformed { what, error }
     }
 }
+
+#[cfg(test)]
+mod tests;

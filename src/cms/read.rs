@@ -123,7 +123,9 @@ impl SignerInfo {
         let mut found = attributes.iter().filter(|a| a.oid == *oid);
         match (found.next(), found.next()) {
             (None, _) => Ok(None),
-            (Some(Attribute { values, .. }), None) if values.len() == 1 => Ok(values.first().map(Vec::as_slice)),
+            (Some(Attribute { values, .. }), None) if values.len() == 1 => {
+                Ok(values.first().map(Vec::as_slice))
+            }
             _ => Err(CmsError::NotAllowed(format!("signed attribute {oid} must stand once with one value"))),
         }
     }

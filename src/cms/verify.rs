@@ -32,7 +32,9 @@ impl Content<'_> {
                 Ok(hasher.finish())
             }
             Self::Digest(made, value) if *made == wanted => Ok(value.to_vec()),
-            Self::Digest(..) => Err(SignatureError::Unsupported(format!("no {wanted} of the content at hand"))),
+            Self::Digest(..) => {
+                Err(SignatureError::Unsupported(format!("no {wanted} of the content at hand")))
+            }
         }
     }
 }
@@ -93,8 +95,12 @@ impl std::fmt::Display for Finding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Weak(weakness) => weakness.fmt(f),
-            Self::AttributesNotDer { reencoded: true } => f.write_str("signed attributes are transmitted in BER"),
-            Self::AttributesNotDer { reencoded: false } => f.write_str("signed attributes are signed in BER, not in DER"),
+            Self::AttributesNotDer { reencoded: true } => {
+                f.write_str("signed attributes are transmitted in BER")
+            }
+            Self::AttributesNotDer { reencoded: false } => {
+                f.write_str("signed attributes are signed in BER, not in DER")
+            }
             Self::NoSignedAttributes => f.write_str("no signed attributes"),
             Self::CertificateNotBound => f.write_str("no signing-certificate attribute"),
             Self::CertificateWeaklyBound(digest) => write!(f, "the signing certificate is bound by {digest}"),
@@ -196,7 +202,9 @@ impl SignerInfo {
             }
         };
         match ess::binding(self, &certificate)? {
-            Binding::Bound(digest) if digest.is_broken() => findings.push(Finding::CertificateWeaklyBound(digest)),
+            Binding::Bound(digest) if digest.is_broken() => {
+                findings.push(Finding::CertificateWeaklyBound(digest))
+            }
             Binding::Bound(_) => {}
             Binding::Absent => findings.push(Finding::CertificateNotBound),
             Binding::Other => return Err(SignerError::OtherCertificate),
@@ -238,7 +246,9 @@ impl SignerInfo {
         let value = value.ok_or_else(|| SignerError::Attributes("contentType is missing".into()))?;
         match Value::parse(value, Rules::Ber).and_then(Value::oid) {
             Ok(found) if found == content_type => Ok(()),
-            Ok(found) => Err(SignerError::Attributes(format!("contentType {found}, but the content is {content_type}"))),
+            Ok(found) => Err(SignerError::Attributes(format!(
+                "contentType {found}, but the content is {content_type}"
+            ))),
             Err(error) => Err(SignerError::Attributes(format!("contentType: {error}"))),
         }
     }
@@ -258,7 +268,8 @@ impl SignerInfo {
             let signature = fields.optional(crate::x509::asn1::tag::context(1))?.map(to_der).transpose()?;
             Ok((digest, signature))
         };
-        let malformed = |e: crate::x509::asn1::Asn1Error| SignerError::Attributes(format!("CMSAlgorithmProtection: {e}"));
+        let malformed =
+            |e: crate::x509::asn1::Asn1Error| SignerError::Attributes(format!("CMSAlgorithmProtection: {e}"));
         let (digest, signature) = read().map_err(malformed)?;
         let own = |der: &[u8]| Value::parse(der, Rules::Ber).and_then(to_der).map_err(malformed);
         let mut own_signature = own(&self.signature_algorithm)?;
@@ -297,7 +308,8 @@ impl SignerId {
     pub fn fits(&self, certificate: &Certificate) -> bool {
         match self {
             Self::IssuerSerial(issuer, serial) => {
-                let significant = |bytes: &[u8]| bytes.iter().skip_while(|b| **b == 0).copied().collect::<Vec<u8>>();
+                let significant =
+                    |bytes: &[u8]| bytes.iter().skip_while(|b| **b == 0).copied().collect::<Vec<u8>>();
                 significant(serial) == significant(&certificate.serial) && same_name(issuer, certificate)
             }
             Self::KeyId(id) => certificate.subject_key_identifier().ok().flatten().as_ref() == Some(id),
@@ -308,7 +320,8 @@ impl SignerId {
 /// Some signers write the issuer's name anew with other string types; then the texts decide.
 fn same_name(issuer: &[u8], certificate: &Certificate) -> bool {
     issuer == certificate.issuer.der()
-        || crate::x509::Name::from_der(issuer).is_ok_and(|name| name.attributes().eq(certificate.issuer.attributes()))
+        || crate::x509::Name::from_der(issuer)
+            .is_ok_and(|name| name.attributes().eq(certificate.issuer.attributes()))
 }
 
 impl SignedData {
@@ -317,14 +330,23 @@ impl SignedData {
     ///
     /// # Errors
     /// See [`SignerError`]; also when there is not exactly one signer, or no content.
-    pub fn verify_single(&self, detached: Option<Content<'_>>, more: &[Vec<u8>]) -> Result<VerifiedSigner, SignerError> {
+    pub fn verify_single(
+        &self,
+        detached: Option<Content<'_>>,
+        more: &[Vec<u8>],
+    ) -> Result<VerifiedSigner, SignerError> {
         let [signer] = self.signers.as_slice() else {
-            return Err(SignerError::Attributes(format!("{} signers where one is expected", self.signers.len())));
+            return Err(SignerError::Attributes(format!(
+                "{} signers where one is expected",
+                self.signers.len()
+            )));
         };
         let mut certificates = self.certificates.clone();
         certificates.extend_from_slice(more);
         match (&self.content, detached) {
-            (Some(inside), None) => signer.verify(self.content_type, Content::Pieces(&[inside]), &certificates),
+            (Some(inside), None) => {
+                signer.verify(self.content_type, Content::Pieces(&[inside]), &certificates)
+            }
             (None, Some(outside)) => signer.verify(self.content_type, outside, &certificates),
             (Some(_), Some(_)) => Err(SignerError::Attributes("content stands inside and outside".into())),
             (None, None) => Err(SignerError::Attributes("there is no content".into())),

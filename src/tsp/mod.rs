@@ -48,3 +48,6 @@ pub fn hash_length(algorithm: HashAlgorithm) -> usize {
 fn message_imprint(algorithm: HashAlgorithm, digest: &[u8]) -> Vec<u8> {
     asn1::sequence(&[&asn1::sequence(&[&asn1::oid(&hash_oid(algorithm))]), &asn1::octet_string(digest)])
 }
+
+#[cfg(test)]
+mod tests;

@@ -175,7 +175,9 @@ impl Token {
 
 /// RFC 3161 2.3: extendedKeyUsage must be there and contain timeStamping; that it should be critical and alone is only noted.
 fn usage(certificate: &Certificate) -> Result<Vec<TokenFinding>, TokenError> {
-    let Some((critical, purposes)) = certificate.extended_key_usage()? else { return Err(TokenError::NotATsa) };
+    let Some((critical, purposes)) = certificate.extended_key_usage()? else {
+        return Err(TokenError::NotATsa);
+    };
     if !purposes.contains(&ID_KP_TIME_STAMPING) {
         return Err(TokenError::NotATsa);
     }

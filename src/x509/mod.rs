@@ -6,5 +6,23 @@
 mod issued;
 pub mod path;
 
+use der::Encode;
 pub use hufu_x509::*;
 pub use issued::{IssuedCheck, IssuedError};
+
+/// Whether `signature` over `message` verifies: the check that path validation is given, with every algorithm of
+/// [`signature`]. Weak ones verify; naming them is the caller's part.
+pub fn check_signature(
+    algorithm: spki::AlgorithmIdentifierRef<'_>,
+    key: spki::SubjectPublicKeyInfoRef<'_>,
+    message: &[u8],
+    signature: &[u8],
+) -> bool {
+    let (Ok(algorithm), Ok(key)) = (algorithm.to_der(), key.to_der()) else { return false };
+    signature::verify_signed(&key, &algorithm, message, signature).is_ok()
+}
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use super::SignRequest;
 use super::input::Input;
-use crate::cms::{AttributesSpec, Content, SignedDataSpec, oid};
+use crate::cms::{AttributesSpec, Encapsulated, SignedDataSpec, oid};
 use crate::codes::Code;
 use crate::keys::{KeyLocation, Purpose};
 use crate::ops::consent::Consent;
@@ -67,7 +67,7 @@ impl Credential {
     /// What becomes the CMS once it is signed.
     pub(in crate::ops) fn signed_data<'a>(&'a self, attributes: &'a [u8]) -> SignedDataSpec<'a> {
         SignedDataSpec {
-            content: Content::Detached,
+            content: Encapsulated::Detached,
             signer: &self.leaf,
             chain: &self.issuers,
             with_certificates: true,

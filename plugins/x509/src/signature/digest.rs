@@ -24,7 +24,9 @@ pub enum Digest {
     Sm3,
 }
 
-use Digest::{Md5, Sha1, Sha3_224, Sha3_256, Sha3_384, Sha3_512, Sha224, Sha256, Sha384, Sha512, Sha512_256, Sm3};
+use Digest::{
+    Md5, Sha1, Sha3_224, Sha3_256, Sha3_384, Sha3_512, Sha224, Sha256, Sha384, Sha512, Sha512_256, Sm3,
+};
 
 const ALL: [(Digest, ObjectIdentifier, &str); 12] = [
     (Md5, ObjectIdentifier::new_unwrap("1.2.840.113549.2.5"), "MD5"),

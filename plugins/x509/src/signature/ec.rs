@@ -10,19 +10,26 @@ use ecdsa::{Signature, VerifyingKey};
 const SM2_DEFAULT_ID: &str = "1234567812345678";
 
 /// ECDSA over a digest; `signature` is DER.
-pub(super) fn verify(curve: Curve, point: &[u8], hash: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
+pub(super) fn verify(
+    curve: Curve,
+    point: &[u8],
+    hash: &[u8],
+    signature: &[u8],
+) -> Result<(), SignatureError> {
     match curve {
         Curve::P256 => aws(&lc::ECDSA_P256_SHA256_ASN1, &lc_digest::SHA256, point, hash, signature),
         Curve::P384 => aws(&lc::ECDSA_P384_SHA384_ASN1, &lc_digest::SHA384, point, hash, signature),
         Curve::P521 => aws(&lc::ECDSA_P521_SHA512_ASN1, &lc_digest::SHA512, point, hash, signature),
         Curve::BrainpoolP256r1 => {
             let key = VerifyingKey::<bp256::BrainpoolP256r1>::from_sec1_bytes(point).map_err(bad_point)?;
-            let signature = Signature::from_slice(&scalars(curve, signature)?).map_err(|_| SignatureError::Invalid)?;
+            let signature =
+                Signature::from_slice(&scalars(curve, signature)?).map_err(|_| SignatureError::Invalid)?;
             key.verify_prehash(&fit(hash, 32), &signature).map_err(|_| SignatureError::Invalid)
         }
         Curve::BrainpoolP384r1 => {
             let key = VerifyingKey::<bp384::BrainpoolP384r1>::from_sec1_bytes(point).map_err(bad_point)?;
-            let signature = Signature::from_slice(&scalars(curve, signature)?).map_err(|_| SignatureError::Invalid)?;
+            let signature =
+                Signature::from_slice(&scalars(curve, signature)?).map_err(|_| SignatureError::Invalid)?;
             key.verify_prehash(&fit(hash, 48), &signature).map_err(|_| SignatureError::Invalid)
         }
     }
@@ -86,7 +93,9 @@ pub(super) fn plain_to_der(curve: Curve, signature: &[u8]) -> Result<Vec<u8>, Si
 }
 
 pub(super) fn verify_ed25519(key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
-    lc::UnparsedPublicKey::new(&lc::ED25519, key).verify(message, signature).map_err(|_| SignatureError::Invalid)
+    lc::UnparsedPublicKey::new(&lc::ED25519, key)
+        .verify(message, signature)
+        .map_err(|_| SignatureError::Invalid)
 }
 
 /// SM2 with SM3; `signature` is DER `SEQUENCE { r, s }` (GM/T 0009 7.3).

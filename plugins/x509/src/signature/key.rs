@@ -1,7 +1,7 @@
 //! Public keys out of SubjectPublicKeyInfo.
 
-use super::scheme::{Pss, RSA_PSS};
 use super::SignatureError;
+use super::scheme::{Pss, RSA_PSS};
 use crate::asn1::{Asn1Error, Rules, Value, tag};
 use const_oid::ObjectIdentifier as Oid;
 
@@ -97,7 +97,9 @@ impl RsaKey {
     pub(super) fn allows(&self, used: Pss) -> Result<(), SignatureError> {
         match self.pss.flatten() {
             Some(key)
-                if key.digest != used.digest || key.mgf_digest != used.mgf_digest || key.salt_len > used.salt_len =>
+                if key.digest != used.digest
+                    || key.mgf_digest != used.mgf_digest
+                    || key.salt_len > used.salt_len =>
             {
                 Err(SignatureError::Unsupported("PSS parameters that the key does not allow".into()))
             }
@@ -131,7 +133,8 @@ impl PublicKey {
                 rsa_key(bits, Some(pss)).map(Self::Rsa)
             }
             EC_PUBLIC_KEY => {
-                let named = parameters.ok_or(Asn1Error::Content("named curve")).and_then(Value::oid).map_err(bad)?;
+                let named =
+                    parameters.ok_or(Asn1Error::Content("named curve")).and_then(Value::oid).map_err(bad)?;
                 if named == SM2_CURVE {
                     return Ok(Self::Sm2(bits.to_vec()));
                 }

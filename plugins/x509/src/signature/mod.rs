@@ -53,7 +53,6 @@ impl std::fmt::Display for Weakness {
 
 /// A signature that verifies.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
 pub struct Verified {
     /// How it was made.
     pub scheme: Scheme,
@@ -137,7 +136,9 @@ fn hashed(digest: Digest, message: Message<'_>) -> Vec<u8> {
 fn bytes(message: Message<'_>) -> Result<&[u8], SignatureError> {
     match message {
         Message::Bytes(bytes) => Ok(bytes),
-        Message::Digest(_) => Err(SignatureError::Unsupported("this algorithm needs the content itself".into())),
+        Message::Digest(_) => {
+            Err(SignatureError::Unsupported("this algorithm needs the content itself".into()))
+        }
     }
 }
 

@@ -7,12 +7,18 @@ use aws_lc_rs::{digest as lc_digest, signature as lc};
 use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
 
 /// RSASSA-PKCS1-v1_5 over a digest.
-pub(super) fn verify_pkcs1(key: &RsaKey, digest: Digest, hash: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
+pub(super) fn verify_pkcs1(
+    key: &RsaKey,
+    digest: Digest,
+    hash: &[u8],
+    signature: &[u8],
+) -> Result<(), SignatureError> {
     if key.bits() >= 2048 {
         let fast: Option<(&'static dyn lc::VerificationAlgorithm, _)> = match digest {
-            Digest::Sha1 => {
-                Some((&lc::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, &lc_digest::SHA1_FOR_LEGACY_USE_ONLY))
-            }
+            Digest::Sha1 => Some((
+                &lc::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
+                &lc_digest::SHA1_FOR_LEGACY_USE_ONLY,
+            )),
             Digest::Sha256 => Some((&lc::RSA_PKCS1_2048_8192_SHA256, &lc_digest::SHA256)),
             Digest::Sha384 => Some((&lc::RSA_PKCS1_2048_8192_SHA384, &lc_digest::SHA384)),
             Digest::Sha512 => Some((&lc::RSA_PKCS1_2048_8192_SHA512, &lc_digest::SHA512)),
@@ -35,7 +41,12 @@ pub(super) fn verify_pkcs1(key: &RsaKey, digest: Digest, hash: &[u8], signature:
 }
 
 /// RSASSA-PSS over a digest.
-pub(super) fn verify_pss(key: &RsaKey, pss: Pss, hash: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
+pub(super) fn verify_pss(
+    key: &RsaKey,
+    pss: Pss,
+    hash: &[u8],
+    signature: &[u8],
+) -> Result<(), SignatureError> {
     if key.bits() >= 2048 && pss.mgf_digest == pss.digest && pss.salt_len == pss.digest.len() {
         let fast: Option<(&'static dyn lc::VerificationAlgorithm, _)> = match pss.digest {
             Digest::Sha256 => Some((&lc::RSA_PSS_2048_8192_SHA256, &lc_digest::SHA256)),
@@ -111,7 +122,8 @@ fn verify_aws(
     hash: &[u8],
     signature: &[u8],
 ) -> Result<(), SignatureError> {
-    let hash = lc_digest::Digest::import_less_safe(hash, hash_algorithm).map_err(|_| SignatureError::Invalid)?;
+    let hash =
+        lc_digest::Digest::import_less_safe(hash, hash_algorithm).map_err(|_| SignatureError::Invalid)?;
     lc::UnparsedPublicKey::new(algorithm, &key.der)
         .verify_digest(&hash, signature)
         .map_err(|_| SignatureError::Invalid)

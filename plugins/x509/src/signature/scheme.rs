@@ -107,7 +107,9 @@ impl Scheme {
             (RSA_ENCRYPTION, Some(digest), _) => Ok(Self::RsaPkcs1(digest)),
             (EC_PUBLIC_KEY, Some(Digest::Sm3), _) => Ok(Self::Sm2WithSm3),
             (EC_PUBLIC_KEY, Some(digest), _) => Ok(Self::Ecdsa(digest)),
-            (ECDSA_SPECIFIED, _, Some(parameters)) => Digest::from_identifier(parameters.raw).map(Self::Ecdsa),
+            (ECDSA_SPECIFIED, _, Some(parameters)) => {
+                Digest::from_identifier(parameters.raw).map(Self::Ecdsa)
+            }
             _ => Err(SignatureError::Unsupported(dotted)),
         }
     }
@@ -140,8 +142,11 @@ impl Pss {
     /// Reads RSASSA-PSS-params. Defaults are SHA-1 throughout, 20 octets of salt, trailer 1.
     pub(super) fn from_value(value: Value<'_>) -> Result<Self, SignatureError> {
         let malformed = |e: Asn1Error| SignatureError::Unsupported(format!("RSASSA-PSS-params: {e}"));
-        let mut fields: Reader<'_> = value.typed(tag::SEQUENCE).and_then(Value::children).map_err(malformed)?;
-        let mut field = |n| fields.optional(tag::context(n)).and_then(|v| v.map(Value::only).transpose()).map_err(malformed);
+        let mut fields: Reader<'_> =
+            value.typed(tag::SEQUENCE).and_then(Value::children).map_err(malformed)?;
+        let mut field = |n| {
+            fields.optional(tag::context(n)).and_then(|v| v.map(Value::only).transpose()).map_err(malformed)
+        };
         let (hash, mgf, salt, trailer) = (field(0)?, field(1)?, field(2)?, field(3)?);
         fields.end().map_err(malformed)?;
         let digest = hash.map_or(Ok(Digest::Sha1), |v| Digest::from_identifier(v.raw))?;
@@ -160,7 +165,8 @@ impl Pss {
             return Err(SignatureError::Unsupported("PSS trailer field other than 1".into()));
         }
         let salt_len = usize::try_from(salt_len).ok().filter(|n| *n <= 1024);
-        let salt_len = salt_len.ok_or_else(|| SignatureError::Unsupported("PSS salt of more than 1024 octets".into()))?;
+        let salt_len = salt_len
+            .ok_or_else(|| SignatureError::Unsupported("PSS salt of more than 1024 octets".into()))?;
         Ok(Self { digest, mgf_digest, salt_len })
     }
 }

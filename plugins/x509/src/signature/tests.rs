@@ -1,4 +1,10 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr
+)]
 
 use super::*;
 use crate::Certificate;
@@ -130,7 +136,8 @@ fn sm2_certificates_verify() {
     let mut verified = 0;
     for (path, child) in &certificates {
         for (_, parent) in certificates.iter().filter(|(_, p)| p.subject.der() == child.issuer.der()) {
-            if verify_signed(&parent.spki, &child.signature_algorithm, child.tbs(), &child.signature).is_ok() {
+            if verify_signed(&parent.spki, &child.signature_algorithm, child.tbs(), &child.signature).is_ok()
+            {
                 verified += 1;
                 let mut forged = child.tbs().to_vec();
                 *forged.last_mut().unwrap() ^= 1;
@@ -185,13 +192,18 @@ fn sm3_of_the_standard() {
         hex::encode(Digest::Sm3.of(b"abc")),
         "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0"
     );
-    assert_eq!(hex::encode(Digest::Sha3_224.of(b"")), "6b4e03423667dbb73b6e15454f0eb1abd4597f9a1b078e3f5b5a6bc7");
+    assert_eq!(
+        hex::encode(Digest::Sha3_224.of(b"")),
+        "6b4e03423667dbb73b6e15454f0eb1abd4597f9a1b078e3f5b5a6bc7"
+    );
     assert_eq!(hex::encode(Digest::Md5.of(b"")), "d41d8cd98f00b204e9800998ecf8427e");
 }
 
 #[test]
 fn hashes_and_their_identifiers_agree() {
-    for digest in [Digest::Md5, Digest::Sha1, Digest::Sha224, Digest::Sha512_256, Digest::Sha3_224, Digest::Sm3] {
+    for digest in
+        [Digest::Md5, Digest::Sha1, Digest::Sha224, Digest::Sha512_256, Digest::Sha3_224, Digest::Sm3]
+    {
         assert_eq!(Digest::from_oid(&digest.oid()), Some(digest));
         assert_eq!(digest.of(b"x").len(), digest.len());
     }
