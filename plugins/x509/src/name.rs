@@ -183,12 +183,12 @@ fn text(value: Value<'_>) -> Option<String> {
 /// # Errors
 /// When a value is empty, too long, or outside its type's characters.
 pub fn subject_name(subject: &Subject) -> Result<Vec<u8>, X509Error> {
-    let mut rdns = vec![rdn(&COUNTRY_NAME, country(&subject.country)?)];
+    let mut rdns = vec![rdn(&COUNTRY_NAME, &country(&subject.country)?)];
     if let Some(organization) = &subject.organization {
-        rdns.push(rdn(&O, utf8("organizationName", organization, 64)?));
+        rdns.push(rdn(&O, &utf8("organizationName", organization, 64)?));
     }
-    rdns.push(rdn(&COMMON_NAME, utf8("commonName", &subject.common_name, 64)?));
-    rdns.push(rdn(&SERIAL_NUMBER, printable("serialNumber", &subject.serial_number, 64)?));
+    rdns.push(rdn(&COMMON_NAME, &utf8("commonName", &subject.common_name, 64)?));
+    rdns.push(rdn(&SERIAL_NUMBER, &printable("serialNumber", &subject.serial_number, 64)?));
     let parts: Vec<&[u8]> = rdns.iter().map(Vec::as_slice).collect();
     Ok(asn1::sequence(&parts))
 }
@@ -203,14 +203,14 @@ pub fn authority_name(
     common_name: &str,
 ) -> Result<Vec<u8>, X509Error> {
     Ok(asn1::sequence(&[
-        &rdn(&COUNTRY_NAME, country(country_name)?),
-        &rdn(&O, utf8("organizationName", organization, 64)?),
-        &rdn(&COMMON_NAME, utf8("commonName", common_name, 64)?),
+        &rdn(&COUNTRY_NAME, &country(country_name)?),
+        &rdn(&O, &utf8("organizationName", organization, 64)?),
+        &rdn(&COMMON_NAME, &utf8("commonName", common_name, 64)?),
     ]))
 }
 
-fn rdn(oid: &ObjectIdentifier, value: Vec<u8>) -> Vec<u8> {
-    asn1::set(&[&asn1::sequence(&[&asn1::oid(oid), &value])])
+fn rdn(oid: &ObjectIdentifier, value: &[u8]) -> Vec<u8> {
+    asn1::set(&[&asn1::sequence(&[&asn1::oid(oid), value])])
 }
 
 fn country(code: &str) -> Result<Vec<u8>, X509Error> {

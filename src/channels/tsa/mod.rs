@@ -7,7 +7,7 @@ pub use source::TSA_LOCAL;
 
 use super::{AuditedKey, AuditedKeyError, Identity};
 use crate::audit::{Act, AuditLog, Facts};
-use crate::cms::{AttributesSpec, CmsError, Content, SignedDataSpec, oid};
+use crate::cms::{AttributesSpec, CmsError, Encapsulated, SignedDataSpec, oid};
 use crate::keys::{KeyError, Keys, Purpose, ToBeSigned};
 use crate::tsp::{Failure, Request, TstSpec, granted, rejected};
 use crate::x509::{Certificate, SignatureAlgorithm, X509Error};
@@ -190,7 +190,7 @@ impl LocalTsa {
                 other => ChannelError::Unavailable(other.to_string()),
             })?;
         SignedDataSpec {
-            content: Content::TstInfo(info),
+            content: Encapsulated::TstInfo(info),
             signer: &self.certificate,
             chain: &self.chain,
             with_certificates: request.cert_req,

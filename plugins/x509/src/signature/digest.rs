@@ -126,7 +126,7 @@ pub struct Hasher(State);
 enum State {
     Aws(Box<lc::Context>),
     Md5(md5::Md5),
-    Sha3(sha3::Sha3_224),
+    Sha3(Box<sha3::Sha3_224>),
     Sm3(sm3::Sm3),
 }
 
@@ -143,7 +143,7 @@ impl Hasher {
         Self(match digest.aws() {
             Some(algorithm) => State::Aws(Box::new(lc::Context::new(algorithm))),
             None if digest == Md5 => State::Md5(md5::Md5::new()),
-            None if digest == Sha3_224 => State::Sha3(sha3::Sha3_224::new()),
+            None if digest == Sha3_224 => State::Sha3(Box::new(sha3::Sha3_224::new())),
             None => State::Sm3(sm3::Sm3::new()),
         })
     }
