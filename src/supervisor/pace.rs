@@ -14,6 +14,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(1500);
 pub(super) struct Pace {
     failures: u32,
     not_before: Option<Instant>,
+    held_until: Option<Instant>,
 }
 
 impl Pace {
@@ -30,14 +31,14 @@ impl Pace {
         self.failures = self.failures.saturating_add(1);
     }
 
-    /// Not before `pause` is over.
+    /// Not before `pause` is over, whatever lives end meanwhile.
     pub(super) fn hold(&mut self, now: Instant, pause: Duration) {
-        self.not_before = self.not_before.max(now.checked_add(pause));
+        self.held_until = self.held_until.max(now.checked_add(pause));
     }
 
     /// When it may be started; `None` is now.
     pub(super) fn wait(&self, now: Instant) -> Option<Instant> {
-        self.not_before.filter(|at| *at > now)
+        self.not_before.max(self.held_until).filter(|at| *at > now)
     }
 
     /// Lives in a row that failed.
@@ -84,7 +85,7 @@ mod tests {
         let now = Instant::now();
         pace.hold(now, Duration::from_secs(300));
         pace.ended(None, now);
-        pace.hold(now, Duration::from_secs(300));
+        pace.ended(Some(now), now + Duration::from_secs(2));
         assert!(pace.wait(now + Duration::from_secs(299)).is_some());
         assert!(pace.wait(now + Duration::from_secs(300)).is_none());
     }

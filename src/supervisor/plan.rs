@@ -38,6 +38,8 @@ pub struct Up {
     pub network: u32,
     /// The audit writer.
     pub audit: u32,
+    /// The token workers.
+    pub workers: Vec<(Purpose, u32)>,
     /// Purposes without a worker, and why.
     pub missing: Vec<(Purpose, String)>,
 }
@@ -262,10 +264,10 @@ impl Plan {
             return;
         }
         self.written_pid = Some(pid);
-        if let Some(path) = &self.settings.pid_file {
-            if let Err(error) = std::fs::write(path, format!("{pid}\n")) {
-                tracing::error!(path = %path.display(), %error, "process id not written");
-            }
+        if let Some(path) = &self.settings.pid_file
+            && let Err(error) = std::fs::write(path, format!("{pid}\n"))
+        {
+            tracing::error!(path = %path.display(), %error, "process id not written");
         }
     }
 
@@ -350,16 +352,19 @@ impl Plan {
     pub(super) fn up(&self) -> Option<Up> {
         let network = self.ready(Role::Network)?.pid;
         let audit = self.ready(Role::Audit)?.pid;
-        let mut missing = Vec::new();
+        let (mut missing, mut workers) = (Vec::new(), Vec::new());
         for (index, pool) in self.settings.pools.iter().enumerate() {
             let places = || self.places.iter().filter(|place| place.role == Role::Worker(index));
-            let any_ready = places().any(|place| place.process.as_ref().is_some_and(Process::is_ready));
-            if !any_ready {
+            let ready =
+                places().filter_map(|place| place.process.as_ref()).filter(|process| process.is_ready());
+            let before = workers.len();
+            workers.extend(ready.map(|process| (pool.worker.purpose, process.pid)));
+            if workers.len() == before {
                 let why = places().find_map(|place| place.process.as_ref()?.trouble.clone());
                 missing.push((pool.worker.purpose, why.unwrap_or_else(|| "not up".into())));
             }
         }
-        Some(Up { network, audit, missing })
+        Some(Up { network, audit, workers, missing })
     }
 
     /// New settings for those who can take them while they run.

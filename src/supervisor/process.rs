@@ -121,9 +121,14 @@ impl Process {
         sent.is_ok()
     }
 
+    /// Ends the control connection, as the supervisor's death would.
+    pub(super) fn hang_up(&self) {
+        self.control.shut_down();
+    }
+
     /// Ends it at once.
     pub(super) fn kill(&self) {
-        self.control.shut_down();
+        self.hang_up();
         let _ = rustix::process::pidfd_send_signal(&self.handle, Signal::KILL);
     }
 }

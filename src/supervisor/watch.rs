@@ -65,10 +65,10 @@ pub(super) fn run_with(
     loop {
         let now = Instant::now();
         let next = plan.advance(now);
-        if let Some(state) = plan.up() {
-            if let Some(up) = up.take() {
-                up(&state);
-            }
+        if let Some(state) = plan.up()
+            && let Some(up) = up.take()
+        {
+            up(&state);
         }
         let wait = next.map_or(TICK, |at| at.saturating_duration_since(now).min(TICK));
         match queue.recv_timeout(wait) {

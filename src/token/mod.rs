@@ -28,7 +28,7 @@ mod wrapped;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-mod tests;
+pub(crate) mod tests;
 
 pub use client::Client;
 pub use settings::{CaRules, PinSource, TokenName, TokenSettings, WorkerSettings};

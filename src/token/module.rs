@@ -138,6 +138,7 @@ impl Module {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(super) fn token(error: Error) -> OpenError {
     OpenError::Token(error.to_string())
 }

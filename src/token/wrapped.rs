@@ -104,10 +104,10 @@ pub(super) fn unwrap(
         let _ = session.destroy_object(handle);
         return Err(trouble);
     }
-    if let Some((_, evicted)) = token.unwrapped.push(name, handle) {
-        if let Err(error) = session.destroy_object(evicted) {
-            tracing::warn!(%error, "unwrapped key not destroyed");
-        }
+    if let Some((_, evicted)) = token.unwrapped.push(name, handle)
+        && let Err(error) = session.destroy_object(evicted)
+    {
+        tracing::warn!(%error, "unwrapped key not destroyed");
     }
     Ok(handle)
 }

@@ -21,7 +21,7 @@ pub(super) fn attributes(content_type: ObjectIdentifier, digest: u8) -> ToBeSign
     ToBeSigned::SignedAttributes(SetOfVec::try_from(list).unwrap().to_der().unwrap())
 }
 
-pub(super) fn document(digest: u8) -> ToBeSigned {
+pub(crate) fn document(digest: u8) -> ToBeSigned {
     attributes(rfc5911::ID_DATA, digest)
 }
 

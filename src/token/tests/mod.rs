@@ -1,5 +1,5 @@
 //! A worker at its own socket, on a real SoftHSM token of its own.
 
-mod acts;
+pub(crate) mod acts;
 mod refusals;
-mod site;
+pub(crate) mod site;

@@ -94,7 +94,7 @@ fn wrapped_keys_are_bound_to_owner_public_key_and_blob() {
         StoredKey { owner: "signer/app/2".into(), ..mine.clone() },
         StoredKey { id: KeyId([9; 16]), ..mine.clone() },
         StoredKey { spki: theirs.spki.clone(), ..mine.clone() },
-        StoredKey { location: theirs.location.clone(), ..mine.clone() },
+        StoredKey { location: theirs.location, ..mine.clone() },
         StoredKey { algorithm: KeyAlgorithm::P384, ..mine.clone() },
     ];
     for key in &swapped {

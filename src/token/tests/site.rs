@@ -18,7 +18,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
-const PIN: &str = "not a real pin";
+pub(crate) const PIN: &str = "not a real pin";
 const RECEIPT_KEY: [u8; 32] = [0x5a; 32];
 
 /// Names the child's part in its environment.
@@ -82,7 +82,7 @@ fn ceremony_part(folder: &Path) {
     std::fs::write(folder.join("keys.json"), serde_json::to_vec(&keys).unwrap()).unwrap();
 }
 
-pub(super) fn settings(folder: &Path) -> TokenSettings {
+pub(crate) fn settings(folder: &Path) -> TokenSettings {
     TokenSettings {
         module: module(),
         name: TokenName::Label("hufu test".into()),
@@ -102,13 +102,13 @@ fn part_command(folder: &Path, part: &str) -> Command {
 }
 
 /// A token with the ceremony's keys.
-pub(super) struct SoftToken {
+pub(crate) struct SoftToken {
     folder: TempDir,
-    pub(super) keys: Vec<StoredKey>,
+    pub(crate) keys: Vec<StoredKey>,
 }
 
 impl SoftToken {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         std::fs::create_dir(path.join("tokens")).unwrap();
@@ -121,11 +121,11 @@ impl SoftToken {
         Self { folder, keys }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    pub(super) fn key(&self, purpose: Purpose) -> StoredKey {
+    pub(crate) fn key(&self, purpose: Purpose) -> StoredKey {
         self.keys.iter().find(|key| key.purpose == purpose).unwrap().clone()
     }
 
@@ -143,14 +143,14 @@ impl SoftToken {
     }
 }
 
-pub(super) fn write_pin(folder: &Path, pin: &str) {
+pub(crate) fn write_pin(folder: &Path, pin: &str) {
     let path = folder.join("pin");
     std::fs::remove_file(&path).ok();
     std::fs::write(&path, format!("{pin}\n")).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).unwrap();
 }
 
-pub(super) fn cx() -> Cx {
+pub(crate) fn cx() -> Cx {
     Cx { request: RequestId(1), deadline: Instant::now() + Duration::from_secs(30) }
 }
 
@@ -164,7 +164,7 @@ pub(super) fn subject(name: &str) -> Subject {
     }
 }
 
-pub(super) fn spec(algorithm: KeyAlgorithm, custody: Custody) -> GenerateSpec {
+pub(crate) fn spec(algorithm: KeyAlgorithm, custody: Custody) -> GenerateSpec {
     let mut id = [0; 16];
     aws_lc_rs::rand::fill(&mut id).unwrap();
     GenerateSpec {
@@ -177,7 +177,7 @@ pub(super) fn spec(algorithm: KeyAlgorithm, custody: Custody) -> GenerateSpec {
     }
 }
 
-pub(super) fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
