@@ -1,3 +1,5 @@
 //! The HTTPS edge: routes, authentication, wire types, replies.
 
 pub mod listen;
+
+mod pages;
