@@ -42,14 +42,15 @@ pub trait Health: Send + Sync {
 
 pub(super) fn router(edge: Arc<Edge>, health: Arc<dyn Health>) -> Router {
     let metrics = Arc::clone(&edge);
-    Router::new()
-        .route("/health", get(move || health_of(Arc::clone(&edge), Arc::clone(&health))))
-        .route(
-            "/metrics",
-            get(move || async move {
-                ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.metrics.text(&metrics.pool))
-            }),
-        )
+    Router::new().route("/health", get(move || health_of(Arc::clone(&edge), Arc::clone(&health)))).route(
+        "/metrics",
+        get(move || async move {
+            (
+                [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+                metrics.metrics.text(&metrics.pool),
+            )
+        }),
+    )
 }
 
 async fn health_of(edge: Arc<Edge>, health: Arc<dyn Health>) -> impl IntoResponse {

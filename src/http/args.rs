@@ -231,7 +231,10 @@ fn parse(param: &Param, raw: Raw) -> Result<Arg> {
             id_of(&value).map(Arg::Id).ok_or_else(malformed)
         }
         kind => {
-            let numbers = matches!(kind, Kind::Digits { .. } | Kind::OneOf(_) | Kind::Number { .. } | Kind::Loose { .. });
+            let numbers = matches!(
+                kind,
+                Kind::Digits { .. } | Kind::OneOf(_) | Kind::Number { .. } | Kind::Loose { .. }
+            );
             let text = match raw {
                 Raw::Json(value) => scalar(&value, numbers).ok_or_else(malformed)?,
                 Raw::Text(text) => text,
@@ -245,7 +248,9 @@ fn parse(param: &Param, raw: Raw) -> Result<Arg> {
 fn parse_text(kind: Kind, text: String) -> Option<Arg> {
     let length = text.chars().count();
     match kind {
-        Kind::Text { least, most, .. } | Kind::Loose { least, most, .. } => (least..=most).contains(&length).then_some(Arg::Text(text)),
+        Kind::Text { least, most, .. } | Kind::Loose { least, most, .. } => {
+            (least..=most).contains(&length).then_some(Arg::Text(text))
+        }
         Kind::Digits { least, most } => {
             let digits = text.bytes().all(|b| b.is_ascii_digit());
             (digits && (least..=most).contains(&length)).then_some(Arg::Text(text))
@@ -304,7 +309,9 @@ fn array(raw: Raw, most: usize) -> Option<Vec<Value>> {
 /// Reads one item of a list that holds parameter objects.
 pub(super) fn json_value_fields(item: &Value) -> Result<Fields> {
     match item {
-        Value::Object(map) => Ok(map.iter().map(|(name, value)| (name.clone(), Raw::Json(value.clone()))).collect()),
+        Value::Object(map) => {
+            Ok(map.iter().map(|(name, value)| (name.clone(), Raw::Json(value.clone()))).collect())
+        }
         _ => Err(Error::malformed("items")),
     }
 }

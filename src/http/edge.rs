@@ -86,7 +86,15 @@ impl Edge {
         let mut intake = Intake::new(body, self.body_limit(endpoint.form), &self.settings);
         let mut renewed = None;
         let result = self
-            .handle(endpoint, path_fields, &parts.headers, parts.uri.query(), &mut intake, self.call(id, peer), &mut renewed)
+            .handle(
+                endpoint,
+                path_fields,
+                &parts.headers,
+                parts.uri.query(),
+                &mut intake,
+                self.call(id, peer),
+                &mut renewed,
+            )
             .await;
         if result.is_err() {
             intake.drain().await;
@@ -173,7 +181,10 @@ impl Edge {
         let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let media = media_type(kind);
         let too_long = |limit: u64| {
-            let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+            let length = headers
+                .get(header::CONTENT_LENGTH)
+                .and_then(|v| v.to_str().ok())
+                .and_then(|v| v.parse().ok());
             length.is_some_and(|length: u64| length > limit)
         };
         match form {

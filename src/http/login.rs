@@ -2,8 +2,8 @@
 
 use super::args::{Args, json_fields};
 use super::edge::{Edge, media_type};
-use super::listen::Peer;
 use super::intake::Intake;
+use super::listen::Peer;
 use super::reply::{Reply, respond};
 use super::table::{Kind, Need, Param, optional, required};
 use crate::codes::Code;

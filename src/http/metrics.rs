@@ -1,7 +1,9 @@
 //! What is counted, in Prometheus' text form at `/metrics`.
 
 use super::pool::Pool;
-use prometheus::{Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{
+    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
 use std::time::Duration;
 
 /// The edge's own numbers, and a registry that other parts add theirs to.
@@ -20,11 +22,14 @@ impl Metrics {
     /// When a name is registered twice.
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
-        let requests =
-            IntCounterVec::new(Opts::new("hufu_requests_total", "Answered requests by call and code"), &["call", "code"])?;
+        let requests = IntCounterVec::new(
+            Opts::new("hufu_requests_total", "Answered requests by call and code"),
+            &["call", "code"],
+        )?;
         let buckets = vec![0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
         let seconds = HistogramVec::new(
-            HistogramOpts::new("hufu_request_seconds", "Time from request to answer by call").buckets(buckets),
+            HistogramOpts::new("hufu_request_seconds", "Time from request to answer by call")
+                .buckets(buckets),
             &["call"],
         )?;
         let busy = IntGauge::new("hufu_slots_busy", "Worker slots in use")?;

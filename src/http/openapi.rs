@@ -128,7 +128,8 @@ fn operation_id(endpoint: &Endpoint) -> String {
 fn body(endpoint: &Endpoint) -> Value {
     let properties: Map<String, Value> =
         endpoint.params.iter().map(|p| (p.name.to_owned(), property(p, endpoint.form))).collect();
-    let required: Vec<&str> = endpoint.params.iter().filter(|p| p.need == Need::Required).map(|p| p.name).collect();
+    let required: Vec<&str> =
+        endpoint.params.iter().filter(|p| p.need == Need::Required).map(|p| p.name).collect();
     let mut schema = json!({"type": "object", "properties": properties});
     if let (false, Some(object)) = (required.is_empty(), schema.as_object_mut()) {
         object.insert("required".into(), required.into());
@@ -171,7 +172,9 @@ fn describe(param: &Param) -> String {
 fn schema(param: &Param, text: bool) -> Value {
     match param.kind {
         Kind::Id if text => json!({"type": "string", "pattern": "^[1-9][0-9]{0,14}$"}),
-        Kind::Id => json!({"type": ["string", "integer"], "pattern": "^[1-9][0-9]{0,14}$", "minimum": 1, "maximum": 999_999_999_999_999_u64}),
+        Kind::Id => {
+            json!({"type": ["string", "integer"], "pattern": "^[1-9][0-9]{0,14}$", "minimum": 1, "maximum": 999_999_999_999_999_u64})
+        }
         Kind::SealId => json!({"type": "string", "pattern": "^(-1|[1-9][0-9]{0,14})$"}),
         Kind::Text { least, most, pattern } | Kind::Loose { least, most, pattern } => {
             let mut schema = json!({"type": "string", "minLength": least, "maxLength": most});
@@ -193,9 +196,13 @@ fn schema(param: &Param, text: bool) -> Value {
             "type": "array", "minItems": 1, "maxItems": most,
             "items": {"type": "string", "minLength": 1, "maxLength": 100},
         }),
-        Kind::Items { most } => json!({"type": "array", "minItems": 1, "maxItems": most, "items": {"type": "object"}}),
+        Kind::Items { most } => {
+            json!({"type": "array", "minItems": 1, "maxItems": most, "items": {"type": "object"}})
+        }
         Kind::File => json!({"type": "string", "contentMediaType": "application/pdf"}),
-        Kind::Base64 { .. } => json!({"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}),
+        Kind::Base64 { .. } => {
+            json!({"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"})
+        }
     }
 }
 
@@ -204,7 +211,14 @@ fn responses(endpoint: &Endpoint) -> Value {
     let login = endpoint.path == login::PATH;
     let mut success = Map::from_iter([
         ("code".to_owned(), json!({"type": "integer", "const": 200})),
-        ("msg".to_owned(), if login { json!({"type": "string", "const": "成功"}) } else { json!({"type": "boolean", "const": true}) }),
+        (
+            "msg".to_owned(),
+            if login {
+                json!({"type": "string", "const": "成功"})
+            } else {
+                json!({"type": "boolean", "const": true})
+            },
+        ),
     ]);
     let mut sample = json!({"code": 200, "msg": if login { json!("成功") } else { json!(true) }});
     if let Some(data) = &data {
@@ -215,7 +229,10 @@ fn responses(endpoint: &Endpoint) -> Value {
     }
     let mut examples = Map::from_iter([("success".to_owned(), json!({ "value": sample }))]);
     for (code, message) in endpoint.failures {
-        let name = format!("failure{code}{}", if examples.contains_key(&format!("failure{code}")) { "b" } else { "" });
+        let name = format!(
+            "failure{code}{}",
+            if examples.contains_key(&format!("failure{code}")) { "b" } else { "" }
+        );
         examples.insert(name, json!({"value": {"code": code, "msg": message}}));
     }
     let mut required = vec!["code", "msg"];
@@ -332,7 +349,9 @@ fn value_words(param: &Param) -> String {
     match param.kind {
         Kind::Id => "id".into(),
         Kind::SealId => "id or -1".into(),
-        Kind::Text { least, most, .. } | Kind::Loose { least, most, .. } => format!("{least}–{most} characters"),
+        Kind::Text { least, most, .. } | Kind::Loose { least, most, .. } => {
+            format!("{least}–{most} characters")
+        }
         Kind::Digits { least, most } if least == most => format!("{most} digits"),
         Kind::Digits { least, most } => format!("{least}–{most} digits"),
         Kind::OneOf(values) => values.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(" "),

@@ -26,7 +26,10 @@ impl Pool {
     }
 
     /// Runs a blocking operation; 503 when no slot gets free in time. Once begun it finishes, whoever still listens.
-    pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let slot = self.slot().await?;
         let running = tokio::task::spawn_blocking(move || {
             let _slot = slot;

@@ -45,7 +45,9 @@ pub(super) fn respond(
     let mut token = renewed;
     let (kind, body) = match result {
         Ok(Reply::Done(None)) => (JSON, br#"{"code":200,"msg":true}"#.to_vec()),
-        Ok(Reply::Done(Some(data))) => (JSON, json!({"code": 200, "msg": true, "data": data}).to_string().into_bytes()),
+        Ok(Reply::Done(Some(data))) => {
+            (JSON, json!({"code": 200, "msg": true, "data": data}).to_string().into_bytes())
+        }
         Ok(Reply::LoggedIn(fresh)) => {
             token = Some(fresh);
             (JSON, r#"{"code":200,"msg":"成功"}"#.as_bytes().to_vec())

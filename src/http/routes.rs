@@ -39,11 +39,10 @@ pub(super) fn router(edge: &Arc<Edge>, pages: Router) -> Router {
             login::serve(Arc::clone(&for_login), request, peer)
         }),
     );
-    calls = calls
-        .route(
-            "/openapi.json",
-            get(|| async { ([(header::CONTENT_TYPE, "application/json")], openapi::openapi_json()) }),
-        );
+    calls = calls.route(
+        "/openapi.json",
+        get(|| async { ([(header::CONTENT_TYPE, "application/json")], openapi::openapi_json()) }),
+    );
     let prefix = format!("/{}", edge.settings.service.trim_matches('/'));
     let (unknown, wrong) = (Arc::clone(edge), Arc::clone(edge));
     Router::new()

@@ -129,12 +129,24 @@ pub(super) const fn text(most: usize) -> Kind {
 }
 
 /// Begins a required parameter.
-pub(super) const fn required(name: &'static str, kind: Kind, zh: &'static str, en: &'static str, sample: &'static str) -> Param {
+pub(super) const fn required(
+    name: &'static str,
+    kind: Kind,
+    zh: &'static str,
+    en: &'static str,
+    sample: &'static str,
+) -> Param {
     Param { name, aliases: &[], kind, need: Need::Required, zh, en, sample }
 }
 
 /// Begins an optional parameter.
-pub(super) const fn optional(name: &'static str, kind: Kind, zh: &'static str, en: &'static str, sample: &'static str) -> Param {
+pub(super) const fn optional(
+    name: &'static str,
+    kind: Kind,
+    zh: &'static str,
+    en: &'static str,
+    sample: &'static str,
+) -> Param {
     Param { name, aliases: &[], kind, need: Need::Optional, zh, en, sample }
 }
 
@@ -153,8 +165,13 @@ pub(super) const SEAL: Param = Param {
 };
 
 /// caType: our own parameter.
-pub(super) const CA_TYPE: Param =
-    optional("caType", text(64), "CA 通道（扩展参数）", "Certificate channel by name or alias (extension)", "\"local\"");
+pub(super) const CA_TYPE: Param = optional(
+    "caType",
+    text(64),
+    "CA 通道（扩展参数）",
+    "Certificate channel by name or alias (extension)",
+    "\"local\"",
+);
 
 /// certType: our own parameter.
 pub(super) const CERT_TYPE: Param = optional(

@@ -23,7 +23,16 @@ pub(super) const CALLS: &[Endpoint] = &[
         access: Access::Platform,
         form: Form::Json,
         creates: true,
-        params: &[SID, required("filePath", text(4_096), "文件路径，本地绝对路径", "The file", "\"/yunhetong/contract/签署后合同.pdf\"")],
+        params: &[
+            SID,
+            required(
+                "filePath",
+                text(4_096),
+                "文件路径，本地绝对路径",
+                "The file",
+                "\"/yunhetong/contract/签署后合同.pdf\"",
+            ),
+        ],
         data: DATA,
         failures: &[(10205, "数据标识已存在")],
         run: |appliance, call, caller, args| {

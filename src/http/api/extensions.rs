@@ -4,15 +4,29 @@ use super::signing;
 use crate::codes::Code;
 use crate::http::args::{Args, json_value_fields};
 use crate::http::reply::Reply;
-use crate::http::table::{Access, Endpoint, Form, Kind, Method, Param, SEAL, SIGNER, endpoints, optional, required, text};
+use crate::http::table::{
+    Access, Endpoint, Form, Kind, Method, Param, SEAL, SIGNER, endpoints, optional, required, text,
+};
 use crate::ops::{Appliance, Call, Caller, Error, IdempotencyKey, Result, Source};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 const TAG: &str = "扩展接口";
-const OPTIONAL_SIGNER: Param = optional("signerId", Kind::Id, "用户 id；不传则为应用内全部", "One signer's; all of the app when absent", "\"1\"");
+const OPTIONAL_SIGNER: Param = optional(
+    "signerId",
+    Kind::Id,
+    "用户 id；不传则为应用内全部",
+    "One signer's; all of the app when absent",
+    "\"1\"",
+);
 
-const fn get(path: &'static str, title: &'static str, en: &'static str, params: &'static [Param], run: crate::http::table::Run) -> Endpoint {
+const fn get(
+    path: &'static str,
+    title: &'static str,
+    en: &'static str,
+    params: &'static [Param],
+    run: crate::http::table::Run,
+) -> Endpoint {
     Endpoint {
         method: Method::Get,
         path,
@@ -63,28 +77,40 @@ pub(super) const CALLS: &[Endpoint] = &[
     ),
     Endpoint {
         access: Access::Signer,
-        ..get("/x/certificates", "证书列表", "Certificates with validity, standing and chain", &[OPTIONAL_SIGNER], |appliance, _, caller, args| {
-            let rows = appliance.certificates(caller, args.some_id("signerId"))?;
-            Ok(Reply::Done(Some(json!({ "certificates": rows }))))
-        })
+        ..get(
+            "/x/certificates",
+            "证书列表",
+            "Certificates with validity, standing and chain",
+            &[OPTIONAL_SIGNER],
+            |appliance, _, caller, args| {
+                let rows = appliance.certificates(caller, args.some_id("signerId"))?;
+                Ok(Reply::Done(Some(json!({ "certificates": rows }))))
+            },
+        )
     },
     Endpoint {
         access: Access::Signer,
-        ..get("/x/seals", "印章列表", "Seals of a signer or of the app", &[OPTIONAL_SIGNER], |appliance, _, caller, args| {
-            let seals = appliance.seals(caller, args.some_id("signerId"))?;
-            let list: Vec<Value> = seals
-                .iter()
-                .map(|seal| {
-                    json!({
-                        "moulageId": seal.id,
-                        "signerId": seal.signer,
-                        "created": seal.created.millis(),
-                        "revoked": seal.revoked.map(|at| at.millis()),
+        ..get(
+            "/x/seals",
+            "印章列表",
+            "Seals of a signer or of the app",
+            &[OPTIONAL_SIGNER],
+            |appliance, _, caller, args| {
+                let seals = appliance.seals(caller, args.some_id("signerId"))?;
+                let list: Vec<Value> = seals
+                    .iter()
+                    .map(|seal| {
+                        json!({
+                            "moulageId": seal.id,
+                            "signerId": seal.signer,
+                            "created": seal.created.millis(),
+                            "revoked": seal.revoked.map(|at| at.millis()),
+                        })
                     })
-                })
-                .collect();
-            Ok(Reply::Done(Some(json!({ "seals": list }))))
-        })
+                    .collect();
+                Ok(Reply::Done(Some(json!({ "seals": list }))))
+            },
+        )
     },
     Endpoint {
         access: Access::Signer,
@@ -94,7 +120,13 @@ pub(super) const CALLS: &[Endpoint] = &[
             "A seal as PNG",
             &[
                 required("moulageId", Kind::Id, "印章 id", "The seal", "\"1\""),
-                optional("pixels", Kind::Number { least: 16, most: 2_048 }, "长边像素数，默认 400", "Longer side in pixels", "400"),
+                optional(
+                    "pixels",
+                    Kind::Number { least: 16, most: 2_048 },
+                    "长边像素数，默认 400",
+                    "Longer side in pixels",
+                    "400",
+                ),
             ],
             |appliance, _, caller, args| {
                 let pixels = u32::try_from(args.some_id("pixels").unwrap_or(400)).unwrap_or(400);
@@ -108,11 +140,17 @@ pub(super) const CALLS: &[Endpoint] = &[
         path: "/x/seals/revoke",
         form: Form::Json,
         access: Access::Signer,
-        ..get("", "注销印章", "Revokes a seal; signatures made with it stay", &[SIGNER, SEAL], |appliance, call, caller, args| {
-            let seal = args.some_id("moulageId").ok_or_else(|| Error::malformed("moulageId"))?;
-            appliance.revoke_seal(call, caller, args.id("signerId")?, seal)?;
-            Ok(Reply::Done(None))
-        })
+        ..get(
+            "",
+            "注销印章",
+            "Revokes a seal; signatures made with it stay",
+            &[SIGNER, SEAL],
+            |appliance, call, caller, args| {
+                let seal = args.some_id("moulageId").ok_or_else(|| Error::malformed("moulageId"))?;
+                appliance.revoke_seal(call, caller, args.id("signerId")?, seal)?;
+                Ok(Reply::Done(None))
+            },
+        )
     },
     get(
         "/x/signatures/{summaryId}",

@@ -10,12 +10,24 @@ use crate::seal::{
 
 const COLOUR: Param = Param {
     need: Need::Default("C1"),
-    ..optional("color", Kind::OneOf(&["C1", "C2", "C3"]), "字体颜色，C1=红色，C2=蓝色，C3=黑色；默认 C1", "Red, blue or black", "\"C1\"")
+    ..optional(
+        "color",
+        Kind::OneOf(&["C1", "C2", "C3"]),
+        "字体颜色，C1=红色，C2=蓝色，C3=黑色；默认 C1",
+        "Red, blue or black",
+        "\"C1\"",
+    )
 };
 
 const MODE: Param = Param {
     need: Need::Default("0"),
-    ..optional("mode", Kind::OneOf(&["0", "2"]), "印章样式，0=正常，2=脱敏；默认 0", "Plain or masked", "\"0\"")
+    ..optional(
+        "mode",
+        Kind::OneOf(&["0", "2"]),
+        "印章样式，0=正常，2=脱敏；默认 0",
+        "Plain or masked",
+        "\"0\"",
+    )
 };
 
 const NO_PERMISSION: (u32, &str) = (20001, "用户无权限");
@@ -36,7 +48,13 @@ pub(super) const CALLS: &[Endpoint] = &[
             SIGNER,
             Param {
                 need: Need::Default("B1"),
-                ..optional("borderType", Kind::OneOf(&["B1", "B2"]), "边框样式，B1=有边框，B2=无边框；默认 B1", "With or without frame", "\"B1\"")
+                ..optional(
+                    "borderType",
+                    Kind::OneOf(&["B1", "B2"]),
+                    "边框样式，B1=有边框，B2=无边框；默认 B1",
+                    "With or without frame",
+                    "\"B1\"",
+                )
             },
             Param {
                 need: Need::Default("F1"),
@@ -79,10 +97,28 @@ pub(super) const CALLS: &[Endpoint] = &[
             SIGNER,
             Param {
                 need: Need::Default("1"),
-                ..optional("styleType", Kind::OneOf(&["1", "2"]), "章的形状，1=常规圆章；2=椭圆章；默认 1", "Round or oval", "\"1\"")
+                ..optional(
+                    "styleType",
+                    Kind::OneOf(&["1", "2"]),
+                    "章的形状，1=常规圆章；2=椭圆章；默认 1",
+                    "Round or oval",
+                    "\"1\"",
+                )
             },
-            optional("textContent", Kind::Text { least: 1, most: 12, pattern: None }, "横向文案，长度<= 12 字符", "The line beneath the star", "\"测试专用章\""),
-            optional("keyContent", Kind::Digits { least: 13, most: 13 }, "防伪码信息，长度 13 位纯数字", "The number along the edge", "\"1234567890123\""),
+            optional(
+                "textContent",
+                Kind::Text { least: 1, most: 12, pattern: None },
+                "横向文案，长度<= 12 字符",
+                "The line beneath the star",
+                "\"测试专用章\"",
+            ),
+            optional(
+                "keyContent",
+                Kind::Digits { least: 13, most: 13 },
+                "防伪码信息，长度 13 位纯数字",
+                "The number along the edge",
+                "\"1234567890123\"",
+            ),
             COLOUR,
             MODE,
         ],

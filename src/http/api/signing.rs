@@ -5,7 +5,8 @@ use crate::codes::Code;
 use crate::http::args::Args;
 use crate::http::reply::Reply;
 use crate::http::table::{
-    Access, CA_TYPE, CERT_TYPE, Endpoint, Form, Kind, Method, Need, Param, Run, SEAL, SIGNER, optional, required, text,
+    Access, CA_TYPE, CERT_TYPE, Endpoint, Form, Kind, Method, Need, Param, Run, SEAL, SIGNER, optional,
+    required, text,
 };
 use crate::ops::{Appliance, Error, Result, SealClass, SignRequest, Source, StampRequest, positions};
 use crate::pdf::place::{Placement, Seam};
@@ -61,7 +62,13 @@ const SAVE_PATH: Param = required(
 const TITLE: Param = optional("contractTitle", text(200), "合同标题", "Title", "\"租赁合同\"");
 const CODE: Param = Param {
     need: Need::Conditional,
-    ..optional("code", Kind::Digits { least: 4, most: 4 }, "短信验证码 4 位数字", "The four digits that the signer received", "\"1234\"")
+    ..optional(
+        "code",
+        Kind::Digits { least: 4, most: 4 },
+        "短信验证码 4 位数字",
+        "The four digits that the signer received",
+        "\"1234\"",
+    )
 };
 
 const SUMMARY: &str = r#"{"summaryId": 1000}"#;
@@ -99,7 +106,18 @@ pub(super) const CALLS: &[Endpoint] = &[
         "文件签署",
         "Signs a PDF by path",
         Form::Json,
-        &[SIGNER, SEAL, SEAL_CLASS, CONTRACT_PATH, SAVE_PATH, POSITION_TYPE, POSITION, TITLE, CA_TYPE, CERT_TYPE],
+        &[
+            SIGNER,
+            SEAL,
+            SEAL_CLASS,
+            CONTRACT_PATH,
+            SAVE_PATH,
+            POSITION_TYPE,
+            POSITION,
+            TITLE,
+            CA_TYPE,
+            CERT_TYPE,
+        ],
         |appliance, call, caller, args| {
             let request = request(appliance, &args, by_path(&args)?, None)?;
             Ok(Reply::id("summaryId", appliance.sign_document(call, caller, &request)?))
@@ -110,7 +128,18 @@ pub(super) const CALLS: &[Endpoint] = &[
         "文件流签署",
         "Signs an uploaded PDF",
         Form::Multipart,
-        &[SIGNER, SEAL, SEAL_CLASS, CONTRACT_FILE, SAVE_PATH, TITLE, POSITION_TYPE, POSITION, CA_TYPE, CERT_TYPE],
+        &[
+            SIGNER,
+            SEAL,
+            SEAL_CLASS,
+            CONTRACT_FILE,
+            SAVE_PATH,
+            TITLE,
+            POSITION_TYPE,
+            POSITION,
+            CA_TYPE,
+            CERT_TYPE,
+        ],
         |appliance, call, caller, args| {
             let request = request(appliance, &args, Source::Bytes(args.file("contractPath")?), None)?;
             Ok(Reply::id("summaryId", appliance.sign_document(call, caller, &request)?))
@@ -146,7 +175,19 @@ pub(super) const CALLS: &[Endpoint] = &[
         "文件签署（短信认证）",
         "Signs a PDF by path after the signer's code",
         Form::Json,
-        &[CODE, SIGNER, SEAL, SEAL_CLASS, CONTRACT_PATH, SAVE_PATH, POSITION_TYPE, POSITION, TITLE, CA_TYPE, CERT_TYPE],
+        &[
+            CODE,
+            SIGNER,
+            SEAL,
+            SEAL_CLASS,
+            CONTRACT_PATH,
+            SAVE_PATH,
+            POSITION_TYPE,
+            POSITION,
+            TITLE,
+            CA_TYPE,
+            CERT_TYPE,
+        ],
         |appliance, call, caller, args| {
             let request = request(appliance, &args, by_path(&args)?, Some(code(&args)?))?;
             Ok(Reply::id("summaryId", appliance.sign_document(call, caller, &request)?))
@@ -157,7 +198,19 @@ pub(super) const CALLS: &[Endpoint] = &[
         "文件流签署（短信认证）",
         "Signs an uploaded PDF after the signer's code",
         Form::Multipart,
-        &[CODE, SIGNER, SEAL, SEAL_CLASS, CONTRACT_FILE, SAVE_PATH, TITLE, POSITION_TYPE, POSITION, CA_TYPE, CERT_TYPE],
+        &[
+            CODE,
+            SIGNER,
+            SEAL,
+            SEAL_CLASS,
+            CONTRACT_FILE,
+            SAVE_PATH,
+            TITLE,
+            POSITION_TYPE,
+            POSITION,
+            CA_TYPE,
+            CERT_TYPE,
+        ],
         |appliance, call, caller, args| {
             let source = Source::Bytes(args.file("contractPath")?);
             let request = request(appliance, &args, source, Some(code(&args)?))?;
@@ -173,11 +226,25 @@ pub(super) const CALLS: &[Endpoint] = &[
             "Adds a document time stamp to a PDF by path, at most 20 MiB",
             Form::Json,
             &[
-                required("filePath", text(PATH_MOST), "文件路径，只支持 pdf，文件最大 20M", "The PDF", "\"/yunhetong/contract/合同.pdf\""),
-                required("fileSavePath", text(PATH_MOST), "文件保存路径", "Where the stamped file goes; ends in .pdf", "\"/yunhetong/contract/固化后.pdf\""),
+                required(
+                    "filePath",
+                    text(PATH_MOST),
+                    "文件路径，只支持 pdf，文件最大 20M",
+                    "The PDF",
+                    "\"/yunhetong/contract/合同.pdf\"",
+                ),
+                required(
+                    "fileSavePath",
+                    text(PATH_MOST),
+                    "文件保存路径",
+                    "Where the stamped file goes; ends in .pdf",
+                    "\"/yunhetong/contract/固化后.pdf\"",
+                ),
                 optional("title", text(200), "文件标题", "Title", "\"租赁合同\""),
             ],
-            |appliance, call, caller, args| stamp(appliance, call, caller, &args, Source::Path(args.required("filePath")?.to_owned())),
+            |appliance, call, caller, args| {
+                stamp(appliance, call, caller, &args, Source::Path(args.required("filePath")?.to_owned()))
+            },
         )
     },
     Endpoint {
@@ -189,11 +256,25 @@ pub(super) const CALLS: &[Endpoint] = &[
             "Adds a document time stamp to an uploaded PDF",
             Form::Multipart,
             &[
-                required("filePath", Kind::File, "文件原文（文件），只支持 pdf，文件最大 20M", "The PDF, at most 20 MiB", "\"（文件）\""),
-                required("fileSavePath", text(PATH_MOST), "文件保存路径", "Where the stamped file goes; ends in .pdf", "\"/yunhetong/contract/固化后.pdf\""),
+                required(
+                    "filePath",
+                    Kind::File,
+                    "文件原文（文件），只支持 pdf，文件最大 20M",
+                    "The PDF, at most 20 MiB",
+                    "\"（文件）\"",
+                ),
+                required(
+                    "fileSavePath",
+                    text(PATH_MOST),
+                    "文件保存路径",
+                    "Where the stamped file goes; ends in .pdf",
+                    "\"/yunhetong/contract/固化后.pdf\"",
+                ),
                 optional("title", text(200), "文件标题", "Title", "\"租赁合同\""),
             ],
-            |appliance, call, caller, args| stamp(appliance, call, caller, &args, Source::Bytes(args.file("filePath")?)),
+            |appliance, call, caller, args| {
+                stamp(appliance, call, caller, &args, Source::Bytes(args.file("filePath")?))
+            },
         )
     },
 ];
@@ -207,7 +288,12 @@ fn code(args: &Args) -> Result<String> {
 }
 
 /// What the four signing calls and the batch have in common.
-pub(super) fn request(appliance: &Appliance, args: &Args, source: Source, code: Option<String>) -> Result<SignRequest> {
+pub(super) fn request(
+    appliance: &Appliance,
+    args: &Args,
+    source: Source,
+    code: Option<String>,
+) -> Result<SignRequest> {
     let class = SealClass::parse(args.required("sealClass")?)?;
     Ok(SignRequest {
         signer: args.id("signerId")?,

@@ -56,7 +56,13 @@ pub(super) const CALLS: &[Endpoint] = &[
             ),
             Param {
                 need: Need::Default("a"),
-                ..optional("certifyType", Kind::OneOf(&["a", "b"]), "证件类型：a=身份证，b=护照；默认 a", "Identity card or passport", "\"a\"")
+                ..optional(
+                    "certifyType",
+                    Kind::OneOf(&["a", "b"]),
+                    "证件类型：a=身份证，b=护照；默认 a",
+                    "Identity card or passport",
+                    "\"a\"",
+                )
             },
             required(
                 "certifyNum",
@@ -76,7 +82,8 @@ pub(super) const CALLS: &[Endpoint] = &[
             let strict = appliance.settings().strict_id_numbers;
             let name = Name::parse(args.required("userName")?, SignerKind::Person)?;
             let region = IdentityRegion::parse(args.required("identityRegion")?)?;
-            let certify = Certify::person(args.text("certifyType"), args.required("certifyNum")?, region, strict)?;
+            let certify =
+                Certify::person(args.text("certifyType"), args.required("certifyNum")?, region, strict)?;
             let new = NewSigner { region: Some(region), ..signer(&args, SignerKind::Person, name, certify)? };
             Ok(Reply::id("signerId", appliance.create_signer(call, caller, new)?))
         },
@@ -91,7 +98,13 @@ pub(super) const CALLS: &[Endpoint] = &[
         form: Form::Json,
         creates: true,
         params: &[
-            required("userName", COMPANY_NAME, "企业名称（最长 60 字符）", "Name", "\"浙江律讯网络科技有限公司\""),
+            required(
+                "userName",
+                COMPANY_NAME,
+                "企业名称（最长 60 字符）",
+                "Name",
+                "\"浙江律讯网络科技有限公司\"",
+            ),
             required(
                 "certifyType",
                 Kind::OneOf(&["1", "2", "3"]),
@@ -116,7 +129,8 @@ pub(super) const CALLS: &[Endpoint] = &[
         run: |appliance, call, caller, args| {
             let strict = appliance.settings().strict_id_numbers;
             let name = Name::parse(args.required("userName")?, SignerKind::Company)?;
-            let certify = Certify::company(args.required("certifyType")?, args.required("certifyNum")?, strict)?;
+            let certify =
+                Certify::company(args.required("certifyType")?, args.required("certifyNum")?, strict)?;
             let new = signer(&args, SignerKind::Company, name, certify)?;
             Ok(Reply::id("signerId", appliance.create_signer(call, caller, new)?))
         },
@@ -132,7 +146,13 @@ pub(super) const CALLS: &[Endpoint] = &[
         creates: false,
         params: &[
             SIGNER,
-            optional("userName", PERSON_NAME, "用户姓名（最长 15 字符）", "New name, not the present one", "\"张三\""),
+            optional(
+                "userName",
+                PERSON_NAME,
+                "用户姓名（最长 15 字符）",
+                "New name, not the present one",
+                "\"张三\"",
+            ),
             PHONE_REGION,
             PHONE,
         ],
@@ -140,7 +160,13 @@ pub(super) const CALLS: &[Endpoint] = &[
         failures: &[NO_PERMISSION, UNCHANGED],
         run: |appliance, call, caller, args| {
             let id = args.id("signerId")?;
-            appliance.change_signer(call, caller, id, SignerKind::Person, change(&args, SignerKind::Person)?)?;
+            appliance.change_signer(
+                call,
+                caller,
+                id,
+                SignerKind::Person,
+                change(&args, SignerKind::Person)?,
+            )?;
             Ok(Reply::Done(None))
         },
     },
@@ -155,7 +181,13 @@ pub(super) const CALLS: &[Endpoint] = &[
         creates: false,
         params: &[
             SIGNER,
-            optional("userName", COMPANY_NAME, "用户名称（最长 60 字符）", "New name, not the present one", "\"浙江律讯网络科技有限公司\""),
+            optional(
+                "userName",
+                COMPANY_NAME,
+                "用户名称（最长 60 字符）",
+                "New name, not the present one",
+                "\"浙江律讯网络科技有限公司\"",
+            ),
             PHONE_REGION,
             PHONE,
         ],
@@ -163,7 +195,13 @@ pub(super) const CALLS: &[Endpoint] = &[
         failures: &[NO_PERMISSION, UNCHANGED],
         run: |appliance, call, caller, args| {
             let id = args.id("signerId")?;
-            appliance.change_signer(call, caller, id, SignerKind::Company, change(&args, SignerKind::Company)?)?;
+            appliance.change_signer(
+                call,
+                caller,
+                id,
+                SignerKind::Company,
+                change(&args, SignerKind::Company)?,
+            )?;
             Ok(Reply::Done(None))
         },
     },
@@ -201,17 +239,37 @@ pub(super) const CALLS: &[Endpoint] = &[
         form: Form::Json,
         creates: false,
         params: &[
-            optional("signerIdList", Kind::Ids { most: 1_000 }, "signerId 集合；不传则查询应用内全部用户", "signerIds; all when absent", r#"["1", "2"]"#),
-            optional("pageNum", Kind::Number { least: 1, most: 1_000_000_000 }, "列表页数，默认 1", "Page, from 1", "1"),
-            optional("pageSize", Kind::Number { least: 1, most: 1_000 }, "列表单页展示条数，默认 20，最大 1000", "Records a page", "100"),
+            optional(
+                "signerIdList",
+                Kind::Ids { most: 1_000 },
+                "signerId 集合；不传则查询应用内全部用户",
+                "signerIds; all when absent",
+                r#"["1", "2"]"#,
+            ),
+            optional(
+                "pageNum",
+                Kind::Number { least: 1, most: 1_000_000_000 },
+                "列表页数，默认 1",
+                "Page, from 1",
+                "1",
+            ),
+            optional(
+                "pageSize",
+                Kind::Number { least: 1, most: 1_000 },
+                "列表单页展示条数，默认 20，最大 1000",
+                "Records a page",
+                "100",
+            ),
         ],
         data: r#"{"page": 1, "totalPages": 1, "pageSize": 2, "total": 2, "userList": [
             {"signerId": 1, "userName": "张三", "certifyNum": "123456789987654321", "phoneNo": "13000000000", "userType": "个人"},
             {"signerId": 2, "userName": "浙江律讯网络科技有限公司", "certifyNum": "123456789", "phoneNo": "13000000000", "userType": "企业"}]}"#,
         failures: &[NO_USER],
         run: |appliance, _, caller, args| {
-            let paging =
-                Paging { page: args.some_id("pageNum").unwrap_or(1), size: args.some_id("pageSize").unwrap_or(20) };
+            let paging = Paging {
+                page: args.some_id("pageNum").unwrap_or(1),
+                size: args.some_id("pageSize").unwrap_or(20),
+            };
             let found = appliance.signer_page(caller, args.ids("signerIdList"), paging)?;
             let list: Vec<_> = found
                 .signers
