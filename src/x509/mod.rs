@@ -25,4 +25,6 @@ pub fn check_signature(
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
+pub(crate) mod ocsp_tests;
+#[cfg(test)]
 mod tests;
