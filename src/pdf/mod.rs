@@ -10,8 +10,11 @@
 //! 5. [`sign::Signed::check`] judges what was added, without hashing the input again.
 
 pub mod appearance;
+mod archive;
+mod form;
 pub mod hash;
 pub mod pages;
 pub mod place;
 pub mod sign;
 pub mod syntax;
+mod update;

@@ -127,6 +127,20 @@ fn is_leaf(node: &Dict) -> bool {
     node.is_name("Type", "Page") || !node.contains("Kids")
 }
 
+/// The rotation of a page that is known by its object, inherited through `/Parent`.
+pub(super) fn quarter_turns(view: View<'_, '_>, page: ObjectId) -> Result<u8, SyntaxError> {
+    let mut node = view.object(page)?;
+    for _ in 0..MAX_DEPTH {
+        let Object::Dictionary(dict) = node else { break };
+        if let Some(rotate) = view.get(&dict, "Rotate")?.as_integer() {
+            let turns = if rotate % 90 == 0 { (rotate / 90).rem_euclid(4) } else { 0 };
+            return Ok(u8::try_from(turns).unwrap_or(0));
+        }
+        node = view.get(&dict, "Parent")?;
+    }
+    Ok(0)
+}
+
 /// How many pages the document says it has.
 ///
 /// # Errors

@@ -73,6 +73,7 @@ pub(in crate::ops) fn sign_error(error: &SignError) -> Error {
     let reason = match error {
         SignError::Syntax(error) => return syntax_error(error),
         SignError::Certified => "文件的认证签名不允许任何修改（DocMDP P=1）",
+        SignError::Locked(_) => "签名域已被先前的签名锁定",
         SignError::NoFieldLeft(_) => "文件的认证签名不允许新增可见签名域",
         SignError::Permissions => "文件的权限不允许签名",
         SignError::DynamicXfa => "动态 XFA 表单不能签名",

@@ -1,9 +1,19 @@
 //! Signatures and document time stamps as incremental updates (ISO 32000-2 12.8, ETSI EN 319 142-1).
+//!
+//! One signature dictionary; one widget per place, each a field of its own, all sharing that dictionary as `/V`. Of the
+//! structures that show one signature in several places only this one satisfies every reader and validator.
+
+mod appear;
+mod dictionary;
+mod field;
+mod prepare;
+mod prepared;
 
 use crate::pdf::appearance::Mark;
-use crate::pdf::hash::PrefixHash;
 use crate::pdf::place::Place;
-use crate::pdf::syntax::{Document, SyntaxError};
+use crate::pdf::syntax::SyntaxError;
+pub use prepare::prepare;
+pub use prepared::{Prepared, Signed};
 use hufu_api::UnixTime;
 
 /// One signature to be made.
@@ -68,7 +78,7 @@ pub enum Format {
 /// Which field carries the signature.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum Field {
-    /// A new field; on a certified file that permits no new visible field, its first empty signature field.
+    /// A new field; on a certified file, which permits no new visible field, its first empty signature field.
     #[default]
     Automatic,
     /// The empty signature field of this fully qualified name.
@@ -115,9 +125,12 @@ pub enum SignError {
     /// The file cannot be read, or not safely enough to add to it.
     #[error(transparent)]
     Syntax(#[from] SyntaxError),
-    /// An earlier certification or lock forbids what is asked.
+    /// The certification, or the lock of a signed field, permits no changes at all.
     #[error("the document's certification permits no changes (DocMDP P=1)")]
     Certified,
+    /// An earlier signature locks the field.
+    #[error("the field {0:?} is locked by an earlier signature")]
+    Locked(String),
     /// The certification permits signing only in fields that are there, and none is left.
     #[error(
         "the document is certified (DocMDP P={0}): a new visible signature field would break the certification"
@@ -157,92 +170,4 @@ pub enum SignError {
     /// What was written does not pass the self-check; nothing may be released.
     #[error("self-check failed: {0}")]
     SelfCheck(String),
-}
-
-/// An update with an empty `/Contents`, waiting for the CMS.
-#[derive(Debug)]
-pub struct Prepared {
-    tail: Vec<u8>,
-    hole: std::ops::Range<usize>,
-    byte_range: [u64; 4],
-    digest: Vec<u8>,
-    prefix: PrefixHash,
-}
-
-/// A finished update: the signed file is the input followed by [`Signed::tail`].
-#[derive(Debug)]
-pub struct Signed {
-    tail: Vec<u8>,
-    hole: std::ops::Range<usize>,
-    byte_range: [u64; 4],
-    digest: Vec<u8>,
-    prefix: PrefixHash,
-}
-
-/// Writes the update for `request` behind `document`.
-///
-/// `prefix` is the hash state over exactly the document's bytes; its algorithm is the one the CMS must use.
-///
-/// # Errors
-/// [`SignError`]; nothing is written then.
-pub fn prepare(
-    _document: &Document<'_>,
-    prefix: &PrefixHash,
-    _request: &SignatureRequest<'_>,
-) -> Result<Prepared, SignError> {
-    Err(SignError::Unsupported(format!("writing behind {} bytes", prefix.hashed_bytes())))
-}
-
-impl Prepared {
-    /// The digest over the `/ByteRange`, to be signed (messageDigest of the CMS, or the imprint of a time stamp).
-    pub fn digest(&self) -> &[u8] {
-        &self.digest
-    }
-
-    /// Puts the CMS (DER) into the hole, padded with zeros.
-    ///
-    /// # Errors
-    /// [`SignError::Overflow`] when it does not fit.
-    pub fn embed(self, cms: &[u8]) -> Result<Signed, SignError> {
-        let reserved = self.hole.len().saturating_sub(2) / 2;
-        if cms.len() > reserved {
-            return Err(SignError::Overflow { needed: cms.len(), reserved });
-        }
-        let Self { tail, hole, byte_range, digest, prefix } = self;
-        Ok(Signed { tail, hole, byte_range, digest, prefix })
-    }
-}
-
-impl Signed {
-    /// The bytes to append to the input.
-    pub fn tail(&self) -> &[u8] {
-        &self.tail
-    }
-
-    /// The digest that was signed.
-    pub fn digest(&self) -> &[u8] {
-        &self.digest
-    }
-
-    /// `/ByteRange` as written.
-    pub fn byte_range(&self) -> [u64; 4] {
-        self.byte_range
-    }
-
-    /// The hash state over the whole signed file, for a further update (DSS, document time stamp).
-    pub fn into_prefix(self) -> (Vec<u8>, PrefixHash) {
-        let prefix = self.prefix.followed_by(&self.tail);
-        (self.tail, prefix)
-    }
-
-    /// The CMS as it stands in the file, padding included, read back from the written bytes (self-check).
-    ///
-    /// # Errors
-    /// [`SignError::SelfCheck`]
-    pub fn check(&self, cms: &[u8]) -> Result<(), SignError> {
-        if self.hole.len() < cms.len() {
-            return Err(SignError::SelfCheck("the hole is smaller than the CMS".into()));
-        }
-        Ok(())
-    }
 }

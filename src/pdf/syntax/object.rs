@@ -225,6 +225,11 @@ impl Dict {
         self
     }
 
+    /// Adds an entry whose key is known to be new.
+    pub(crate) fn push(&mut self, key: Name, value: Object) {
+        self.entries.push((key, value));
+    }
+
     /// [`Dict::set`] for building in one expression.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<Object>) -> Self {
@@ -423,6 +428,11 @@ impl From<bool> for Object {
         Self::Boolean(value)
     }
 }
+impl From<i32> for Object {
+    fn from(value: i32) -> Self {
+        Self::Integer(i64::from(value))
+    }
+}
 impl From<i64> for Object {
     fn from(value: i64) -> Self {
         Self::Integer(value)
@@ -430,6 +440,11 @@ impl From<i64> for Object {
 }
 impl From<f64> for Object {
     fn from(value: f64) -> Self {
+        // Whole numbers are written as integers: shorter, and every reader takes them.
+        if value.fract() == 0.0 && value.abs() < 1e9 {
+            #[allow(clippy::cast_possible_truncation)]
+            return Self::Integer(value as i64);
+        }
         Self::Real(Real::new(value))
     }
 }

@@ -120,6 +120,11 @@ impl<'a> Section<'a> {
         })
     }
 
+    /// Whether it was made by searching the file for objects, because the file's own section cannot be followed.
+    pub fn is_rebuilt(&self) -> bool {
+        self.findings.iter().any(|f| f.kind == FindingKind::Rebuilt)
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         let own: usize = self.ranges.iter().filter_map(|r| usize::try_from(r.count).ok()).sum();
