@@ -50,7 +50,8 @@ impl Archive {
 fn part(xmp: &[u8]) -> Option<u8> {
     let at = memchr::memmem::find(xmp, b"pdfaid:part")?;
     let rest = xmp.get(at + b"pdfaid:part".len()..)?.get(..32)?;
-    let digit = rest.iter().find(|b| !matches!(b, b'=' | b'"' | b'\'' | b'>' | b' ' | b'\n' | b'\r' | b'\t'))?;
+    let digit =
+        rest.iter().find(|b| !matches!(b, b'=' | b'"' | b'\'' | b'>' | b' ' | b'\n' | b'\r' | b'\t'))?;
     (b'1'..=b'4').contains(digit).then(|| digit - b'0')
 }
 

@@ -155,7 +155,11 @@ impl Form {
     }
 
     /// What the signatures made so far permit.
-    pub(super) fn restrictions(&self, view: View<'_, '_>, catalog: &Dict) -> Result<Restrictions, SyntaxError> {
+    pub(super) fn restrictions(
+        &self,
+        view: View<'_, '_>,
+        catalog: &Dict,
+    ) -> Result<Restrictions, SyntaxError> {
         let mut out = Restrictions::default();
         if let Some(perms) = view.get_dict(catalog, "Perms")? {
             if let Some(certification) = view.get_dict(&perms, "DocMDP")? {

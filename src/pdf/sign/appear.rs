@@ -5,7 +5,7 @@ use crate::pdf::appearance::Mark;
 use crate::pdf::archive::Archive;
 use crate::pdf::place::Place;
 use crate::pdf::syntax::{Dict, Object, ObjectId, PdfString, SyntaxError};
-use crate::pdf::update::{name, Body, Update};
+use crate::pdf::update::{Body, Update, name};
 use crate::seal::{FormImage, SealForm};
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};
@@ -50,10 +50,11 @@ impl<'r> Appearances<'r> {
         }
         if let (Some(caption), false) = (self.mark.caption, place.captions.is_empty()) {
             resources.set("C", self.caption(update, caption.form)?);
-            let text: String = PdfString::text(caption.text).as_bytes().iter().fold(String::new(), |mut hex, b| {
-                let _ = write!(hex, "{b:02X}");
-                hex
-            });
+            let text: String =
+                PdfString::text(caption.text).as_bytes().iter().fold(String::new(), |mut hex, b| {
+                    let _ = write!(hex, "{b:02X}");
+                    hex
+                });
             for (x, y) in &place.captions {
                 let _ = writeln!(
                     content,
@@ -61,7 +62,8 @@ impl<'r> Appearances<'r> {
                 );
             }
         }
-        let form = form_dict(place.size, place.quarter_turns).with("Resources", Dict::new().with("XObject", resources));
+        let form = form_dict(place.size, place.quarter_turns)
+            .with("Resources", Dict::new().with("XObject", resources));
         let id = update.add(Body::Stream(form, content.into_bytes()))?;
         self.around.push((place.clone(), id));
         Ok(id)
@@ -150,7 +152,8 @@ fn form_dict((width, height): (f64, f64), quarter_turns: u8) -> Dict {
 /// sRGB's primaries and white point as a CIE-based colour space: what DeviceRGB means wherever the output intent of
 /// a PDF/A file is not RGB.
 fn calibrated_rgb() -> Vec<Object> {
-    let numbers = |values: &[f64]| -> Object { values.iter().map(|v| (*v).into()).collect::<Vec<Object>>().into() };
+    let numbers =
+        |values: &[f64]| -> Object { values.iter().map(|v| (*v).into()).collect::<Vec<Object>>().into() };
     let dict = Dict::new()
         .with("WhitePoint", numbers(&[0.9505, 1.0, 1.089]))
         .with("Gamma", numbers(&[2.2, 2.2, 2.2]))
@@ -192,7 +195,10 @@ fn stencil(alpha: &[u8], width: u32, height: u32) -> Result<Vec<u8>, SignError> 
     let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
     for row in samples.chunks(columns) {
         for eight in row.chunks(8) {
-            let bits = eight.iter().enumerate().fold(0u8, |bits, (i, &a)| if a < 128 { bits | 0x80 >> i } else { bits });
+            let bits = eight
+                .iter()
+                .enumerate()
+                .fold(0u8, |bits, (i, &a)| if a < 128 { bits | 0x80 >> i } else { bits });
             encoder.write_all(&[bits]).map_err(|_| bad())?;
         }
     }

@@ -35,7 +35,8 @@ pub(super) fn signature(
     }
     dict.set("M", PdfString::literal(date(request.signing_time)));
     let About { name, reason, location, contact } = &request.about;
-    for (key, value) in [("Name", name), ("Reason", reason), ("Location", location), ("ContactInfo", contact)] {
+    for (key, value) in [("Name", name), ("Reason", reason), ("Location", location), ("ContactInfo", contact)]
+    {
         if let Some(value) = value {
             dict.set(key, PdfString::text(value));
         }
@@ -72,11 +73,16 @@ fn reference(method: &str, parameters: Dict, data: Option<ObjectId>) -> Object {
 
 /// `/Action` and `/Fields`.
 pub(super) fn lock_entries(lock: &FieldLock) -> Dict {
-    let fields = |names: &[String]| -> Vec<Object> { names.iter().map(|n| PdfString::text(n).into()).collect() };
+    let fields =
+        |names: &[String]| -> Vec<Object> { names.iter().map(|n| PdfString::text(n).into()).collect() };
     match lock {
         FieldLock::All => Dict::new().with("Action", name("All")),
-        FieldLock::Include(names) => Dict::new().with("Action", name("Include")).with("Fields", fields(names)),
-        FieldLock::Exclude(names) => Dict::new().with("Action", name("Exclude")).with("Fields", fields(names)),
+        FieldLock::Include(names) => {
+            Dict::new().with("Action", name("Include")).with("Fields", fields(names))
+        }
+        FieldLock::Exclude(names) => {
+            Dict::new().with("Action", name("Exclude")).with("Fields", fields(names))
+        }
     }
 }
 
@@ -93,7 +99,8 @@ impl DocMdp {
 
 /// A date string in UTC (7.9.4).
 pub(super) fn date(at: UnixTime) -> String {
-    let at = time::OffsetDateTime::from_unix_timestamp(at.seconds()).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+    let at =
+        time::OffsetDateTime::from_unix_timestamp(at.seconds()).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
     let (date, time) = (at.date(), at.time());
     format!(
         "D:{:04}{:02}{:02}{:02}{:02}{:02}Z",

@@ -2,7 +2,7 @@
 
 use super::dictionary::sub_filter;
 use super::{DocMdp, Field, FieldLock, Kind, SignError, SignatureRequest};
-use crate::pdf::form::{lock, Form, Restrictions, SignatureField};
+use crate::pdf::form::{Form, Restrictions, SignatureField, lock};
 use crate::pdf::hash::PrefixHash;
 use crate::pdf::syntax::{Dict, Object, View};
 use hufu_api::HashAlgorithm;

@@ -12,9 +12,14 @@ mod prepared;
 use crate::pdf::appearance::Mark;
 use crate::pdf::place::Place;
 use crate::pdf::syntax::SyntaxError;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+use hufu_api::UnixTime;
 pub use prepare::prepare;
 pub use prepared::{Prepared, Signed};
-use hufu_api::UnixTime;
 
 /// One signature to be made.
 #[derive(Clone, Debug)]

@@ -2,14 +2,14 @@
 
 use super::appear::{self, Appearances};
 use super::field::{self, Target};
-use super::{dictionary, EmptyField, Kind, Prepared, SignError, SignatureRequest};
+use super::{EmptyField, Kind, Prepared, SignError, SignatureRequest, dictionary};
 use crate::pdf::archive::Archive;
 use crate::pdf::form::{self, Form, FormPlace, SignatureField};
 use crate::pdf::hash::PrefixHash;
 use crate::pdf::pages;
 use crate::pdf::place::MAX_PLACES;
 use crate::pdf::syntax::{Dict, Document, FindingKind, Object, ObjectId, PdfString, SyntaxError, View};
-use crate::pdf::update::{name, Body, Update};
+use crate::pdf::update::{Body, Update, name};
 
 /// Largest room for a CMS.
 const MAX_RESERVE: usize = 4 << 20;

@@ -111,7 +111,8 @@ impl Signed {
         };
         let input = u.prefix.hashed_bytes();
         let at = |n: usize| u64::try_from(n).ok().and_then(|n| input.checked_add(n));
-        let (Some(before), Some(after), Some(end)) = (at(u.hole.start), at(u.hole.end), at(u.tail.len())) else {
+        let (Some(before), Some(after), Some(end)) = (at(u.hole.start), at(u.hole.end), at(u.tail.len()))
+        else {
             return failed("offsets overflow");
         };
         if numbers != [0, before, after, end - after] {

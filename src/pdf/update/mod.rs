@@ -63,7 +63,8 @@ impl<'d, 'a> Update<'d, 'a> {
     pub(super) fn reserve(&mut self) -> Result<ObjectId, SyntaxError> {
         let id = ObjectId::new(self.next);
         // ISO 32000-2 annex C: readers may stop at 8,388,607 objects.
-        self.next = self.next.checked_add(1).filter(|&n| n <= 8_388_608).ok_or(SyntaxError::Limit("objects"))?;
+        self.next =
+            self.next.checked_add(1).filter(|&n| n <= 8_388_608).ok_or(SyntaxError::Limit("objects"))?;
         Ok(id)
     }
 
@@ -96,11 +97,7 @@ impl<'d, 'a> Update<'d, 'a> {
     }
 
     /// Changes a dictionary of the input.
-    pub(super) fn change(
-        &mut self,
-        id: ObjectId,
-        change: impl FnOnce(&mut Dict),
-    ) -> Result<(), SyntaxError> {
+    pub(super) fn change(&mut self, id: ObjectId, change: impl FnOnce(&mut Dict)) -> Result<(), SyntaxError> {
         let mut dict = self.dict(id)?;
         change(&mut dict);
         self.put(id, Body::Object(dict.into()));
@@ -139,8 +136,20 @@ impl<'d, 'a> Update<'d, 'a> {
     /// The trailer: the input's, without what belongs to its own section.
     fn trailer(&mut self) -> Dict {
         const OWN: [&str; 14] = [
-            "Prev", "XRefStm", "Size", "Type", "W", "Index", "Length", "Filter", "DecodeParms", "DL", "F", "FFilter",
-            "FDecodeParms", "DocChecksum",
+            "Prev",
+            "XRefStm",
+            "Size",
+            "Type",
+            "W",
+            "Index",
+            "Length",
+            "Filter",
+            "DecodeParms",
+            "DL",
+            "F",
+            "FFilter",
+            "FDecodeParms",
+            "DocChecksum",
         ];
         let old = self.view.trailer();
         let mut trailer = Dict::new();

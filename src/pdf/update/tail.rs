@@ -1,6 +1,6 @@
 //! The bytes of an update: its objects, its cross-reference section, its trailer.
 
-use super::serial::{self, text, BYTE_RANGE_ROOM};
+use super::serial::{self, BYTE_RANGE_ROOM, text};
 use super::{Body, Update};
 use crate::pdf::syntax::{Dict, Entry, Object, ObjectId, Section, SyntaxError};
 use std::ops::Range;
@@ -77,7 +77,8 @@ impl Update<'_, '_> {
         let style = Style {
             base: length,
             // Only a stream can say that objects are in object streams.
-            stream: document.ends_with_stream() || rebuilt.iter().any(|r| matches!(r.place, Place::In { .. })),
+            stream: document.ends_with_stream()
+                || rebuilt.iter().any(|r| matches!(r.place, Place::In { .. })),
             previous: previous.and_then(|p| u64::try_from(p).ok()),
             rebuilt,
             line_end,
@@ -164,7 +165,13 @@ impl Style {
         self.base.saturating_add(u64::try_from(out.len()).unwrap_or(u64::MAX))
     }
 
-    fn section(&self, out: &mut Vec<u8>, mut rows: Vec<Row>, mut trailer: Dict, next: u32) -> Result<(), SyntaxError> {
+    fn section(
+        &self,
+        out: &mut Vec<u8>,
+        mut rows: Vec<Row>,
+        mut trailer: Dict,
+        next: u32,
+    ) -> Result<(), SyntaxError> {
         for row in &self.rebuilt {
             if !rows.iter().any(|r| r.number == row.number) {
                 rows.push(*row);
