@@ -1,14 +1,31 @@
 //! Judging a signed PDF: who signed, when, and what was changed since (EN 319 102-1, ISO 32000-2 12.8).
 
+mod content;
+mod cryptography;
+mod diff;
 mod finding;
+mod form;
+mod found;
+mod judge;
+mod pages;
+mod pdf_date;
+mod permissions;
 mod report;
+mod revisions;
+mod stamp;
+mod structure;
 mod text;
+mod trust;
 mod visible;
 
 pub use finding::{Attack, Finding, Severity, Subject};
+pub use judge::{Options, VerifyError, verify};
 pub use report::{
     Bytes, CertificateReport, Change, Indication, Permission, Place, Report, RevisionReport, SignDate,
     SignatureKind, SignatureReport, SubIndication, TimeSource, TimestampReport,
 };
 pub use text::render_text;
 pub use visible::visible;
+
+#[cfg(test)]
+mod corpus_tests;

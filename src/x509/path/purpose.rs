@@ -12,7 +12,7 @@ pub enum Purpose {
     /// Signing documents: digitalSignature or nonRepudiation; an EKU, if present, must name a purpose that goes with
     /// signing documents.
     Signing,
-    /// Time-stamping: EKU critical and timeStamping alone (RFC 3161 2.3).
+    /// Time-stamping: EKU timeStamping. That it is critical and alone (RFC 3161 2.3) is for the token's judge to note.
     TimeStamping,
     /// Signing CRLs: cRLSign where a key usage is present.
     CrlSigning,
@@ -53,8 +53,8 @@ pub(super) fn check(leaf: &Certificate, purpose: Purpose) -> Result<(), String> 
             Err("keyUsage of the time-stamping certificate has no signing bit".into())
         }
         Purpose::TimeStamping => match extended {
-            Some((eku, true)) if eku.0.as_slice() == [rfc5280::ID_KP_TIME_STAMPING] => Ok(()),
-            _ => Err("extendedKeyUsage is not critical with timeStamping alone (RFC 3161 2.3)".into()),
+            Some((eku, _)) if eku.0.contains(&rfc5280::ID_KP_TIME_STAMPING) => Ok(()),
+            _ => Err("extendedKeyUsage lacks timeStamping (RFC 3161 2.3)".into()),
         },
         Purpose::CrlSigning if usage.is_some_and(|u| !u.crl_sign()) => Err("keyUsage lacks cRLSign".into()),
         Purpose::CrlSigning => Ok(()),

@@ -1,0 +1,151 @@
+//! The document security store grows and loses nothing (EN 319 142-1 5.4.2).
+
+use super::catalog::value;
+use super::{Diff, Located, Referrers, Result, Spot, array_of, dict_of};
+use crate::pdf::syntax::{Dict, Object, View};
+use crate::verify::Attack;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+
+const LISTS: [&str; 3] = ["Certs", "CRLs", "OCSPs"];
+const VRI_LISTS: [&str; 3] = ["Cert", "CRL", "OCSP"];
+/// Decoded bytes of one certificate, CRL or OCSP response, at most.
+const MAX_ITEM: usize = 16 << 20;
+
+impl Diff<'_, '_, '_> {
+    pub(super) fn dss(&mut self, at: &Spot, old: &Dict, new: &Dict) -> Result<()> {
+        let (before, after) = self.pair(at, old, new, "DSS")?;
+        let Some(after) = after else {
+            if before.is_some() {
+                self.forbid(
+                    &at.key("DSS"),
+                    Some(Attack::DssRemoved),
+                    "the document security store was removed",
+                );
+            }
+            return Ok(());
+        };
+        let recorded = self.changes.len();
+        self.explain(&at.key("DSS"));
+        self.accept(&after, Referrers::Explained);
+        let (old_dss, new_dss) = (dict_of(before.as_ref()), dict_of(Some(&after)));
+        for key in
+            self.other_keys(&after.spot, &old_dss, &new_dss, &["Type", "VRI", "Certs", "CRLs", "OCSPs"])?
+        {
+            self.forbid(
+                &after.spot.key(&key),
+                None,
+                format!("the document security store has an unknown /{key}"),
+            );
+        }
+        let mut changed = before.is_none_or(|b| b.object != after.object);
+        for key in LISTS {
+            changed |= self.list(&after.spot, &old_dss, &new_dss, key)?;
+        }
+        changed |= self.vri(&after.spot, &old_dss, &new_dss)?;
+        if changed && self.changes.len() == recorded {
+            self.permit(&after.spot, "validation data were added (EN 319 142-1 5.4.2)");
+        }
+        Ok(())
+    }
+
+    fn vri(&mut self, at: &Spot, old: &Dict, new: &Dict) -> Result<bool> {
+        let (before, after) = self.pair(at, old, new, "VRI")?;
+        let Some(after) = after else {
+            if before.is_some() {
+                self.forbid(
+                    &at.key("VRI"),
+                    Some(Attack::DssRemoved),
+                    "the validation data per signature were removed",
+                );
+            }
+            return Ok(false);
+        };
+        self.explain(&at.key("VRI"));
+        self.accept(&after, Referrers::Explained);
+        let (old_vri, new_vri) = (dict_of(before.as_ref()), dict_of(Some(&after)));
+        for (gone, _) in
+            old_vri.iter().filter(|(k, v)| !v.is_null() && new_vri.get_bytes(k.as_bytes()).is_none())
+        {
+            let reason = format!("the validation data of signature {} were removed", gone.lossy());
+            self.forbid(&after.spot, Some(Attack::DssRemoved), reason);
+        }
+        let mut changed = old_vri != new_vri;
+        for (key, _) in new_vri.iter() {
+            let key = key.lossy();
+            let (was, is) = self.pair(&after.spot, &old_vri, &new_vri, &key)?;
+            let Some(is) = is else { continue };
+            self.explain(&after.spot.key(&key));
+            self.accept(&is, Referrers::Explained);
+            let (was, dict) = (dict_of(was.as_ref()), dict_of(Some(&is)));
+            for list in VRI_LISTS {
+                changed |= self.list(&is.spot, &was, &dict, list)?;
+            }
+            for list in ["TS", "TU"] {
+                self.explain_below(&is.spot.key(list), &value(&dict, list));
+            }
+        }
+        Ok(changed)
+    }
+
+    /// One list of streams: everything that was in it still is.
+    fn list(&mut self, at: &Spot, old: &Dict, new: &Dict, key: &str) -> Result<bool> {
+        let (before, after) = self.pair(at, old, new, key)?;
+        let list_touched = after
+            .as_ref()
+            .is_some_and(|a| a.spot.path.is_empty() && self.touched.contains_key(&a.spot.owner));
+        let (was, is) = (array_of(before.as_ref()), array_of(after.as_ref()));
+        if let Some(after) = &after {
+            self.explain(&at.key(key));
+            self.accept(after, Referrers::Explained);
+        }
+        let item_touched = is.iter().filter_map(super::number_of).any(|n| self.touched.contains_key(&n));
+        if was == is && !list_touched && !item_touched {
+            return Ok(false);
+        }
+        if let Some(after) = &after {
+            self.items(after, &is)?;
+        }
+        let kept = contents(self.new, &is)?;
+        if !contents(self.old, &was)?.is_subset(&kept) {
+            self.forbid(
+                &at.key(key),
+                Some(Attack::DssRemoved),
+                format!("validation data were removed from /{key}"),
+            );
+        }
+        Ok(was != is || list_touched)
+    }
+
+    fn items(&mut self, list: &Located, items: &[Object]) -> Result<()> {
+        for (n, item) in items.iter().enumerate() {
+            self.step()?;
+            let spot = list.spot.key(n);
+            self.explain(&spot);
+            if let Some(item) = Self::locate(self.new, spot.clone(), item)? {
+                self.accept(&item, Referrers::Explained);
+                let plain = item.object.as_stream().is_some_and(|s| !s.dict.is_name("Type", "XObject"));
+                if !plain {
+                    self.forbid(
+                        &spot,
+                        None,
+                        "the document security store holds something else than data streams",
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Digests of what the streams hold.
+fn contents(view: View<'_, '_>, items: &[Object]) -> Result<BTreeSet<[u8; 32]>> {
+    let mut out = BTreeSet::new();
+    for item in items.iter().take(10_000) {
+        if let Object::Stream(stream) = view.resolve(item)? {
+            let data = view.document().decode(&stream, MAX_ITEM)?;
+            out.insert(Sha256::digest(&data).into());
+        }
+    }
+    Ok(out)
+}

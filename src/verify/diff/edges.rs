@@ -1,0 +1,129 @@
+//! Every reference from what was there at signing to what later revisions touched.
+
+use super::{Diff, GaveUp, Permission, Referrers, Result, Spot};
+use crate::pdf::syntax::{Object, ObjectId, View};
+use std::collections::{BTreeMap, HashSet, VecDeque};
+
+/// Objects that are visited, at most.
+const MAX_OBJECTS: usize = 500_000;
+/// Edges that are kept, at most.
+const MAX_EDGES: usize = 200_000;
+
+/// A reference at `spot` to object `target`.
+#[derive(Clone, Debug)]
+struct Edge {
+    spot: Spot,
+    target: u32,
+}
+
+/// The references of a whole document that lead to touched objects.
+#[derive(Clone, Debug, Default)]
+pub(in crate::verify) struct Edges {
+    edges: Vec<Edge>,
+    /// Object numbers that can be reached from the trailer.
+    reachable: HashSet<u32>,
+}
+
+impl Edges {
+    /// Walks the whole document once; `touched` are the objects of interest.
+    pub(in crate::verify) fn collect(view: View<'_, '_>, touched: &BTreeMap<u32, bool>) -> Result<Self> {
+        let mut out = Self::default();
+        let mut queue = VecDeque::new();
+        let mut trailer = view.trailer().clone();
+        for key in ["Prev", "XRefStm", "Size", "W", "Index", "Length", "Filter", "DecodeParms", "Type"] {
+            trailer.remove(key);
+        }
+        out.scan(&Spot::trailer(), &Object::Dictionary(trailer), touched, &mut queue)?;
+        while let Some(id) = queue.pop_front() {
+            if out.reachable.len() > MAX_OBJECTS {
+                return Err(GaveUp("too many objects".into()));
+            }
+            // What cannot be read shows nothing; it was counted as reachable, so a rule that needs it will say so.
+            let Ok(object) = view.object(id) else { continue };
+            out.scan(&Spot { owner: id.number, path: String::new() }, &object, touched, &mut queue)?;
+        }
+        Ok(out)
+    }
+
+    fn scan(
+        &mut self,
+        spot: &Spot,
+        object: &Object,
+        touched: &BTreeMap<u32, bool>,
+        queue: &mut VecDeque<ObjectId>,
+    ) -> Result<()> {
+        match object {
+            Object::Reference(id) => {
+                if touched.contains_key(&id.number) {
+                    if self.edges.len() >= MAX_EDGES {
+                        return Err(GaveUp("too many references".into()));
+                    }
+                    self.edges.push(Edge { spot: spot.clone(), target: id.number });
+                }
+                if self.reachable.insert(id.number) {
+                    queue.push_back(*id);
+                }
+            }
+            Object::Array(items) => {
+                for (n, item) in items.iter().enumerate().filter(|(_, o)| holds_references(o)) {
+                    self.scan(&spot.key(n), item, touched, queue)?;
+                }
+            }
+            Object::Dictionary(dict) => {
+                for (key, value) in dict.iter().filter(|(_, o)| holds_references(o)) {
+                    self.scan(&spot.key(key.lossy()), value, touched, queue)?;
+                }
+            }
+            Object::Stream(stream) => {
+                for (key, value) in stream.dict.iter().filter(|(_, o)| holds_references(o)) {
+                    self.scan(&spot.key(key.lossy()), value, touched, queue)?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether the trailer leads to the object.
+    pub(in crate::verify) fn reaches(&self, number: u32) -> bool {
+        self.reachable.contains(&number)
+    }
+}
+
+fn holds_references(object: &Object) -> bool {
+    matches!(object, Object::Reference(_) | Object::Array(_) | Object::Dictionary(_))
+}
+
+impl Diff<'_, '_, '_> {
+    /// Forbids every reference from an object of the signed revision to a touched object that no rule explained.
+    pub(super) fn unexplained(&mut self, edges: &Edges) -> Result<()> {
+        for edge in &edges.edges {
+            let Some(&was_used) = self.touched.get(&edge.target) else { continue };
+            let from_new = edge.spot.owner != 0 && self.touched.get(&edge.spot.owner) == Some(&false);
+            let explained = self.explained.contains(&(edge.spot.owner, edge.spot.path.clone()));
+            let accepted = self.accepted.get(&edge.target).copied();
+            if from_new || explained || accepted == Some(Referrers::Any) {
+                continue;
+            }
+            self.step()?;
+            if was_used && !self.changed(edge.target)? {
+                continue;
+            }
+            // An object that takes the number of one that was referred to but missing changes what was signed, unless
+            // it says nothing.
+            if !was_used && self.new.object(ObjectId::new(edge.target)).is_ok_and(|o| o.is_null()) {
+                continue;
+            }
+            let target = Spot { owner: edge.target, path: String::new() };
+            let blame = self.blame(&edge.spot, edge.target, was_used);
+            let already = self
+                .changes
+                .iter()
+                .any(|c| c.object == target.owner && c.permission == Permission::Forbidden);
+            if !already {
+                self.forbid(&target, Some(blame.attack), blame.reason);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,132 @@
+//! When two values mean the same.
+
+use super::{Diff, Result, Spot};
+use crate::pdf::syntax::{Dict, Object, Stream, View};
+
+/// Whether the object of this number is another one on the two sides, references inside it not followed.
+pub(super) fn object_changed(old: View<'_, '_>, new: View<'_, '_>, number: u32) -> Result<bool> {
+    let read = |view: View<'_, '_>| match view.definition(number).map(|d| d.entry) {
+        Some(crate::pdf::syntax::Entry::InFile { generation, .. }) => {
+            let id = crate::pdf::syntax::ObjectId { number, generation };
+            view.object(id).map(|o| (generation, o))
+        }
+        _ => view.object(crate::pdf::syntax::ObjectId::new(number)).map(|o| (0, o)),
+    };
+    let (before, after) = (read(old)?, read(new)?);
+    if before.0 != after.0 {
+        return Ok(true);
+    }
+    Ok(!match (&before.1, &after.1) {
+        (Object::Stream(a), Object::Stream(b)) => same_stream(old, new, a, b)?,
+        (a, b) => a == b,
+    })
+}
+
+/// Streams with the same dictionary (/Length apart, which may be indirect) and the same data, encoded or decoded.
+fn same_stream(old: View<'_, '_>, new: View<'_, '_>, a: &Stream, b: &Stream) -> Result<bool> {
+    let before = old.document().encoded(a)?;
+    let after = new.document().encoded(b)?;
+    Ok(before == after && without_length(&a.dict) == without_length(&b.dict))
+}
+
+fn without_length(dict: &Dict) -> Dict {
+    let mut dict = dict.clone();
+    dict.remove("Length");
+    dict
+}
+
+impl Diff<'_, '_, '_> {
+    /// Whether two values mean the same. Equal references do: whether their target may have changed is judged by the
+    /// edges. Different references do when what they lead to is the same through and through; `spot` is explained
+    /// then.
+    pub(super) fn same(&mut self, spot: &Spot, before: &Object, after: &Object) -> Result<bool> {
+        let same = self.same_value(before, after, 0)?;
+        if same && before != after {
+            self.explain_below(spot, after);
+        }
+        Ok(same)
+    }
+
+    fn same_value(&mut self, before: &Object, after: &Object, depth: usize) -> Result<bool> {
+        self.step()?;
+        if depth > 24 {
+            return Ok(false);
+        }
+        Ok(match (before, after) {
+            (Object::Reference(a), Object::Reference(b)) if a == b => true,
+            (Object::Reference(_), _) | (_, Object::Reference(_)) => {
+                let before = self.old.resolve(before)?;
+                let after = self.new.resolve(after)?;
+                // A page or a field by another number is another page or field.
+                if is_structural(&before) || is_structural(&after) {
+                    return Ok(false);
+                }
+                self.same_value(&before, &after, depth + 1)?
+            }
+            (Object::Array(a), Object::Array(b)) => {
+                if a.len() != b.len() {
+                    return Ok(false);
+                }
+                for (a, b) in a.iter().zip(b) {
+                    if !self.same_value(a, b, depth + 1)? {
+                        return Ok(false);
+                    }
+                }
+                true
+            }
+            (Object::Dictionary(a), Object::Dictionary(b)) => self.same_dict(a, b, depth)?,
+            (Object::Stream(a), Object::Stream(b)) => {
+                let data = self.old.document().encoded(a)? == self.new.document().encoded(b)?;
+                data && self.same_dict(&without_length(&a.dict), &without_length(&b.dict), depth)?
+            }
+            (Object::Integer(_), Object::Real(_)) | (Object::Real(_), Object::Integer(_)) => {
+                before.as_number() == after.as_number()
+            }
+            (a, b) => a == b,
+        })
+    }
+
+    fn same_dict(&mut self, a: &Dict, b: &Dict, depth: usize) -> Result<bool> {
+        if a.has_duplicate_keys() || b.has_duplicate_keys() {
+            return Ok(a == b);
+        }
+        let present = |d: &Dict| d.iter().filter(|(_, v)| !v.is_null()).count();
+        if present(a) != present(b) {
+            return Ok(false);
+        }
+        for (key, before) in a.iter().filter(|(_, v)| !v.is_null()) {
+            let Some(after) = b.get_bytes(key.as_bytes()) else { return Ok(false) };
+            if !self.same_value(before, after, depth + 1)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Explains the references inside a direct value.
+    pub(super) fn explain_below(&mut self, spot: &Spot, value: &Object) {
+        match value {
+            Object::Reference(_) => self.explain(spot),
+            Object::Array(items) => {
+                for (n, item) in items.iter().enumerate() {
+                    self.explain_below(&spot.key(n), item);
+                }
+            }
+            Object::Dictionary(dict) => {
+                for (key, value) in dict.iter() {
+                    self.explain_below(&spot.key(key.lossy()), value);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Objects whose identity matters.
+fn is_structural(object: &Object) -> bool {
+    object.as_dict().is_some_and(|d| {
+        ["Page", "Pages", "Catalog", "Annot", "Sig", "DocTimeStamp"].iter().any(|t| d.is_name("Type", t))
+            || d.contains("FT")
+            || d.is_name("Subtype", "Widget")
+    })
+}

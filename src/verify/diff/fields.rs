@@ -1,0 +1,364 @@
+//! The interactive form: its fields as they were, filled where that is allowed, and new signature fields
+//! (ISO 32000-2 12.7, 12.8.2.2).
+
+use super::catalog::value;
+use super::{Diff, Located, Referrers, Result, Spot, array_of, dict_of, number_of};
+use crate::pdf::syntax::{Dict, Object, ObjectId};
+use crate::verify::Attack;
+use crate::verify::form::{FieldType, qualified_name};
+use std::collections::BTreeSet;
+
+const MAX_DEPTH: usize = 32;
+/// Field flags (table 227, 229): bit 1 ReadOnly, bit 17 Pushbutton.
+const READ_ONLY: i64 = 1;
+const PUSHBUTTON: i64 = 1 << 16;
+
+/// What a field has from above.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Inherited {
+    pub name: String,
+    pub kind: Option<FieldType>,
+    pub flags: i64,
+}
+
+impl Inherited {
+    fn with(&self, dict: &Dict) -> Self {
+        Self {
+            name: qualified_name(&self.name, dict),
+            kind: FieldType::of(dict).or(self.kind),
+            flags: dict.get("Ff").and_then(Object::as_integer).unwrap_or(self.flags),
+        }
+    }
+}
+
+impl Diff<'_, '_, '_> {
+    pub(super) fn acro_form(&mut self, at: &Spot, old: &Dict, new: &Dict) -> Result<()> {
+        let (before, after) = self.pair(at, old, new, "AcroForm")?;
+        let Some(after) = after else {
+            if before.is_some() {
+                self.forbid(&at.key("AcroForm"), Some(Attack::SignatureRewritten), "the form was removed");
+            }
+            return Ok(());
+        };
+        self.explain(&at.key("AcroForm"));
+        self.accept(&after, Referrers::Explained);
+        let (old_form, new_form) = (dict_of(before.as_ref()), dict_of(Some(&after)));
+        let judged = ["Fields", "SigFlags", "DR", "DA", "NeedAppearances"];
+        for key in self.other_keys(&after.spot, &old_form, &new_form, &judged)? {
+            self.forbid(
+                &after.spot.key(&key),
+                Some(Attack::IncrementalSaving),
+                format!("the form's /{key} was changed"),
+            );
+        }
+        self.form_flags(&after.spot, &old_form, &new_form);
+        self.resources(&after.spot, &old_form, &new_form)?;
+        let old_fields = Self::descend(self.old, &after.spot, &old_form, "Fields")?;
+        let new_fields = Self::descend(self.new, &after.spot, &new_form, "Fields")?;
+        self.explain(&after.spot.key("Fields"));
+        let (old_list, new_list) = (array_of(old_fields.as_ref()), array_of(new_fields.as_ref()));
+        if let Some(fields) = &new_fields {
+            self.accept(fields, Referrers::Explained);
+            self.field_list(&fields.spot, &old_list, &new_list, &Inherited::default(), 0)?;
+        } else if !old_list.is_empty() {
+            self.forbid(
+                &after.spot.key("Fields"),
+                Some(Attack::SignatureRewritten),
+                "the fields were removed",
+            );
+        }
+        Ok(())
+    }
+
+    fn form_flags(&mut self, at: &Spot, old: &Dict, new: &Dict) {
+        let flags = |d: &Dict| d.get("SigFlags").and_then(Object::as_integer).unwrap_or(0);
+        let (before, after) = (flags(old), flags(new));
+        if after & before != before || !(0..=3).contains(&after) {
+            self.forbid(&at.key("SigFlags"), None, "the signature flags were taken back");
+        }
+        let wanted = |d: &Dict| d.get("NeedAppearances").and_then(Object::as_bool).unwrap_or(false);
+        if wanted(new) && !wanted(old) {
+            let reason = "appearances are to be made anew: what is shown may differ from what was signed";
+            self.forbid(&at.key("NeedAppearances"), Some(Attack::ShadowReplace), reason);
+        }
+        let (before, after) = (value(old, "DA"), value(new, "DA"));
+        if before != after && !before.is_null() {
+            self.forbid(&at.key("DA"), Some(Attack::FontSwap), "the form's default appearance was changed");
+        }
+    }
+
+    /// /DR may gain resources; those that were there stay what they were.
+    fn resources(&mut self, at: &Spot, old: &Dict, new: &Dict) -> Result<()> {
+        let (before, after) = self.pair(at, old, new, "DR")?;
+        let Some(after) = after else { return Ok(()) };
+        if before.as_ref().is_some_and(|b| b.object == after.object && !self.touches_below(&after)) {
+            return Ok(());
+        }
+        self.explain(&at.key("DR"));
+        self.accept(&after, Referrers::Explained);
+        let (old_dr, new_dr) = (dict_of(before.as_ref()), dict_of(Some(&after)));
+        for (category, _) in new_dr.iter() {
+            let category = category.lossy();
+            let old_entries = Self::descend(self.old, &after.spot, &old_dr, &category)?;
+            let Some(new_entries) = Self::descend(self.new, &after.spot, &new_dr, &category)? else {
+                continue;
+            };
+            self.explain(&after.spot.key(&category));
+            if !matches!(new_entries.object, Object::Dictionary(_)) {
+                continue;
+            }
+            self.accept(&new_entries, Referrers::Explained);
+            let (old_dict, new_dict) = (dict_of(old_entries.as_ref()), dict_of(Some(&new_entries)));
+            for (name, entry) in new_dict.iter() {
+                let spot = new_entries.spot.key(name.lossy());
+                match old_dict.get_bytes(name.as_bytes()) {
+                    None => self.explain_below(&spot, entry),
+                    Some(was) if self.same(&spot, was, entry)? => {}
+                    Some(_) => {
+                        let reason = format!("the form's resource {} was replaced", name.lossy());
+                        self.forbid(&spot, Some(Attack::FontSwap), reason);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an object or the dictionaries directly below it were touched.
+    fn touches_below(&self, at: &Located) -> bool {
+        let touched = |n: u32| self.touched.contains_key(&n);
+        (at.spot.path.is_empty() && touched(at.spot.owner))
+            || at.dict().is_some_and(|d| d.iter().any(|(_, v)| number_of(v).is_some_and(touched)))
+    }
+
+    /// Fields or kids: all that were there are still there; what joins them must be a signature field.
+    fn field_list(
+        &mut self,
+        at: &Spot,
+        old: &[Object],
+        new: &[Object],
+        above: &Inherited,
+        depth: usize,
+    ) -> Result<()> {
+        self.step()?;
+        if depth > MAX_DEPTH {
+            self.forbid(at, None, "the field tree is too deep");
+            return Ok(());
+        }
+        let before: BTreeSet<u32> = old.iter().filter_map(number_of).collect();
+        let mut seen = BTreeSet::new();
+        let names = self.sibling_names(old);
+        for (n, item) in new.iter().enumerate() {
+            let spot = at.key(n);
+            let Some(id) = item.as_reference() else {
+                if !old.contains(item) {
+                    self.forbid(
+                        &spot,
+                        Some(Attack::FieldOverlay),
+                        "a field that is no object of its own was added",
+                    );
+                }
+                continue;
+            };
+            self.explain(&spot);
+            if !seen.insert(id.number) {
+                if old.iter().filter(|o| number_of(o) == Some(id.number)).count() < 2 {
+                    self.forbid(&spot, None, "a field is listed twice");
+                }
+            } else if before.contains(&id.number) {
+                self.field(id, above, depth)?;
+            } else {
+                self.new_field(&spot, id, above, &names)?;
+            }
+        }
+        for gone in before.difference(&seen) {
+            if !self.old.object(ObjectId::new(*gone)).is_ok_and(|o| o.is_null()) {
+                self.forbid(at, Some(Attack::SignatureRewritten), format!("field {gone} was removed"));
+            }
+        }
+        Ok(())
+    }
+
+    fn sibling_names(&self, fields: &[Object]) -> BTreeSet<String> {
+        let dict = |o: &Object| self.old.resolve(o).ok().and_then(|o| o.as_dict().cloned());
+        fields.iter().filter_map(dict).filter_map(|d| Some(d.get("T")?.as_string()?.to_text())).collect()
+    }
+
+    /// A field that was there, and everything below it.
+    fn field(&mut self, id: ObjectId, above: &Inherited, depth: usize) -> Result<()> {
+        let at = Spot { owner: id.number, path: String::new() };
+        let (old, new) = (self.old.object(id)?, self.new.object(id)?);
+        let (Some(old), Some(new)) = (old.as_dict(), new.as_dict()) else {
+            if !old.is_null() {
+                self.forbid(&at, Some(Attack::SignatureRewritten), "a field was replaced by something else");
+            }
+            return Ok(());
+        };
+        let own = above.with(old);
+        let changed = self.changed(id.number)?;
+        if changed {
+            self.accepted.insert(id.number, Referrers::Any);
+        }
+        self.judge_field(&at, old, new, &own, changed)?;
+        let (before, after) = self.pair(&at, old, new, "Kids")?;
+        let (Some(before), Some(after)) = (before, after) else {
+            if old.contains("Kids") != new.contains("Kids") {
+                self.forbid(&at.key("Kids"), Some(Attack::FieldOverlay), "a field gained or lost its kids");
+            }
+            return Ok(());
+        };
+        self.explain(&at.key("Kids"));
+        self.accept(&after, Referrers::Explained);
+        let kids = array_of(Some(&before));
+        let signed_now = own.kind == Some(FieldType::Signature) && !old.contains("V") && new.contains("V");
+        if kids.iter().all(|kid| self.is_widget(kid)) {
+            self.widgets(&after.spot, &kids, &array_of(Some(&after)), &own, (new, signed_now))
+        } else {
+            self.field_list(&after.spot, &kids, &array_of(Some(&after)), &own, depth + 1)
+        }
+    }
+
+    fn is_widget(&self, kid: &Object) -> bool {
+        self.old.resolve(kid).is_ok_and(|o| o.as_dict().is_some_and(|d| !d.contains("T")))
+    }
+
+    /// The widgets of one field: the same ones, with new appearances where the field may be filled.
+    fn widgets(
+        &mut self,
+        at: &Spot,
+        old: &[Object],
+        new: &[Object],
+        own: &Inherited,
+        (field, signed_now): (&Dict, bool),
+    ) -> Result<()> {
+        if old != new {
+            self.forbid(at, Some(Attack::FieldOverlay), "a field's widgets were changed");
+            return Ok(());
+        }
+        for (n, id) in old.iter().enumerate().filter_map(|(n, o)| Some((n, o.as_reference()?))) {
+            self.explain(&at.key(n));
+            if !self.changed(id.number)? && !signed_now {
+                // The appearance may be an object of its own and touched: that is judged with the value.
+                self.untouched_widget(id, own, field)?;
+                continue;
+            }
+            self.accepted.insert(id.number, Referrers::Any);
+            let spot = Spot { owner: id.number, path: String::new() };
+            let (before, after) = (self.old.object(id)?, self.new.object(id)?);
+            let (Some(before), Some(after)) = (before.as_dict(), after.as_dict()) else {
+                self.forbid(&spot, Some(Attack::FieldOverlay), "a widget was replaced by something else");
+                continue;
+            };
+            if signed_now {
+                self.signed_widget(&spot, before, after)?;
+            } else {
+                self.filled_widget(&spot, before, after, own, field)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn untouched_widget(&mut self, id: ObjectId, own: &Inherited, field: &Dict) -> Result<()> {
+        let object = self.new.object(id)?;
+        let Some(dict) = object.as_dict() else { return Ok(()) };
+        let spot = Spot { owner: id.number, path: String::new() };
+        if matches!(own.kind, Some(FieldType::Text | FieldType::Choice))
+            && self.appearance_touched(&spot, dict)?
+        {
+            self.filled_widget(&spot, dict, dict, own, field)?;
+        }
+        Ok(())
+    }
+
+    /// The keys of one field dictionary.
+    fn judge_field(
+        &mut self,
+        at: &Spot,
+        old: &Dict,
+        new: &Dict,
+        own: &Inherited,
+        changed: bool,
+    ) -> Result<()> {
+        let merged = own.kind.is_some() && !new.contains("Kids");
+        match own.kind {
+            Some(FieldType::Signature) if !old.contains("V") && new.contains("V") => {
+                self.sign_existing(at, old, new, own)
+            }
+            Some(FieldType::Signature) | None if changed => {
+                for key in self.other_keys(at, old, new, &["Kids"])? {
+                    let signed = own.kind.is_some() && old.contains("V");
+                    let attack = if signed { Attack::SignatureRewritten } else { Attack::FieldOverlay };
+                    self.forbid(
+                        &at.key(&key),
+                        Some(attack),
+                        format!("/{key} of field {} was changed", own.name),
+                    );
+                }
+                Ok(())
+            }
+            Some(FieldType::Text | FieldType::Choice | FieldType::Button) => {
+                let touched = changed
+                    || self.value_touched(at, new)?
+                    || (merged && self.appearance_touched(at, new)?);
+                if touched { self.fill(at, old, new, own, merged) } else { Ok(()) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn value_touched(&self, at: &Spot, dict: &Dict) -> Result<bool> {
+        let value = Self::descend(self.new, at, dict, "V")?;
+        value.map_or(
+            Ok(false),
+            |v| if v.spot.path.is_empty() { self.changed(v.spot.owner) } else { Ok(false) },
+        )
+    }
+
+    /// Filling: the value, its rich text and selection, and the appearance that shows it.
+    fn fill(&mut self, at: &Spot, old: &Dict, new: &Dict, own: &Inherited, merged: bool) -> Result<()> {
+        let refused = if !self.permissions.filling() {
+            Some("the certification does not permit filling fields (DocMDP, ISO 32000-2 12.8.2.2)")
+        } else if self.permissions.locked(&own.name) {
+            Some("the field was locked by a signature (FieldMDP, ISO 32000-2 12.8.2.4)")
+        } else if own.flags & READ_ONLY != 0 {
+            Some("the field is read-only")
+        } else if own.kind == Some(FieldType::Button) && own.flags & PUSHBUTTON != 0 {
+            Some("a push button has no value to fill")
+        } else {
+            None
+        };
+        if let Some(reason) = refused {
+            self.forbid(at, Some(Attack::IncrementalSaving), format!("field {}: {reason}", own.name));
+            return Ok(());
+        }
+        let judged = ["V", "AP", "AS", "I", "RV", "M", "Kids"];
+        for key in self.other_keys(at, old, new, &judged)? {
+            self.forbid(
+                &at.key(&key),
+                Some(Attack::FieldOverlay),
+                format!("/{key} of field {} was changed", own.name),
+            );
+        }
+        for key in ["V", "I", "RV"] {
+            if let Some(filled) = Self::descend(self.new, at, new, key)? {
+                self.explain(&at.key(key));
+                self.accept(&filled, Referrers::Explained);
+                let plain = match &filled.object {
+                    Object::Array(items) => {
+                        items.iter().all(|i| matches!(i, Object::String(_) | Object::Integer(_)))
+                    }
+                    Object::Dictionary(_) | Object::Reference(_) => false,
+                    _ => true,
+                };
+                if !plain {
+                    self.forbid(&at.key(key), None, format!("/{key} of field {} is no value", own.name));
+                }
+            }
+        }
+        if merged {
+            self.filled_widget(at, old, new, own, new)?;
+        }
+        self.permit(at, format!("field {} was filled (ISO 32000-2 12.8.2.2, DocMDP 2)", own.name));
+        Ok(())
+    }
+}

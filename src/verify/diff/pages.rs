@@ -1,0 +1,78 @@
+//! Pages: the same ones in the same order, each as it was but for its annotations (ISO 32000-2 7.7.3).
+
+use super::catalog::value;
+use super::{Diff, Referrers, Result, Spot};
+use crate::pdf::syntax::{Dict, Object, ObjectId};
+use crate::verify::Attack;
+use crate::verify::pages::pages;
+use std::collections::BTreeSet;
+
+/// Keys of a page that are judged elsewhere or steer nothing that is shown.
+const JUDGED: [&str; 4] = ["Annots", "Tabs", "LastModified", "StructParents"];
+
+impl Diff<'_, '_, '_> {
+    pub(super) fn page_tree(&mut self, at: &Spot, old: &Dict, new: &Dict) -> Result<()> {
+        let spot = at.key("Pages");
+        if value(old, "Pages") != value(new, "Pages") {
+            self.forbid(&spot, Some(Attack::ShadowHideAndReplace), "the catalogue names another page tree");
+        }
+        let (Some(before), Some(after)) = (pages(self.old), pages(self.new)) else {
+            self.forbid(&spot, Some(Attack::IncrementalSaving), "the page tree cannot be read");
+            return Ok(());
+        };
+        if before != after {
+            let (attack, what) = page_list_attack(&before, &after);
+            self.forbid(
+                &spot,
+                Some(attack),
+                format!("{what}: {} pages before, {} now", before.len(), after.len()),
+            );
+        }
+        let known: BTreeSet<ObjectId> = before.into_iter().collect();
+        for page in after.into_iter().filter(|p| known.contains(p)) {
+            if self.changed(page.number)? {
+                self.page(page)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn page(&mut self, id: ObjectId) -> Result<()> {
+        self.step()?;
+        let at = Spot { owner: id.number, path: String::new() };
+        self.accepted.insert(id.number, Referrers::Any);
+        let (old, new) = (self.old.object(id)?, self.new.object(id)?);
+        let (Some(old), Some(new)) = (old.as_dict(), new.as_dict()) else {
+            self.forbid(&at, Some(Attack::PageRemoved), "a page was replaced by something else");
+            return Ok(());
+        };
+        for key in self.other_keys(&at, old, new, &JUDGED)? {
+            let after = value(new, &key);
+            let attack = self.page_attack(&key, &after);
+            self.forbid(&at.key(&key), Some(attack), format!("the page's /{key} was changed"));
+        }
+        let tabs = value(new, "Tabs");
+        if value(old, "Tabs") != tabs
+            && !matches!(tabs.as_name(), None | Some(b"R" | b"C" | b"S" | b"A" | b"W"))
+        {
+            self.forbid(&at.key("Tabs"), None, "the tab order has an unknown value");
+        }
+        let parents = value(new, "StructParents");
+        if value(old, "StructParents") != parents && !matches!(parents, Object::Integer(_)) {
+            self.forbid(&at.key("StructParents"), None, "the link to the structure tree was changed");
+        }
+        Ok(())
+    }
+}
+
+fn page_list_attack(before: &[ObjectId], after: &[ObjectId]) -> (Attack, &'static str) {
+    let was: BTreeSet<_> = before.iter().collect();
+    let is: BTreeSet<_> = after.iter().collect();
+    if was == is && before.len() == after.len() {
+        (Attack::PageReordered, "pages were put in another order")
+    } else if is.difference(&was).next().is_some() || after.len() > before.len() {
+        (Attack::PageAdded, "pages were added")
+    } else {
+        (Attack::PageRemoved, "pages were removed")
+    }
+}

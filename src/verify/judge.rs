@@ -1,0 +1,506 @@
+//! The verdict over a file: every signature found, covered, verified, compared, trusted.
+
+use super::cryptography::{self, Format, Judged};
+use super::diff::{self, Edges, LaterSignature, LaterSignatures};
+use super::finding::{Attack, Finding, Severity, Subject};
+use super::found::{self, Found};
+use super::permissions::Permissions;
+use super::report::{
+    Bytes, Change, Indication, Permission, Report, RevisionReport, SignDate, SignatureKind, SignatureReport,
+    SubIndication, TimeSource, TimestampReport,
+};
+use super::stamp::{self, Stamped};
+use super::structure::{self, Coverage, as_u64};
+use super::trust::{self, Evidence, Question};
+use super::{pages, pdf_date, revisions};
+use crate::pdf::syntax::inspect::Inspection;
+use crate::pdf::syntax::{Dict, Document, Object, SyntaxError, View};
+use crate::x509::path::{Purpose, RevocationPolicy, TrustStore};
+use hufu_api::UnixTime;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap};
+
+/// How to judge.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// The time now; trust is judged for it where no time stamp proves an earlier time.
+    pub now: UnixTime,
+    /// Certificates (DER) beside those in the file that may be issuers.
+    pub certificates: &'a [Vec<u8>],
+    /// CRLs (DER) beside those in the file.
+    pub crls: &'a [Vec<u8>],
+    /// OCSP responses (DER) beside those in the file.
+    pub ocsp: &'a [Vec<u8>],
+    /// What to do about revocation that nothing decides.
+    pub revocation: RevocationPolicy,
+}
+
+impl Options<'_> {
+    /// Judges at `now` with what the file brings along.
+    pub const fn at(now: UnixTime) -> Self {
+        Self { now, certificates: &[], crls: &[], ocsp: &[], revocation: RevocationPolicy::WhereKnown }
+    }
+}
+
+/// Why a file cannot be judged at all.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// It cannot be read as a PDF without guessing.
+    #[error("the file is not a sound PDF: {0}")]
+    Unreadable(#[from] SyntaxError),
+}
+
+/// Judges a signed PDF. Nothing is fetched; nothing but the arguments counts.
+///
+/// # Errors
+/// [`VerifyError`] when the file cannot be read. A file that can be read always gets a report, with every signature
+/// whose verdict cannot be reached as not valid.
+pub fn verify(bytes: &[u8], store: &TrustStore, options: &Options<'_>) -> Result<Report, VerifyError> {
+    let document = Document::open(bytes)?;
+    let case = Case::new(&document, store, options);
+    Ok(case.report())
+}
+
+/// One signature on its way to the report.
+struct Candidate {
+    found: Found,
+    coverage: Result<Coverage, Vec<Finding>>,
+    /// Index of the covered revision.
+    revision: Result<usize, Finding>,
+    judged: Judged,
+    timestamp: bool,
+}
+
+impl Candidate {
+    /// Digest, signature and structure hold, whatever came later.
+    fn sound(&self) -> bool {
+        self.coverage.is_ok() && self.revision.is_ok() && self.judged.digest_ok && self.judged.signature_ok
+    }
+
+    fn end(&self) -> usize {
+        self.coverage.as_ref().map_or(0, |c| c.end)
+    }
+}
+
+struct Case<'c, 'a> {
+    document: &'c Document<'a>,
+    store: &'c TrustStore,
+    options: &'c Options<'c>,
+    evidence: Evidence,
+    candidates: Vec<Candidate>,
+    inspection: Option<Result<Inspection, Finding>>,
+    findings: Vec<Finding>,
+}
+
+impl<'c, 'a> Case<'c, 'a> {
+    fn new(document: &'c Document<'a>, store: &'c TrustStore, options: &'c Options<'c>) -> Self {
+        let mut findings = Vec::new();
+        let (found, more) = found::signatures(document);
+        if more {
+            let detail = format!("more than {} signatures: the rest was not judged", found::MAX_SIGNATURES);
+            findings.push(Finding::failure(Subject::File, "too-many-signatures", detail));
+        }
+        let evidence =
+            Evidence::of_dss(document.latest()).with(options.certificates, options.crls, options.ocsp);
+        let mut budget = hashing_budget(document.bytes().len());
+        let mut candidates: Vec<Candidate> =
+            found.into_iter().map(|f| candidate(document, f, &evidence, &mut budget)).collect();
+        candidates.sort_by_key(|c| (c.end(), c.found.holder));
+        let later = candidates.iter().any(|c| {
+            c.revision.as_ref().is_ok_and(|r| r + 1 < document.revisions().len()) || c.revision.is_err()
+        });
+        let inspection = later.then(|| revisions::strict(document));
+        findings.extend(revisions::trailing(document));
+        Self { document, store, options, evidence, candidates, inspection, findings }
+    }
+
+    fn report(self) -> Report {
+        let compared = self.compare_all();
+        let pages: HashMap<u32, u32> = pages::pages(self.document.latest())
+            .unwrap_or_default()
+            .iter()
+            .zip(1..)
+            .map(|(id, number)| (id.number, number))
+            .collect();
+        let proofs = self.document_timestamps();
+        let mut signatures = Vec::new();
+        for (n, candidate) in self.candidates.iter().enumerate() {
+            let changes = compared.get(n).cloned().unwrap_or_default();
+            signatures.push(self.signature(n, candidate, changes, &pages, &proofs));
+        }
+        let revisions = self
+            .document
+            .revisions()
+            .iter()
+            .map(|r| RevisionReport { start: as_u64(r.start), end: as_u64(r.end), changes: Vec::new() })
+            .collect();
+        let bytes = self.document.bytes();
+        Report {
+            length: as_u64(bytes.len()),
+            sha256: hex::encode(Sha256::digest(bytes)),
+            validation_time: self.options.now,
+            signatures,
+            revisions,
+            findings: self.findings,
+        }
+    }
+
+    /// The difference analysis for every signature that later revisions follow; by index.
+    fn compare_all(&self) -> Vec<Compared> {
+        let last = self.document.revisions().len().saturating_sub(1);
+        let earliest = self.candidates.iter().filter_map(|c| c.revision.as_ref().ok()).min().copied();
+        let Some(earliest) = earliest.filter(|r| *r < last) else {
+            return vec![Compared::default(); self.candidates.len()];
+        };
+        let all = diff::touched(self.document, self.document.as_of(earliest), earliest + 1);
+        let edges = Edges::collect(self.document.latest(), &all);
+        let later: LaterSignatures = self
+            .candidates
+            .iter()
+            .filter(|c| c.found.present)
+            .map(|c| (c.found.holder, LaterSignature { sound: c.sound(), timestamp: c.timestamp }))
+            .collect();
+        self.candidates
+            .iter()
+            .map(|candidate| match candidate.revision {
+                Ok(revision) if revision < last => self.compare(candidate, revision, &edges, &later),
+                _ => Compared::default(),
+            })
+            .collect()
+    }
+
+    fn compare(
+        &self,
+        candidate: &Candidate,
+        revision: usize,
+        edges: &Result<Edges, diff::GaveUp>,
+        later: &LaterSignatures,
+    ) -> Compared {
+        let old = self.document.as_of(revision);
+        let touched = diff::touched(self.document, old, revision + 1);
+        let permissions = Permissions::of(old);
+        let outcome = match edges {
+            Ok(edges) => diff::compare(old, self.document.latest(), &touched, edges, &permissions, later),
+            Err(gave_up) => Err(gave_up.clone()),
+        };
+        let mut compared = Compared::default();
+        match outcome {
+            Ok(changes) => compared.changes = changes,
+            Err(diff::GaveUp(why)) => {
+                let detail = format!("the later revisions cannot be compared: {why}");
+                compared.findings.push(
+                    Finding::failure(Subject::Modification, "not-comparable", detail)
+                        .attack(Attack::IncrementalSaving),
+                );
+            }
+        }
+        match &self.inspection {
+            Some(Ok(inspection)) => {
+                compared.findings.extend(revisions::later_oddities(inspection, candidate.end()));
+                compared.findings.extend(revisions::earlier_oddities(inspection, candidate.end()));
+            }
+            Some(Err(finding)) => compared.findings.push(finding.clone()),
+            None => {}
+        }
+        compared
+    }
+
+    /// Verified document time stamps with the revision that each covers: proofs of existence for what is before.
+    fn document_timestamps(&self) -> BTreeMap<usize, TimestampReport> {
+        let mut out = BTreeMap::new();
+        for (n, candidate) in self.candidates.iter().enumerate().filter(|(_, c)| c.timestamp) {
+            if let Some(token) = &candidate.judged.token {
+                let stamped = Stamped::Document(candidate.judged.digest_ok);
+                out.insert(
+                    n,
+                    stamp::judge(token, &stamped, &self.evidence, self.question(self.options.now, false)),
+                );
+            }
+        }
+        out
+    }
+
+    fn question(&self, at: UnixTime, proven: bool) -> Question<'_> {
+        Question {
+            store: self.store,
+            at,
+            now: self.options.now,
+            proven,
+            purpose: Purpose::Signing,
+            revocation: self.options.revocation,
+        }
+    }
+
+    fn signature(
+        &self,
+        index: usize,
+        candidate: &Candidate,
+        compared: Compared,
+        pages: &HashMap<u32, u32>,
+        proofs: &BTreeMap<usize, TimestampReport>,
+    ) -> SignatureReport {
+        let (found, judged) = (&candidate.found, &candidate.judged);
+        let view = self.document.as_of(found.revision);
+        let mut findings: Vec<Finding> = Vec::new();
+        let mut sub = structural_findings(candidate, &mut findings);
+        if !found.present {
+            let detail = "the newest revision does not show this signature any more";
+            findings.push(
+                Finding::failure(Subject::Modification, "signature-removed", detail)
+                    .attack(Attack::SignatureRewritten),
+            );
+            sub.get_or_insert(SubIndication::HashFailure);
+        }
+        findings.extend(judged.findings.iter().cloned());
+        let at_end =
+            candidate.end() >= self.document.revisions().last().map_or(0, |r| r.end).saturating_sub(2);
+        if let (Some(trailing), true) = (revisions::trailing(self.document), candidate.coverage.is_ok()) {
+            findings.push(trailing);
+        }
+        findings.extend(compared.findings);
+        let modified = compared.changes.iter().any(|c| c.permission == Permission::Forbidden)
+            || findings.iter().any(|f| f.severity == Severity::Failure && f.subject != Subject::Cryptography);
+        let valid_modify = candidate.sound() && found.present && !modified;
+        let timestamp = self.timestamp(index, candidate, proofs);
+        let proven = self.proven_time(candidate, timestamp.as_ref(), proofs);
+        let (chain, trusted, trust_problem) =
+            self.trust(candidate, timestamp.as_ref(), proven, &mut findings);
+        let sub = sub.or(judged.problem.filter(|p| is_fatal(*p)));
+        let sub = sub.or(modified.then_some(SubIndication::HashFailure)).or(judged.problem).or(trust_problem);
+        let text = |key: &str| found.dict.get(key).and_then(Object::as_string).map(|s| s.to_text());
+        let sign_name = chain
+            .first()
+            .map(|c| c.common_name.clone().unwrap_or_else(|| c.subject.clone()))
+            .or_else(|| text("Name"))
+            .unwrap_or_default();
+        SignatureReport {
+            places: found::places(view, found, pages),
+            object: found.object,
+            kind: kind(self.document.latest(), candidate),
+            sub_filter: name_of(&found.dict, "SubFilter"),
+            byte_range: structure::byte_range(view, &found.dict)
+                .map(|r| r.map(as_u64).to_vec())
+                .unwrap_or_default(),
+            unsigned_bytes: unsigned(candidate, self.document.bytes().len()),
+            revision: candidate.revision.as_ref().ok().and_then(|r| u32::try_from(*r).ok()).unwrap_or(0),
+            covers_whole_file: at_end && candidate.coverage.is_ok(),
+            indication: sub.map_or(Indication::TotalPassed, indication),
+            sub_indication: sub,
+            digest_ok: judged.digest_ok,
+            signature_ok: judged.signature_ok,
+            valid_modify,
+            trusted,
+            sign_name,
+            sign_date: sign_date(candidate, timestamp.as_ref()),
+            reason: text("Reason"),
+            location: text("Location"),
+            digest_algorithm: judged.digest_algorithm.clone(),
+            signature_algorithm: judged.signature_algorithm.clone(),
+            chain,
+            timestamp,
+            changes: compared.changes,
+            findings,
+        }
+    }
+
+    fn timestamp(
+        &self,
+        index: usize,
+        candidate: &Candidate,
+        proofs: &BTreeMap<usize, TimestampReport>,
+    ) -> Option<TimestampReport> {
+        if candidate.timestamp {
+            return proofs.get(&index).cloned();
+        }
+        let token = candidate.judged.token.as_ref()?;
+        let judged = &candidate.judged;
+        let evidence = self.evidence.with(&judged.certificates, &judged.crls, &judged.ocsp);
+        let stamped = Stamped::Bytes(&judged.signature);
+        Some(stamp::judge(token, &stamped, &evidence, self.question(self.options.now, false)))
+    }
+
+    /// The earliest time at which something verified proves that the signature existed.
+    fn proven_time(
+        &self,
+        candidate: &Candidate,
+        own: Option<&TimestampReport>,
+        proofs: &BTreeMap<usize, TimestampReport>,
+    ) -> Option<UnixTime> {
+        let later = proofs
+            .iter()
+            .filter(|(n, p)| {
+                p.verified && self.candidates.get(**n).is_some_and(|c| c.sound() && c.end() > candidate.end())
+            })
+            .map(|(_, p)| p.time);
+        let own = own.filter(|t| t.verified && candidate.judged.signature_ok).map(|t| t.time);
+        later.chain(own).min()
+    }
+
+    fn trust(
+        &self,
+        candidate: &Candidate,
+        timestamp: Option<&TimestampReport>,
+        proven: Option<UnixTime>,
+        findings: &mut Vec<Finding>,
+    ) -> (Vec<super::CertificateReport>, bool, Option<SubIndication>) {
+        let judged = &candidate.judged;
+        if let (true, Some(stamp)) = (candidate.timestamp, timestamp) {
+            let chain = match &judged.signer {
+                Some(signer) if stamp.chain.is_empty() => vec![trust::describe(signer)],
+                _ => stamp.chain.clone(),
+            };
+            return (chain, stamp.verified, stamp.sub_indication);
+        }
+        let Some(signer) = &judged.signer else { return (Vec::new(), false, None) };
+        let evidence = self.evidence.with(&judged.certificates, &judged.crls, &judged.ocsp);
+        let question = self.question(proven.unwrap_or(self.options.now), proven.is_some());
+        let answer = trust::ask(signer, &evidence, question);
+        findings.extend(answer.findings);
+        (answer.chain, answer.problem.is_none(), answer.problem)
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Compared {
+    changes: Vec<Change>,
+    findings: Vec<Finding>,
+}
+
+/// Bytes that may be hashed for one file: honest files have a handful of signatures.
+fn hashing_budget(length: usize) -> usize {
+    length.saturating_mul(16).max(64 << 20)
+}
+
+fn candidate(document: &Document<'_>, found: Found, evidence: &Evidence, budget: &mut usize) -> Candidate {
+    let bytes = document.bytes();
+    let view = document.as_of(found.revision);
+    let timestamp =
+        found.dict.is_name("Type", "DocTimeStamp") || found.dict.is_name("SubFilter", "ETSI.RFC3161");
+    let coverage = structure::coverage(bytes, view, &found.dict);
+    let mut judged = Judged::default();
+    let revision = match &coverage {
+        Ok(coverage) => revisions::covered(document, coverage.end),
+        Err(_) => Err(Finding::info(Subject::Structure, "no-coverage", "nothing is covered")),
+    };
+    if let Ok(coverage) = &coverage {
+        judged = match budget.checked_sub(coverage.end) {
+            Some(left) => {
+                *budget = left;
+                cryptography_of(bytes, view, &found.dict, coverage, evidence)
+            }
+            None => {
+                let detail = "too many bytes would have to be hashed for the signatures of this file";
+                judged.findings.push(Finding::failure(Subject::File, "too-much-hashing", detail));
+                judged.problem = Some(SubIndication::SigConstraintsFailure);
+                judged
+            }
+        };
+    }
+    Candidate { found, coverage, revision, judged, timestamp }
+}
+
+fn cryptography_of(
+    bytes: &[u8],
+    view: View<'_, '_>,
+    dict: &Dict,
+    coverage: &Coverage,
+    evidence: &Evidence,
+) -> Judged {
+    let sub_filter = dict.get("SubFilter").and_then(Object::as_name).unwrap_or(b"adbe.pkcs7.detached");
+    let Some(format) = Format::of(sub_filter) else {
+        let detail = format!("/SubFilter {} is not supported", String::from_utf8_lossy(sub_filter));
+        let finding = Finding::failure(Subject::Cryptography, "sub-filter", detail);
+        return Judged {
+            problem: Some(SubIndication::FormatFailure),
+            findings: vec![finding],
+            ..Judged::default()
+        };
+    };
+    let (first, second) = coverage.hole;
+    let pieces =
+        [bytes.get(..first).unwrap_or_default(), bytes.get(second..coverage.end).unwrap_or_default()];
+    let cert = match view.get(dict, "Cert") {
+        Ok(Object::String(s)) => Some(s.as_bytes().to_vec()),
+        Ok(Object::Array(items)) => items.first().and_then(Object::as_string).map(|s| s.as_bytes().to_vec()),
+        _ => None,
+    };
+    cryptography::judge(format, &coverage.contents, &pieces, cert.as_deref(), &evidence.certificates)
+}
+
+fn structural_findings(candidate: &Candidate, findings: &mut Vec<Finding>) -> Option<SubIndication> {
+    match (&candidate.coverage, &candidate.revision) {
+        (Err(reasons), _) => {
+            findings.extend(reasons.iter().cloned());
+            Some(SubIndication::FormatFailure)
+        }
+        (Ok(_), Err(reason)) => {
+            findings.push(reason.clone());
+            Some(SubIndication::FormatFailure)
+        }
+        _ => None,
+    }
+}
+
+/// Problems that mean the signature is broken rather than weak.
+const fn is_fatal(sub: SubIndication) -> bool {
+    matches!(sub, SubIndication::FormatFailure | SubIndication::HashFailure | SubIndication::SigCryptoFailure)
+}
+
+/// EN 319 102-1 5.1.3, tables 5 and 6.
+const fn indication(sub: SubIndication) -> Indication {
+    match sub {
+        SubIndication::FormatFailure
+        | SubIndication::HashFailure
+        | SubIndication::SigCryptoFailure
+        | SubIndication::Revoked
+        | SubIndication::Expired
+        | SubIndication::NotYetValid => Indication::TotalFailed,
+        _ => Indication::Indeterminate,
+    }
+}
+
+fn kind(view: View<'_, '_>, candidate: &Candidate) -> SignatureKind {
+    if candidate.timestamp {
+        return SignatureKind::DocumentTimestamp;
+    }
+    let certified = view.catalog().ok().and_then(|catalog| {
+        let perms = view.get_dict(&catalog, "Perms").ok()??;
+        perms.get("DocMDP")?.as_reference()
+    });
+    match (certified, candidate.found.object) {
+        (Some(id), Some(number)) if id.number == number => SignatureKind::Certification,
+        _ => SignatureKind::Approval,
+    }
+}
+
+fn name_of(dict: &Dict, key: &str) -> String {
+    dict.get(key)
+        .and_then(Object::as_name)
+        .map(|n| String::from_utf8_lossy(n).into_owned())
+        .unwrap_or_default()
+}
+
+/// Everything outside the ByteRange, the /Contents value apart.
+fn unsigned(candidate: &Candidate, length: usize) -> Vec<Bytes> {
+    match &candidate.coverage {
+        Ok(coverage) if coverage.end < length => {
+            vec![Bytes { start: as_u64(coverage.end), end: as_u64(length) }]
+        }
+        Ok(_) => Vec::new(),
+        Err(_) => vec![Bytes { start: 0, end: as_u64(length) }],
+    }
+}
+
+/// The time stamp if its signature and imprint hold, else the signer's claims.
+fn sign_date(candidate: &Candidate, timestamp: Option<&TimestampReport>) -> Option<SignDate> {
+    let stamped = timestamp.filter(|t| t.indication != Indication::TotalFailed);
+    if let Some(stamp) = stamped {
+        return Some(SignDate { time: stamp.time, source: TimeSource::Timestamp });
+    }
+    if let Some(time) = candidate.judged.signing_time {
+        return Some(SignDate { time, source: TimeSource::SigningTimeAttribute });
+    }
+    let written = candidate.found.dict.get("M").and_then(Object::as_string)?;
+    Some(SignDate { time: pdf_date::parse(&written.to_text())?, source: TimeSource::DictionaryM })
+}

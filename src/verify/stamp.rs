@@ -1,0 +1,85 @@
+//! Time stamps: of a signature value and of the document (RFC 3161, EN 319 142-1 5.3 and 5.4.3).
+
+use super::finding::{Finding, Subject};
+use super::report::{Indication, SubIndication, TimestampReport};
+use super::trust::{self, Evidence, Question};
+use crate::cms::Content;
+use crate::tsp::{Token, TokenError};
+use crate::x509::Certificate;
+use crate::x509::path::Purpose;
+
+/// What a token stamps: its own bytes are hashed already, or are to be.
+pub(super) enum Stamped<'a> {
+    /// A signature's octets.
+    Bytes(&'a [u8]),
+    /// The document; whether the imprint is its digest was found out before.
+    Document(bool),
+}
+
+/// Judges a token. Its chain is asked for at the time that it certifies.
+pub(super) fn judge(
+    token: &Token,
+    stamped: &Stamped<'_>,
+    evidence: &Evidence,
+    question: Question<'_>,
+) -> TimestampReport {
+    let data = &token.signed_data;
+    let evidence = evidence.with(&data.certificates, &data.crls, &data.ocsp_responses);
+    let outcome = match stamped {
+        Stamped::Bytes(bytes) => token.verify(Content::Pieces(&[bytes]), &evidence.certificates),
+        Stamped::Document(true) => token.verify_signature(&evidence.certificates),
+        Stamped::Document(false) => Err(TokenError::OtherData),
+    };
+    let mut report = TimestampReport {
+        time: token.info.time,
+        verified: false,
+        indication: Indication::Indeterminate,
+        sub_indication: None,
+        chain: Vec::new(),
+        findings: Vec::new(),
+    };
+    let verified = match outcome {
+        Ok(verified) => verified,
+        Err(error) => {
+            let (indication, sub) = match error {
+                TokenError::OtherData => (Indication::TotalFailed, SubIndication::HashFailure),
+                TokenError::Signer(crate::cms::SignerError::NoCertificate) => {
+                    (Indication::Indeterminate, SubIndication::NoSigningCertificateFound)
+                }
+                TokenError::Signer(_) => (Indication::TotalFailed, SubIndication::SigCryptoFailure),
+                TokenError::NotATsa => (Indication::Indeterminate, SubIndication::ChainConstraintsFailure),
+                _ => (Indication::TotalFailed, SubIndication::FormatFailure),
+            };
+            report.indication = indication;
+            report.sub_indication = Some(sub);
+            report.findings.push(Finding::failure(Subject::Time, "timestamp-invalid", error.to_string()));
+            return report;
+        }
+    };
+    let mut weak = false;
+    for finding in &verified.findings {
+        weak |= is_weak(finding);
+        report.findings.push(Finding::info(Subject::Time, "timestamp-note", finding.to_string()));
+    }
+    let certificate: &Certificate = &verified.signer.certificate;
+    let question = Question { at: token.info.time, proven: true, purpose: Purpose::TimeStamping, ..question };
+    let answer = trust::ask(certificate, &evidence, question);
+    report.chain = answer.chain;
+    report.findings.extend(answer.findings);
+    report.sub_indication = answer.problem;
+    report.verified = answer.problem.is_none();
+    if report.verified && weak {
+        report.sub_indication = Some(SubIndication::CryptoConstraintsFailure);
+    } else if report.verified {
+        report.indication = Indication::TotalPassed;
+    }
+    report
+}
+
+const fn is_weak(finding: &crate::tsp::TokenFinding) -> bool {
+    matches!(
+        finding,
+        crate::tsp::TokenFinding::BrokenImprint(_)
+            | crate::tsp::TokenFinding::Signature(crate::cms::Finding::Weak(_))
+    )
+}
