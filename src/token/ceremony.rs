@@ -16,6 +16,7 @@ use cryptoki::types::AuthPin;
 use hufu_api::{Der, Subject};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Whether a step found what it makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,6 +179,34 @@ impl Ceremony {
         self.token.run(|t| {
             let handle = t.module.handles.token_key(&t.session, key.id)?.ok_or(KeyError::NotFound)?;
             sign::request(&t.session, &t.module.abilities, handle, key.algorithm, (subject, &key.spki.0))
+        })
+    }
+
+    /// Signatures per second that the token alone makes in this session with a key of that type, made under `label` for
+    /// the measurement and destroyed after it.
+    ///
+    /// # Errors
+    /// See [`KeyError`].
+    pub fn rate(&mut self, algorithm: KeyAlgorithm, label: &str, span: Duration) -> Result<f64, KeyError> {
+        let octets = self.random(16)?;
+        let id = KeyId(octets.try_into().map_err(|_| KeyError::Failed("too few random octets".into()))?);
+        self.token.run(|t| {
+            let pair = generate::pair(&t.session, id, label, algorithm, Residence::Session, false)?;
+            let (start, mut count) = (Instant::now(), 0_u32);
+            let measured = loop {
+                let bytes = count.to_be_bytes();
+                let abilities = &t.module.abilities;
+                if let Err(trouble) = sign::sign_bytes(&t.session, abilities, pair.private, algorithm, &bytes)
+                {
+                    break Err(trouble);
+                }
+                count += 1;
+                if start.elapsed() >= span {
+                    break Ok(f64::from(count) / start.elapsed().as_secs_f64());
+                }
+            };
+            pair.destroy(&t.session);
+            measured
         })
     }
 

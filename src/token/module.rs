@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// Simultaneous starts of some modules disturb each other for a moment.
 const START_TRIES: u32 = 20;
+/// Tries of a login that failed without a word on the PIN.
+const LOGIN_TRIES: u32 = 4;
 const START_PAUSE: Duration = Duration::from_millis(50);
 
 /// Why a token cannot be used.
@@ -80,12 +82,32 @@ impl Module {
             described: format!("{} {} serial {}", info.manufacturer_id(), info.label(), info.serial_number()),
             condemned: Mutex::new(None),
         };
-        let keeper = module.session().map_err(|trouble| match module.pin_refused.lock().take() {
-            Some(why) => OpenError::PinRefused(why),
-            None => OpenError::Token(format!("{trouble:?}")),
-        })?;
+        let keeper = module.first_session()?;
         module.handles.enumerate(&keeper).map_err(token)?;
         Ok((module, keeper))
+    }
+
+    /// The session that keeps the login. Some modules fail a login that meets another process's start; that is no verdict
+    /// on the PIN, so it is worth a few more tries.
+    fn first_session(&self) -> Result<Session, OpenError> {
+        let mut tries = 0;
+        loop {
+            let trouble = match self.session() {
+                Ok(session) => return Ok(session),
+                Err(trouble) => trouble,
+            };
+            if let Some(why) = self.pin_refused.lock().take() {
+                return Err(OpenError::PinRefused(why));
+            }
+            tries += 1;
+            match trouble {
+                Trouble::Module(Error::Pkcs11(RvError::GeneralError, _)) if tries < LOGIN_TRIES => {
+                    std::thread::sleep(START_PAUSE);
+                }
+                Trouble::Module(error) => return Err(token(error)),
+                Trouble::Final(error) => return Err(OpenError::Token(error.to_string())),
+            }
+        }
     }
 
     /// A new session, logged in.

@@ -1,5 +1,6 @@
 //! A worker at its own socket, on a real SoftHSM token of its own.
 
 pub(crate) mod acts;
+mod rates;
 mod refusals;
 pub(crate) mod site;

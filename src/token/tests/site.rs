@@ -10,11 +10,11 @@ use crate::token::ceremony::{self, Ceremony};
 use crate::token::wire::{TokenAnswer, TokenDone, TokenRequest};
 use crate::token::{CaRules, PinSource, TokenName, TokenSettings, WorkerSettings, pin, worker};
 use hufu_api::{Cx, RequestId, SignerKind, Subject};
-use std::cell::Cell;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
@@ -40,6 +40,10 @@ fn part() {
         }
         Ok("ceremony") => {
             ceremony_part(Path::new(&std::env::var("HUFU_TEST_FOLDER").unwrap()));
+            std::process::ExitCode::SUCCESS
+        }
+        Ok("rate") => {
+            rate_part(Path::new(&std::env::var("HUFU_TEST_FOLDER").unwrap()));
             std::process::ExitCode::SUCCESS
         }
         _ => return,
@@ -82,6 +86,14 @@ fn ceremony_part(folder: &Path) {
     std::fs::write(folder.join("keys.json"), serde_json::to_vec(&keys).unwrap()).unwrap();
 }
 
+fn rate_part(folder: &Path) {
+    let mut ceremony = Ceremony::open(&settings(folder)).unwrap();
+    let algorithm = serde_json::from_str(&std::env::var("HUFU_TEST_ALGORITHM").unwrap()).unwrap();
+    let label = format!("rate {}", std::process::id());
+    let rate = ceremony.rate(algorithm, &label, Duration::from_secs(2)).unwrap();
+    std::fs::write(folder.join(format!("rate-{}", std::process::id())), rate.to_string()).unwrap();
+}
+
 pub(crate) fn settings(folder: &Path) -> TokenSettings {
     TokenSettings {
         module: module(),
@@ -90,7 +102,7 @@ pub(crate) fn settings(folder: &Path) -> TokenSettings {
     }
 }
 
-fn part_command(folder: &Path, part: &str) -> Command {
+pub(super) fn part_command(folder: &Path, part: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", "token::tests::site::part", "--ignored", "--nocapture"])
@@ -187,7 +199,7 @@ pub(super) struct TestWorker {
     control: Control,
     pub(super) generation: Generation,
     pub(super) caller: Caller<TokenRequest, TokenAnswer>,
-    number: Cell<u64>,
+    number: AtomicU64,
 }
 
 impl TestWorker {
@@ -221,7 +233,7 @@ impl TestWorker {
             }
         }
         let caller = Caller::new(connect(&control), || ()).unwrap();
-        Ok(Self { process, control, generation, caller, number: Cell::new(0) })
+        Ok(Self { process, control, generation, caller, number: AtomicU64::new(0) })
     }
 
     /// One more connection, raw.
@@ -231,9 +243,9 @@ impl TestWorker {
 
     /// A receipt as the log would give it, each with a number of its own.
     pub(super) fn receipt(&self, key: KeyId, purpose: Purpose, digest: [u8; 32]) -> Receipt {
-        self.number.set(self.number.get() + 1);
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
         let what = Use { digest, generation: self.generation, key, purpose };
-        Receipt::issue(&ReceiptKey::new(RECEIPT_KEY), self.number.get(), 0, &what, now() + 30_000)
+        Receipt::issue(&ReceiptKey::new(RECEIPT_KEY), number, 0, &what, now() + 30_000)
     }
 
     pub(super) fn ask(&self, request: TokenRequest) -> TokenAnswer {
