@@ -11,7 +11,8 @@ mod sms_dev;
 mod sources;
 mod standing;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
+mod time_protocol;
 mod tsa;
 
 pub use audited::{AuditedKey, AuditedKeyError};
@@ -23,4 +24,5 @@ pub use ocsp::{OcspAnswer, OcspResponder};
 pub use sms_dev::SmsOutbox;
 pub use sources::{TimeSource, TimeSources};
 pub use standing::{Place, Standing, StandingReport};
+pub use time_protocol::TimeProtocol;
 pub use tsa::{LocalTsa, TSA_LOCAL, TsaError, TsaParts};

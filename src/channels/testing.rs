@@ -1,7 +1,7 @@
 //! A log in memory, and an installation's keys and certificates, for the tests of this folder.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, unreachable_pub)]
 
-use super::{AuditedIssuer, Identity, OsEntropy, TsaParts};
+use super::{AuditedIssuer, Authorities, CaEntry, Identity, OsEntropy, Standing, TsaParts};
 use crate::audit::{AuditError, AuditLog, Closer, Event, Intent, Outcome, Permit, Receipt, RecordNumber};
 use crate::keys::soft::SoftKeys;
 use crate::keys::{Keys, Purpose};
@@ -9,24 +9,24 @@ use crate::x509::{
     Addresses, Issuer, Role, SignatureAlgorithm, TbsSpec, assemble, authority_name, certificate_tbs,
     key_identifier,
 };
-use hufu_api::{Cx, Der, MemoryStore, UnixTime};
+use hufu_api::{AuthoritySpec, Cx, Der, MemoryStore, UnixTime};
 use hufu_testkit::{HandClock, SoftCa};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// What the log has taken.
 #[derive(Clone, Debug)]
-pub(super) enum Taken {
+pub(crate) enum Taken {
     Intent(Intent),
     Outcome(RecordNumber, Outcome),
-    Abandoned(RecordNumber),
+    Abandoned,
 }
 
 /// A log in memory that can be made to fail.
 #[derive(Default)]
-pub(super) struct FakeLog {
-    pub(super) taken: Arc<Mutex<Vec<Taken>>>,
-    pub(super) full: Mutex<bool>,
+pub(crate) struct FakeLog {
+    pub(crate) taken: Arc<Mutex<Vec<Taken>>>,
+    pub(crate) full: Mutex<bool>,
 }
 
 struct Back(Arc<Mutex<Vec<Taken>>>);
@@ -38,8 +38,8 @@ impl Closer for Back {
         Ok(taken.len() as u64 - 1)
     }
 
-    fn abandon(&self, number: RecordNumber) {
-        self.0.lock().push(Taken::Abandoned(number));
+    fn abandon(&self, _number: RecordNumber) {
+        self.0.lock().push(Taken::Abandoned);
     }
 }
 
@@ -68,16 +68,16 @@ impl AuditLog for FakeLog {
 }
 
 /// Keys, log, clock and store, with a root above everything.
-pub(super) struct World {
-    pub(super) keys: Arc<SoftKeys>,
-    pub(super) log: Arc<FakeLog>,
-    pub(super) clock: Arc<HandClock>,
-    pub(super) store: Arc<MemoryStore>,
-    pub(super) root: SoftCa,
+pub(crate) struct World {
+    pub(crate) keys: Arc<SoftKeys>,
+    pub(crate) log: Arc<FakeLog>,
+    pub(crate) clock: Arc<HandClock>,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) root: SoftCa,
 }
 
 impl World {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let clock = Arc::new(HandClock::new());
         let root = SoftCa::root("Root", hufu_api::Clock::now_untrusted(clock.as_ref()));
         Self {
@@ -89,11 +89,11 @@ impl World {
         }
     }
 
-    pub(super) fn now(&self) -> UnixTime {
+    pub(crate) fn now(&self) -> UnixTime {
         hufu_api::Clock::now_untrusted(self.clock.as_ref())
     }
 
-    pub(super) fn parts(&self) -> TsaParts {
+    pub(crate) fn parts(&self) -> TsaParts {
         TsaParts {
             keys: Arc::clone(&self.keys) as _,
             log: Arc::clone(&self.log) as _,
@@ -104,7 +104,7 @@ impl World {
     }
 
     /// A key in the token with a certificate for `role` from the root.
-    pub(super) fn identity(&self, label: &str, purpose: Purpose, role: Role<'_>, days: i64) -> Identity {
+    pub(crate) fn identity(&self, label: &str, purpose: Purpose, role: Role<'_>, days: i64) -> Identity {
         let key = self.keys.install(purpose);
         let name = authority_name("CN", "Hufu Test", label).unwrap();
         let now = self.now();
@@ -115,7 +115,7 @@ impl World {
     }
 
     /// A certificate for `role` from the CA of `issuer`, signed through the log.
-    pub(super) fn below(&self, issuer: &Identity, label: &str, role: Role<'_>) -> Identity {
+    pub(crate) fn below(&self, issuer: &Identity, label: &str, role: Role<'_>) -> Identity {
         let lent =
             AuditedIssuer::new(Arc::clone(&self.keys) as Arc<dyn Keys>, Arc::clone(&self.log) as _, issuer)
                 .unwrap();
@@ -144,8 +144,59 @@ impl World {
     }
 }
 
+/// A PKI in software: root, issuing CA with a delegated responder, and the channel over them.
+pub(crate) struct TestPki {
+    pub(crate) world: World,
+    pub(crate) authorities: Arc<Authorities>,
+    pub(crate) issuing: Identity,
+    pub(crate) ocsp: Identity,
+    pub(crate) dir: tempfile::TempDir,
+}
+
+const CA_LOCAL: &str = r#"
+    issuer = "issuing-1"
+    crl_url = "http://pki.test/{label}.crl"
+    issuer_url = "http://pki.test/{label}.cer"
+    ocsp_url = "http://pki.test/ocsp"
+"#;
+
+impl TestPki {
+    pub(crate) fn new() -> Self {
+        let world = World::new();
+        let issuing = world.identity("issuing-1", Purpose::Ca, Role::Authority { path_length: Some(0) }, 3000);
+        let ocsp = world.below(&issuing, "ocsp-1", Role::OcspResponder);
+        let keys: Arc<dyn Keys> = Arc::clone(&world.keys) as _;
+        let lent = AuditedIssuer::new(keys, Arc::clone(&world.log) as _, &issuing).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let lent: Arc<dyn hufu_api::IssuerKey> = Arc::new(lent);
+        let ca = hufu_testkit::host(dir.path(), &world.clock, &world.store, &[("issuing-1", lent)], |host| {
+            (hufu_ca_local::FACTORY.build)(host, CA_LOCAL.parse().unwrap()).unwrap()
+        });
+        let entry = CaEntry {
+            name: "local".into(),
+            aliases: vec![],
+            channel: Ok(Arc::from(ca)),
+            timeout: std::time::Duration::from_secs(5),
+            anchors: vec![],
+            standing: Standing::new(8),
+        };
+        let authorities = Arc::new(Authorities::new(vec![entry], Arc::clone(&world.clock) as _));
+        Self { world, authorities, issuing, ocsp, dir }
+    }
+}
+
+/// The local authority as the shipped configuration has it.
+pub(crate) fn tsa_spec() -> AuthoritySpec {
+    AuthoritySpec {
+        label: "tsa-1".into(),
+        policy: "1.3.6.1.4.1.32473.3.1".into(),
+        accuracy_millis: 1500,
+        ordering: false,
+    }
+}
+
 /// PEM of one DER structure.
-pub(super) fn pem(label: &str, der: &[u8]) -> String {
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     use base64::Engine;
     let text = base64::engine::general_purpose::STANDARD.encode(der);
     let lines: Vec<&str> = text.as_bytes().chunks(64).map(|c| std::str::from_utf8(c).unwrap()).collect();
@@ -153,7 +204,7 @@ pub(super) fn pem(label: &str, der: &[u8]) -> String {
 }
 
 /// Runs `openssl` in `dir`; its output if it succeeds.
-pub(super) fn openssl(dir: &std::path::Path, arguments: &[&str]) -> Result<String, String> {
+pub(crate) fn openssl(dir: &std::path::Path, arguments: &[&str]) -> Result<String, String> {
     let out =
         std::process::Command::new("openssl").args(arguments).current_dir(dir).output().expect("openssl");
     let text = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);

@@ -1,6 +1,6 @@
 //! How the appliance makes a channel from its configuration file.
 
-use crate::{AuthoritySpec, Clock, Entropy, IssuerKey, Store, TimestampSource};
+use crate::{AuthoritySpec, Clock, Entropy, IssuerKey, Store, TimestampProtocol, TimestampSource};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,6 +24,8 @@ pub struct Host<'a> {
     pub store: Arc<dyn Store>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// The time-stamp protocol.
+    pub timestamps: Arc<dyn TimestampProtocol>,
     /// Lends the CA key of that label; only `ca-local` asks. `None`: no such key in the token.
     pub issuer_key: &'a dyn Fn(&str) -> Option<Arc<dyn IssuerKey>>,
     /// Makes the appliance's own time-stamping authority; only `tsa-local` asks.

@@ -6,4 +6,4 @@ mod authority;
 mod world;
 
 pub use authority::{Requester, SoftCa, SoftKey, subject};
-pub use world::{HandClock, RealEntropy, cx, host, profile};
+pub use world::{HandClock, RealEntropy, cx, host, host_with_timestamps, profile};

@@ -2,8 +2,8 @@
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use hufu_api::{
-    AuthoritySpec, CertificateKind, Clock, ClockError, Cx, Entropy, EntropyError, Host, IssuerKey,
-    MemoryStore, PluginError, Profile, RequestId, SignerKind, TimestampSource, UnixTime,
+    AuthoritySpec, CertificateKind, ChannelError, Clock, ClockError, Cx, Der, Entropy, EntropyError, Host, Imprint, IssuerKey,
+    MemoryStore, PluginError, Profile, RequestId, SignerKind, StampExpectation, TimestampProtocol, TimestampSource, Timestamper, UnixTime,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -98,13 +98,51 @@ pub fn host<T>(
     let none = |_: &AuthoritySpec| -> Result<Arc<dyn TimestampSource>, PluginError> {
         Err(PluginError("no time-stamp key".into()))
     };
+    host_with(base, clock, store, Arc::new(NoTimestamps), &find, &none, make)
+}
+
+/// The same with a time-stamp protocol, for sources that speak it.
+pub fn host_with_timestamps<T>(
+    base: &Path,
+    clock: &Arc<HandClock>,
+    timestamps: Arc<dyn TimestampProtocol>,
+    make: impl FnOnce(&Host<'_>) -> T,
+) -> T {
+    let find = |_: &str| None;
+    let none = |_: &AuthoritySpec| -> Result<Arc<dyn TimestampSource>, PluginError> { Err(PluginError("no time-stamp key".into())) };
+    host_with(base, clock, &Arc::new(MemoryStore::new()), timestamps, &find, &none, make)
+}
+
+fn host_with<T>(
+    base: &Path,
+    clock: &Arc<HandClock>,
+    store: &Arc<MemoryStore>,
+    timestamps: Arc<dyn TimestampProtocol>,
+    issuer_key: &dyn Fn(&str) -> Option<Arc<dyn IssuerKey>>,
+    timestamper: Timestamper<'_>,
+    make: impl FnOnce(&Host<'_>) -> T,
+) -> T {
     make(&Host {
         name: "under-test",
         base,
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         store: Arc::clone(store) as Arc<dyn hufu_api::Store>,
         entropy: Arc::new(RealEntropy::default()),
-        issuer_key: &find,
-        timestamper: &none,
+        timestamps,
+        issuer_key,
+        timestamper,
     })
+}
+
+/// For channels that do not speak the protocol.
+struct NoTimestamps;
+
+impl TimestampProtocol for NoTimestamps {
+    fn request(&self, _imprint: Imprint<'_>, _nonce: u64) -> Result<Der, ChannelError> {
+        Err(ChannelError::Unsupported)
+    }
+
+    fn accept(&self, _response: &[u8], _expected: &StampExpectation<'_>) -> Result<Der, ChannelError> {
+        Err(ChannelError::Unsupported)
+    }
 }

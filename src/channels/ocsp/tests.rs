@@ -1,56 +1,35 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
 use super::*;
-use crate::channels::testing::{World, openssl, pem};
-use crate::channels::{AuditedIssuer, CaEntry, Standing};
-use crate::x509::Role;
+use crate::channels::testing::{TestPki, openssl, pem};
 use hufu_api::{
     CertificateAuthorities, CertificateKind, Csr, Enrollment, IssuerKey, Revocation, RevocationReason,
 };
-use hufu_testkit::{Requester, cx, host, profile};
+use hufu_testkit::{Requester, cx, profile};
 use std::path::Path;
 use std::time::Duration;
 
-const SETTINGS: &str = r#"
-    issuer = "issuing-1"
-    crl_url = "http://pki.test/{label}.crl"
-    issuer_url = "http://pki.test/{label}.cer"
-    ocsp_url = "http://pki.test/ocsp"
-"#;
-
-/// A whole PKI in software: root, issuing CA and delegated responder, channel and responder over them.
+/// The responder over a PKI in software.
 struct Pki {
-    world: World,
-    authorities: Arc<Authorities>,
+    test: TestPki,
     responder: OcspResponder,
-    issuing: Identity,
-    dir: tempfile::TempDir,
+}
+
+impl std::ops::Deref for Pki {
+    type Target = TestPki;
+
+    fn deref(&self) -> &TestPki {
+        &self.test
+    }
 }
 
 impl Pki {
     fn new() -> Self {
-        let world = World::new();
-        let issuing = world.identity("issuing-1", Purpose::Ca, Role::Authority { path_length: Some(0) }, 3000);
-        let responder = world.below(&issuing, "ocsp-1", Role::OcspResponder);
-        let keys: Arc<dyn Keys> = Arc::clone(&world.keys) as _;
-        let log: Arc<dyn AuditLog> = Arc::clone(&world.log) as _;
-        let lent: Arc<dyn IssuerKey> =
-            Arc::new(AuditedIssuer::new(Arc::clone(&keys), Arc::clone(&log), &issuing).unwrap());
-        let dir = tempfile::tempdir().unwrap();
-        let ca = host(dir.path(), &world.clock, &world.store, &[("issuing-1", lent)], |host| {
-            (hufu_ca_local::FACTORY.build)(host, SETTINGS.parse().unwrap()).unwrap()
-        });
-        let entry = CaEntry {
-            name: "local".into(),
-            aliases: vec![],
-            channel: Ok(Arc::from(ca)),
-            timeout: Duration::from_secs(5),
-            anchors: vec![],
-            standing: Standing::new(8),
-        };
-        let clock: Arc<dyn Clock> = Arc::clone(&world.clock) as _;
-        let authorities = Arc::new(Authorities::new(vec![entry], Arc::clone(&clock)));
-        let responder = OcspResponder::new(&authorities, &[responder], &keys, &log, clock);
-        Self { world, authorities, responder, issuing, dir }
+        let test = TestPki::new();
+        let keys: Arc<dyn Keys> = Arc::clone(&test.world.keys) as _;
+        let log: Arc<dyn AuditLog> = Arc::clone(&test.world.log) as _;
+        let clock: Arc<dyn Clock> = Arc::clone(&test.world.clock) as _;
+        let responder = OcspResponder::new(&test.authorities, &[test.ocsp.clone()], &keys, &log, clock);
+        Self { test, responder }
     }
 
     fn leaf(&self, name: &str, kind: CertificateKind) -> Certificate {

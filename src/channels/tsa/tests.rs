@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
 use super::*;
-use crate::channels::testing::{Taken, World, openssl, pem};
+use crate::channels::testing::{Taken, World, openssl, pem, tsa_spec};
 use crate::x509::Role;
 use crate::x509::asn1::{Rules, Value};
 use hufu_api::{HashAlgorithm, IssuerKey};
@@ -11,7 +11,7 @@ use std::time::Duration;
 const POLICY: &str = "1.3.6.1.4.1.32473.3.1";
 
 fn spec(ordering: bool) -> AuthoritySpec {
-    AuthoritySpec { label: "tsa-1".into(), policy: POLICY.into(), accuracy_millis: 1500, ordering }
+    AuthoritySpec { ordering, ..tsa_spec() }
 }
 
 fn authority(world: &World, ordering: bool) -> LocalTsa {

@@ -4,7 +4,7 @@ use super::file::{Common, FileProblem, read_all};
 use super::{CA, SMS, TSA};
 use crate::audit::AuditLog;
 use crate::channels::{
-    AuditedIssuer, Authorities, CaEntry, Identity, LocalTsa, Standing, TimeSource, TimeSources, TsaParts,
+    AuditedIssuer, Authorities, CaEntry, Identity, LocalTsa, Standing, TimeProtocol, TimeSource, TimeSources, TsaParts,
 };
 use crate::keys::{Keys, Purpose};
 use hufu_api::{
@@ -112,6 +112,7 @@ impl Making<'_> {
             clock: Arc::clone(&parts.clock),
             store: Arc::clone(&parts.store),
             entropy: Arc::clone(&parts.entropy),
+            timestamps: Arc::new(TimeProtocol),
             issuer_key: &issuer_key,
             timestamper: &timestamper,
         };

@@ -1,0 +1,79 @@
+//! Networks of addresses, as configuration writes them: `10.0.0.0/8`, `2001:db8::/32`, `127.0.0.1`.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+/// An address with a prefix length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+/// Not a network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no network; write 10.0.0.0/8 or 2001:db8::/32 or one address")]
+pub struct NetworkError(String);
+
+impl FromStr for Network {
+    type Err = NetworkError;
+
+    fn from_str(text: &str) -> Result<Self, NetworkError> {
+        let wrong = || NetworkError(text.to_owned());
+        let (address, prefix) = text.split_once('/').map_or((text, None), |(a, p)| (a, Some(p)));
+        let address: IpAddr = address.parse().map_err(|_| wrong())?;
+        let whole = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = prefix.map_or(Ok(whole), |p| p.parse().map_err(|_| wrong()))?;
+        if prefix > whole {
+            return Err(wrong());
+        }
+        Ok(Self { address, prefix })
+    }
+}
+
+impl Network {
+    /// Whether `ip` lies in it. An IPv4 address that came over an IPv6 socket counts as IPv4.
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        match (self.address, ip.to_canonical()) {
+            (IpAddr::V4(network), IpAddr::V4(ip)) => {
+                let shift = 32 - u32::from(self.prefix);
+                network.to_bits().checked_shr(shift) == ip.to_bits().checked_shr(shift)
+            }
+            (IpAddr::V6(network), IpAddr::V6(ip)) => {
+                let shift = 128 - u32::from(self.prefix);
+                network.to_bits().checked_shr(shift) == ip.to_bits().checked_shr(shift)
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn addresses_lie_in_their_networks() {
+        for (network, inside, outside) in [
+            ("10.0.0.0/8", "10.255.0.1", "11.0.0.1"),
+            ("127.0.0.1", "127.0.0.1", "127.0.0.2"),
+            ("127.0.0.1", "::ffff:127.0.0.1", "::1"),
+            ("2001:db8::/32", "2001:db8:1::1", "2001:db9::1"),
+            ("192.168.4.0/23", "192.168.5.9", "192.168.6.0"),
+        ] {
+            let network: Network = network.parse().unwrap();
+            assert!(network.contains(inside.parse().unwrap()), "{inside}");
+            assert!(!network.contains(outside.parse().unwrap()), "{outside}");
+        }
+        let all: Network = "0.0.0.0/0".parse().unwrap();
+        assert!(all.contains("203.0.113.9".parse().unwrap()));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for text in ["", "10.0.0.0/33", "10.0.0/8", "2001:db8::/129", "example.cn", "10.0.0.0/-1"] {
+            assert!(text.parse::<Network>().is_err(), "{text}");
+        }
+    }
+}
