@@ -163,7 +163,8 @@ const CA_LOCAL: &str = r#"
 impl TestPki {
     pub(crate) fn new() -> Self {
         let world = World::new();
-        let issuing = world.identity("issuing-1", Purpose::Ca, Role::Authority { path_length: Some(0) }, 3000);
+        let issuing =
+            world.identity("issuing-1", Purpose::Ca, Role::Authority { path_length: Some(0) }, 3000);
         let ocsp = world.below(&issuing, "ocsp-1", Role::OcspResponder);
         let keys: Arc<dyn Keys> = Arc::clone(&world.keys) as _;
         let lent = AuditedIssuer::new(keys, Arc::clone(&world.log) as _, &issuing).unwrap();

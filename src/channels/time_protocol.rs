@@ -1,7 +1,9 @@
 //! The time-stamp kernel and path validation as the port that channels speak RFC 3161 through.
 
 use crate::tsp::{Request, Token, TokenError, check_response, hash_length};
-use crate::x509::path::{PolicyInputs, Purpose, Request as PathRequest, RevocationPolicy, TrustStore, validate};
+use crate::x509::path::{
+    PolicyInputs, Purpose, Request as PathRequest, RevocationPolicy, TrustStore, validate,
+};
 use crate::x509::signature::verify_signed;
 use der::{Decode, Encode};
 use hufu_api::{ChannelError, Der, Imprint, StampExpectation, TimestampProtocol};
@@ -33,8 +35,10 @@ impl TimestampProtocol for TimeProtocol {
             store.add_der(&anchor.0).map_err(|e| ChannelError::Unavailable(format!("anchor: {e}")))?;
         }
         let carried = Token::from_bytes(&token).map_err(|e| bad(e.to_string()))?.signed_data.certificates;
-        let pool: Vec<Certificate> = carried.iter().filter_map(|der| Certificate::from_der(der).ok()).collect();
-        let leaf = Certificate::from_der(verified.signer.certificate.der()).map_err(|e| bad(e.to_string()))?;
+        let pool: Vec<Certificate> =
+            carried.iter().filter_map(|der| Certificate::from_der(der).ok()).collect();
+        let leaf =
+            Certificate::from_der(verified.signer.certificate.der()).map_err(|e| bad(e.to_string()))?;
         let path = PathRequest {
             store: &store,
             pool: &pool,

@@ -2,8 +2,9 @@
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use hufu_api::{
-    AuthoritySpec, CertificateKind, ChannelError, Clock, ClockError, Cx, Der, Entropy, EntropyError, Host, Imprint, IssuerKey,
-    MemoryStore, PluginError, Profile, RequestId, SignerKind, StampExpectation, TimestampProtocol, TimestampSource, Timestamper, UnixTime,
+    AuthoritySpec, CertificateKind, ChannelError, Clock, ClockError, Cx, Der, Entropy, EntropyError, Host,
+    Imprint, IssuerKey, MemoryStore, PluginError, Profile, RequestId, SignerKind, StampExpectation,
+    TimestampProtocol, TimestampSource, Timestamper, UnixTime,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -109,7 +110,9 @@ pub fn host_with_timestamps<T>(
     make: impl FnOnce(&Host<'_>) -> T,
 ) -> T {
     let find = |_: &str| None;
-    let none = |_: &AuthoritySpec| -> Result<Arc<dyn TimestampSource>, PluginError> { Err(PluginError("no time-stamp key".into())) };
+    let none = |_: &AuthoritySpec| -> Result<Arc<dyn TimestampSource>, PluginError> {
+        Err(PluginError("no time-stamp key".into()))
+    };
     host_with(base, clock, &Arc::new(MemoryStore::new()), timestamps, &find, &none, make)
 }
 

@@ -77,7 +77,9 @@ impl OcspResponder {
                 };
                 let bits = (key_bits(&ca.spki), key_bits(&certificate.spki));
                 let algorithm = SignatureAlgorithm::for_key(&certificate.spki);
-                let ((Ok(issuer_key_bits), Ok(key_bits)), Ok(algorithm)) = (bits, algorithm) else { continue };
+                let ((Ok(issuer_key_bits), Ok(key_bits)), Ok(algorithm)) = (bits, algorithm) else {
+                    continue;
+                };
                 responders.push(Responder {
                     channel: Arc::clone(channel),
                     label: published.label,
@@ -129,10 +131,12 @@ impl OcspResponder {
     ) -> Result<Option<Der>, ChannelError> {
         let issued = |r: &&Responder| {
             r.issuer_name == certificate.issuer.der()
-                && r.certificate.authority_key_identifier().ok() == certificate.authority_key_identifier().ok()
+                && r.certificate.authority_key_identifier().ok()
+                    == certificate.authority_key_identifier().ok()
         };
         let Some(responder) = self.responders.iter().find(issued) else { return Ok(None) };
-        let question = Question::about(&responder.issuer_name, &responder.issuer_key_bits, &certificate.serial);
+        let question =
+            Question::about(&responder.issuer_name, &responder.issuer_key_bits, &certificate.serial);
         Ok(self.answer(cx, &[question], Some(not_before))?.map(|answer| Der(answer.response)))
     }
 
@@ -174,12 +178,16 @@ impl OcspResponder {
 impl Responder {
     fn is_asked_about(&self, question: &Question) -> bool {
         let hash: IdHash = question.hash;
-        question.issuer_key == hash.of(&self.issuer_key_bits) && question.issuer_name == hash.of(&self.issuer_name)
+        question.issuer_key == hash.of(&self.issuer_key_bits)
+            && question.issuer_name == hash.of(&self.issuer_name)
     }
 
     fn sign(&self, cx: Cx, answers: &[(&Question, Status)], now: UnixTime) -> Result<Vec<u8>, ChannelError> {
         if now < self.certificate.not_before || now > self.certificate.not_after {
-            return Err(ChannelError::Unavailable(format!("the responder's certificate for {} is not valid now", self.label)));
+            return Err(ChannelError::Unavailable(format!(
+                "the responder's certificate for {} is not valid now",
+                self.label
+            )));
         }
         let next = now.plus_millis(VALID_MILLIS).min(self.certificate.not_after);
         let times = Times { this_update: now, next_update: next };

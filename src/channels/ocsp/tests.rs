@@ -76,8 +76,16 @@ fn openssl_takes_certificate_chain_and_revocation_list() {
     let leaf = pki.leaf("张三", CertificateKind::Long);
     let dir = pki.files(&leaf);
     let verify = [
-        "verify", "-x509_strict", "-crl_check", "-CAfile", "root.pem", "-untrusted", "issuing.pem", "-CRLfile",
-        "crl.pem", "leaf.pem",
+        "verify",
+        "-x509_strict",
+        "-crl_check",
+        "-CAfile",
+        "root.pem",
+        "-untrusted",
+        "issuing.pem",
+        "-CRLfile",
+        "crl.pem",
+        "leaf.pem",
     ];
     assert!(openssl(dir, &verify).unwrap().contains("leaf.pem: OK"));
     let text = openssl(dir, &["crl", "-in", "crl.pem", "-CAfile", "issuing.pem", "-noout", "-text"]).unwrap();
@@ -102,7 +110,21 @@ fn openssl_takes_ocsp_answers() {
             let answer = pki.responder.respond(cx(5), &std::fs::read(dir.join("q.der")).unwrap());
             pki.write("a.der", &answer.response);
         }
-        let verify = ["ocsp", "-respin", "a.der", "-sha256", "-issuer", "issuing.pem", "-cert", "leaf.pem", "-CAfile", "root.pem", "-verify_other", "issuing.pem", "-no_nonce"];
+        let verify = [
+            "ocsp",
+            "-respin",
+            "a.der",
+            "-sha256",
+            "-issuer",
+            "issuing.pem",
+            "-cert",
+            "leaf.pem",
+            "-CAfile",
+            "root.pem",
+            "-verify_other",
+            "issuing.pem",
+            "-no_nonce",
+        ];
         openssl(dir, &verify).unwrap()
     };
     let good = ask();
@@ -118,7 +140,8 @@ fn an_answer_is_used_again_until_the_status_changes_or_it_is_old() {
     let pki = Pki::new();
     let leaf = pki.leaf("张三", CertificateKind::Long);
     let dir = pki.files(&leaf);
-    openssl(dir, &["ocsp", "-issuer", "issuing.pem", "-cert", "leaf.pem", "-no_nonce", "-reqout", "q.der"]).unwrap();
+    openssl(dir, &["ocsp", "-issuer", "issuing.pem", "-cert", "leaf.pem", "-no_nonce", "-reqout", "q.der"])
+        .unwrap();
     let request = std::fs::read(dir.join("q.der")).unwrap();
     let first = pki.responder.respond(cx(5), &request);
     let uses = pki.world.keys.uses();

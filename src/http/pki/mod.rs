@@ -59,7 +59,8 @@ async fn file(State(pki): State<Arc<Pki>>, Path(file): Path<String>) -> Response
     let read = move || published(&pki.authorities, &file);
     match tokio::task::spawn_blocking(read).await {
         Ok(Ok(Some((kind, bytes)))) => {
-            ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "public, max-age=300")], bytes).into_response()
+            ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "public, max-age=300")], bytes)
+                .into_response()
         }
         Ok(Ok(None)) => StatusCode::NOT_FOUND.into_response(),
         Ok(Err(())) | Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),

@@ -28,7 +28,13 @@ fn listener(networks: &[&str], places: usize) -> Router {
     }))
 }
 
-async fn ask(router: &Router, method: &str, path: &str, kind: &str, body: &[u8]) -> (StatusCode, String, Vec<u8>) {
+async fn ask(
+    router: &Router,
+    method: &str,
+    path: &str,
+    kind: &str,
+    body: &[u8],
+) -> (StatusCode, String, Vec<u8>) {
     let peer = Peer { address: "10.1.2.3:4567".parse().unwrap(), client: None };
     let request = Request::builder()
         .method(method)
@@ -79,7 +85,10 @@ async fn time_stamps_are_for_who_may_ask() {
     let router = listener(&["127.0.0.1"], 4);
     assert_eq!(ask(&router, "POST", "/tsa", QUERY, &query()).await.0, StatusCode::FORBIDDEN);
     let router = listener(&[], 4);
-    assert_eq!(ask(&router, "POST", "/tsa", "text/plain", &query()).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(
+        ask(&router, "POST", "/tsa", "text/plain", &query()).await.0,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE
+    );
     assert_eq!(ask(&router, "GET", "/tsa", QUERY, b"").await.0, StatusCode::METHOD_NOT_ALLOWED);
     let large = vec![0; 20_000];
     assert_eq!(ask(&router, "POST", "/tsa", QUERY, &large).await.0, StatusCode::PAYLOAD_TOO_LARGE);

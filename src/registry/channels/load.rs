@@ -4,7 +4,8 @@ use super::file::{Common, FileProblem, read_all};
 use super::{CA, SMS, TSA};
 use crate::audit::AuditLog;
 use crate::channels::{
-    AuditedIssuer, Authorities, CaEntry, Identity, LocalTsa, Standing, TimeProtocol, TimeSource, TimeSources, TsaParts,
+    AuditedIssuer, Authorities, CaEntry, Identity, LocalTsa, Standing, TimeProtocol, TimeSource, TimeSources,
+    TsaParts,
 };
 use crate::keys::{Keys, Purpose};
 use hufu_api::{
