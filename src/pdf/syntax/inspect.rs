@@ -71,7 +71,10 @@ pub fn inspect(document: &Document<'_>, max_objects: usize) -> Result<Inspection
         }
         for section in revision.sections.iter().flat_map(|s| std::iter::once(s).chain(s.hidden.as_deref())) {
             kinds.insert(matches!(section.kind, SectionKind::Stream(_)));
-            taken.push(section.offset..end_of_section(document.bytes(), section.end));
+            // A cross-reference stream that lists itself was taken as an object already.
+            let listed = u64::try_from(section.offset).is_ok_and(|at| by_offset.contains_key(&at));
+            let start = if listed { section.end } else { section.offset };
+            taken.push(start..end_of_section(document.bytes(), section.end));
         }
     }
     if kinds.len() > 1 && !document.has(FindingKind::Hybrid) {

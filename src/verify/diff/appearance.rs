@@ -96,6 +96,7 @@ impl Diff<'_, '_, '_> {
             return Ok(());
         };
         let before = Self::descend(self.old, at, old, "AP")?;
+        self.own_appearance(at, old, new);
         self.explain(&at.key("AP"));
         self.accept(&after, Referrers::Explained);
         let (old_ap, new_ap) = (dict_of(before.as_ref()), dict_of(Some(&after)));
@@ -134,9 +135,21 @@ impl Diff<'_, '_, '_> {
         Ok(())
     }
 
+    /// An appearance dictionary of its own object that is filled or replaced must not be shown by anything else.
+    pub(super) fn own_appearance(&mut self, at: &Spot, old: &Dict, new: &Dict) {
+        let (before, after) = (value(old, "AP"), value(new, "AP"));
+        let Some(number) = super::number_of(&before) else { return };
+        // The replaced dictionary has lost this widget's own reference.
+        let own = u32::from(before == after);
+        if self.edges.count(number) > own {
+            let reason = format!("the appearance dictionary {number} is used elsewhere too");
+            self.forbid(&at.key("AP"), Some(Attack::SneakySignature), reason);
+        }
+    }
+
     /// Explains the references of an accepted appearance; dictionaries of resources that were changed with it are
     /// accepted under the same condition.
-    fn explain_resources(&mut self, at: &Located, depth: usize) -> Result<()> {
+    pub(super) fn explain_resources(&mut self, at: &Located, depth: usize) -> Result<()> {
         let object = at.object.clone();
         let dict = dict_of(Some(at));
         if matches!(object, Object::Stream(_)) {

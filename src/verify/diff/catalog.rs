@@ -31,11 +31,13 @@ impl Diff<'_, '_, '_> {
         if let (Some(before), Some(after)) = (first(&old), first(&new))
             && before != after
         {
-            self.forbid(
-                &at.key("ID"),
-                Some(Attack::IncrementalSaving),
-                "the first file identifier was changed",
-            );
+            // It should stay (14.4), and it is part of the key of an encrypted file.
+            if old.contains("Encrypt") {
+                let reason = "the first file identifier was changed";
+                self.forbid(&at.key("ID"), Some(Attack::IncrementalSaving), reason);
+            } else {
+                self.permit(&at.key("ID"), "the first file identifier was changed (ISO 32000-2 14.4)");
+            }
         }
         self.explain(&at.key("ID"));
         self.info(&old, &new)?;

@@ -2,7 +2,7 @@
 
 use super::{Diff, GaveUp, Permission, Referrers, Result, Spot};
 use crate::pdf::syntax::{Object, ObjectId, View};
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// Objects that are visited, at most.
 const MAX_OBJECTS: usize = 500_000;
@@ -20,8 +20,8 @@ struct Edge {
 #[derive(Clone, Debug, Default)]
 pub(in crate::verify) struct Edges {
     edges: Vec<Edge>,
-    /// Object numbers that can be reached from the trailer.
-    reachable: HashSet<u32>,
+    /// Objects that can be reached from the trailer, and how many references lead to each.
+    referrers: HashMap<u32, u32>,
 }
 
 impl Edges {
@@ -35,7 +35,7 @@ impl Edges {
         }
         out.scan(&Spot::trailer(), &Object::Dictionary(trailer), touched, &mut queue)?;
         while let Some(id) = queue.pop_front() {
-            if out.reachable.len() > MAX_OBJECTS {
+            if out.referrers.len() > MAX_OBJECTS {
                 return Err(GaveUp("too many objects".into()));
             }
             // What cannot be read shows nothing; it was counted as reachable, so a rule that needs it will say so.
@@ -60,7 +60,9 @@ impl Edges {
                     }
                     self.edges.push(Edge { spot: spot.clone(), target: id.number });
                 }
-                if self.reachable.insert(id.number) {
+                let count = self.referrers.entry(id.number).or_insert(0);
+                *count = count.saturating_add(1);
+                if *count == 1 {
                     queue.push_back(*id);
                 }
             }
@@ -84,9 +86,14 @@ impl Edges {
         Ok(())
     }
 
+    /// How many references lead to the object.
+    pub(super) fn count(&self, number: u32) -> u32 {
+        self.referrers.get(&number).copied().unwrap_or(0)
+    }
+
     /// Whether the trailer leads to the object.
     pub(in crate::verify) fn reaches(&self, number: u32) -> bool {
-        self.reachable.contains(&number)
+        self.referrers.contains_key(&number)
     }
 }
 
@@ -96,8 +103,8 @@ fn holds_references(object: &Object) -> bool {
 
 impl Diff<'_, '_, '_> {
     /// Forbids every reference from an object of the signed revision to a touched object that no rule explained.
-    pub(super) fn unexplained(&mut self, edges: &Edges) -> Result<()> {
-        for edge in &edges.edges {
+    pub(super) fn unexplained(&mut self) -> Result<()> {
+        for edge in &self.edges.edges {
             let Some(&was_used) = self.touched.get(&edge.target) else { continue };
             let from_new = edge.spot.owner != 0 && self.touched.get(&edge.spot.owner) == Some(&false);
             let explained = self.explained.contains(&(edge.spot.owner, edge.spot.path.clone()));

@@ -79,6 +79,7 @@ struct Diff<'x, 'd, 'a> {
     later: &'x LaterSignatures,
     /// Objects that later revisions speak of, and whether they were in use at signing.
     touched: &'x BTreeMap<u32, bool>,
+    edges: &'x Edges,
     accepted: BTreeMap<u32, Referrers>,
     explained: BTreeSet<(u32, String)>,
     changes: Vec<Change>,
@@ -143,6 +144,7 @@ pub(super) fn compare(
         permissions,
         later,
         touched,
+        edges,
         accepted: BTreeMap::new(),
         explained: BTreeSet::new(),
         changes: Vec::new(),
@@ -151,7 +153,7 @@ pub(super) fn compare(
         new_widgets: BTreeSet::new(),
     };
     diff.trailer()?;
-    diff.unexplained(edges)?;
+    diff.unexplained()?;
     Ok(diff.changes)
 }
 

@@ -74,7 +74,7 @@ impl Diff<'_, '_, '_> {
             return Ok(());
         };
         self.explain_below(&at.key("V"), &signature);
-        self.explain_widget(at, new);
+        self.signed_appearance(at, old, new)?;
         self.judge_later(at, later, own, false);
         if later.sound && !later.timestamp && self.permissions.locked(&own.name) {
             let reason =
@@ -93,15 +93,27 @@ impl Diff<'_, '_, '_> {
                 format!("/{key} of a signature's widget was changed"),
             );
         }
-        self.explain_widget(at, new);
-        Ok(())
+        self.signed_appearance(at, old, new)
     }
 
-    /// References of a widget that was just signed to what was made for it.
-    fn explain_widget(&mut self, at: &Spot, dict: &Dict) {
-        for key in ["AP", "MK", "Lock", "P"] {
-            self.explain_below(&at.key(key), &value(dict, key));
+    /// What a widget that was just signed refers to; its appearance may be a new one or the old one made anew, as
+    /// long as nothing else shows that.
+    fn signed_appearance(&mut self, at: &Spot, old: &Dict, new: &Dict) -> Result<()> {
+        for key in ["MK", "Lock", "P"] {
+            self.explain_below(&at.key(key), &value(new, key));
         }
+        self.own_appearance(at, old, new);
+        let Some(appearance) = Self::descend(self.new, at, new, "AP")? else { return Ok(()) };
+        self.explain(&at.key("AP"));
+        self.accept(&appearance, Referrers::Explained);
+        let dict = super::dict_of(Some(&appearance));
+        for key in ["N", "R", "D"] {
+            let Some(stream) = Self::descend(self.new, &appearance.spot, &dict, key)? else { continue };
+            self.explain(&appearance.spot.key(key));
+            self.accept(&stream, Referrers::Explained);
+            self.explain_resources(&stream, 0)?;
+        }
+        Ok(())
     }
 
     fn judge_later(
