@@ -46,4 +46,6 @@ impl CmsError {
 }
 
 #[cfg(test)]
+mod corpora_tests;
+#[cfg(test)]
 mod tests;

@@ -211,15 +211,15 @@ fn signed_set(value: Value<'_>) -> Result<SignedSet, Asn1Error> {
     Ok(SignedSet { attributes: attributes(value)?, transmitted, der })
 }
 
+/// Attributes; those with an identifier that `const-oid` cannot hold mean nothing here and are left out.
 fn attributes(set: Value<'_>) -> Result<Vec<Attribute>, Asn1Error> {
-    let all = set.children()?.all(MAX_ATTRIBUTES, "attributes")?;
-    all.into_iter()
-        .map(|attribute| {
-            let mut fields = attribute.typed(tag::SEQUENCE)?.children()?;
-            let oid = fields.any()?.oid()?;
-            let values = fields.expect(tag::SET)?.children()?.all(MAX_VALUES, "attribute values")?;
-            fields.end()?;
-            Ok(Attribute { oid, values: values.iter().map(|v| v.raw.to_vec()).collect() })
-        })
-        .collect()
+    let mut all = Vec::new();
+    for attribute in set.children()?.all(MAX_ATTRIBUTES, "attributes")? {
+        let mut fields = attribute.typed(tag::SEQUENCE)?.children()?;
+        let oid = fields.any()?.any_oid()?.known();
+        let values = fields.expect(tag::SET)?.children()?.all(MAX_VALUES, "attribute values")?;
+        fields.end()?;
+        all.extend(oid.map(|oid| Attribute { oid, values: values.iter().map(|v| v.raw.to_vec()).collect() }));
+    }
+    Ok(all)
 }

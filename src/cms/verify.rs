@@ -203,7 +203,7 @@ impl SignerInfo {
         };
         match ess::binding(self, &certificate)? {
             Binding::Bound(digest) if digest.is_broken() => {
-                findings.push(Finding::CertificateWeaklyBound(digest))
+                findings.push(Finding::CertificateWeaklyBound(digest));
             }
             Binding::Bound(_) => {}
             Binding::Absent => findings.push(Finding::CertificateNotBound),

@@ -97,7 +97,7 @@ pub fn check_token(token: &[u8], request: &Request, more: &[Vec<u8>]) -> Result<
     if info.nonce != request.nonce {
         return not("another nonce");
     }
-    if request.policy.is_some_and(|policy| policy != info.policy) {
+    if request.policy.is_some_and(|policy| info.policy != policy) {
         return not("another policy");
     }
     if request.cert_req && token.signed_data.certificates.is_empty() {

@@ -1,10 +1,9 @@
 //! Reading and verifying TimeStampTokens (RFC 3161 2.4.2).
 
 use crate::cms::{self, CmsError, Content, Finding, SignedData, SignerError, VerifiedSigner};
-use crate::x509::asn1::{Asn1Error, Rules, Value, tag};
+use crate::x509::asn1::{AnyOid, Asn1Error, Rules, Value, tag};
 use crate::x509::signature::{Digest, SignatureError};
 use crate::x509::{Certificate, X509Error, parse_time};
-use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280::ID_KP_TIME_STAMPING;
 use hufu_api::UnixTime;
 
@@ -12,7 +11,7 @@ use hufu_api::UnixTime;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TstInfo {
     /// The policy under which it was issued.
-    pub policy: ObjectIdentifier,
+    pub policy: AnyOid,
     /// Hash of the imprint.
     pub digest: Digest,
     /// The imprint.
@@ -201,7 +200,7 @@ impl TstInfo {
         if fields.expect(tag::INTEGER)?.unsigned()? != 1 {
             return Err(TokenError::Malformed("version is not 1".into()));
         }
-        let policy = fields.any()?.oid()?;
+        let policy = fields.any()?.any_oid()?;
         let mut imprint = fields.expect(tag::SEQUENCE)?.children()?;
         let digest = Digest::from_identifier(imprint.expect(tag::SEQUENCE)?.raw)?;
         let imprint = imprint.any()?.octets()?.into_owned();
@@ -223,7 +222,7 @@ impl TstInfo {
 fn critical_extension(extensions: Value<'_>) -> Result<(), TokenError> {
     for extension in extensions.children()?.all(32, "extensions")? {
         let mut fields = extension.typed(tag::SEQUENCE)?.children()?;
-        let oid = fields.any()?.oid()?;
+        let oid = fields.any()?.any_oid()?;
         if fields.optional(tag::BOOLEAN)?.map(Value::boolean).transpose()? == Some(true) {
             return Err(TokenError::Malformed(format!("critical extension {oid}")));
         }

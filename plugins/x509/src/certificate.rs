@@ -253,7 +253,7 @@ impl Certificate {
         let critical = self.extension(&ID_CE_EXT_KEY_USAGE).is_some_and(|e| e.critical);
         let usages = self.read(&ID_CE_EXT_KEY_USAGE, "extKeyUsage", |v| {
             let all = v.typed(tag::SEQUENCE)?.children()?.all(MAX_EXTENSIONS, "key purposes")?;
-            all.into_iter().map(Value::oid).collect::<Result<Vec<_>, _>>()
+            known(all)
         })?;
         Ok(usages.map(|usages| (critical, usages)))
     }
@@ -265,9 +265,8 @@ impl Certificate {
     pub fn policies(&self) -> Result<Vec<ObjectIdentifier>, X509Error> {
         let found = self.read(&ID_CE_CERTIFICATE_POLICIES, "certificatePolicies", |v| {
             let all = v.typed(tag::SEQUENCE)?.children()?.all(MAX_EXTENSIONS, "policies")?;
-            all.into_iter()
-                .map(|p| p.typed(tag::SEQUENCE)?.children()?.any()?.oid())
-                .collect::<Result<Vec<_>, _>>()
+            let ids = all.into_iter().map(|p| p.typed(tag::SEQUENCE)?.children()?.any());
+            known(ids.collect::<Result<Vec<_>, _>>()?)
         })?;
         Ok(found.unwrap_or_default())
     }
@@ -362,17 +361,27 @@ fn tbs_algorithm(tbs: Value<'_>) -> Result<&[u8], Asn1Error> {
     Ok(fields.expect(tag::SEQUENCE)?.raw)
 }
 
-/// Extensions (RFC 5280 4.1.2.9).
+/// Object identifiers, without those that cannot be any that somebody asks for.
+fn known(values: Vec<Value<'_>>) -> Result<Vec<ObjectIdentifier>, Asn1Error> {
+    let all = values.into_iter().map(Value::any_oid).collect::<Result<Vec<_>, _>>()?;
+    Ok(all.iter().filter_map(crate::asn1::AnyOid::known).collect())
+}
+
+/// Extensions (RFC 5280 4.1.2.9). One with an identifier that `const-oid` cannot hold is left out if it is not critical, and refused if
+/// it is.
 pub(crate) fn extensions(value: Value<'_>) -> Result<Vec<Extension>, Asn1Error> {
-    let all = value.typed(tag::SEQUENCE)?.children()?.all(MAX_EXTENSIONS, "extensions")?;
-    all.into_iter()
-        .map(|extension| {
-            let mut fields = extension.typed(tag::SEQUENCE)?.children()?;
-            let oid = fields.any()?.oid()?;
-            let critical = fields.optional(tag::BOOLEAN)?.map(Value::boolean).transpose()?.unwrap_or(false);
-            let value = fields.any()?.octets()?.into_owned();
-            fields.end()?;
-            Ok(Extension { oid, critical, value })
-        })
-        .collect()
+    let mut all = Vec::new();
+    for extension in value.typed(tag::SEQUENCE)?.children()?.all(MAX_EXTENSIONS, "extensions")? {
+        let mut fields = extension.typed(tag::SEQUENCE)?.children()?;
+        let oid = fields.any()?.any_oid()?.known();
+        let critical = fields.optional(tag::BOOLEAN)?.map(Value::boolean).transpose()?.unwrap_or(false);
+        let value = fields.any()?.octets()?.into_owned();
+        fields.end()?;
+        match oid {
+            Some(oid) => all.push(Extension { oid, critical, value }),
+            None if critical => return Err(Asn1Error::Content("object identifier of a critical extension")),
+            None => {}
+        }
+    }
+    Ok(all)
 }

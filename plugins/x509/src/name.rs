@@ -1,7 +1,7 @@
 //! Distinguished names (X.501, RFC 5280 4.1.2.4).
 
 use crate::X509Error;
-use crate::asn1::{self, Asn1Error, Rules, Value, tag};
+use crate::asn1::{self, AnyOid, Asn1Error, Rules, Value, tag};
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc4519::{
     COMMON_NAME, COUNTRY_NAME, DOMAIN_COMPONENT, GIVEN_NAME, L, O, ORGANIZATIONAL_UNIT_NAME, SERIAL_NUMBER,
@@ -27,7 +27,7 @@ pub struct Name {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Attribute {
-    oid: ObjectIdentifier,
+    oid: AnyOid,
     text: Option<String>,
     raw: Vec<u8>,
     /// Belongs to the same RDN as the one before.
@@ -54,7 +54,7 @@ impl Name {
                     return Err(Asn1Error::TooMany("name attributes"));
                 }
                 let mut pair = rdn.expect(tag::SEQUENCE)?.children()?;
-                let oid = pair.any()?.oid()?;
+                let oid = pair.any()?.any_oid()?;
                 let value = pair.any()?;
                 pair.end()?;
                 attributes.push(Attribute { oid, text: text(value), raw: value.raw.to_vec(), joined });
@@ -85,7 +85,7 @@ impl Name {
     }
 
     /// The attributes in the encoding's order: OID and text; `None` where the value is no string.
-    pub fn attributes(&self) -> impl Iterator<Item = (&ObjectIdentifier, Option<&str>)> {
+    pub fn attributes(&self) -> impl Iterator<Item = (&AnyOid, Option<&str>)> {
         self.attributes.iter().map(|a| (&a.oid, a.text.as_deref()))
     }
 }
@@ -98,7 +98,7 @@ impl std::fmt::Display for Name {
             if i > 0 {
                 f.write_char(if attribute.joined { '+' } else { ',' })?;
             }
-            match keyword(&attribute.oid) {
+            match attribute.oid.known().as_ref().and_then(keyword) {
                 Some(keyword) => write!(f, "{keyword}=")?,
                 None => write!(f, "{}=", attribute.oid)?,
             }

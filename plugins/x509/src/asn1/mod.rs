@@ -5,10 +5,12 @@
 //! here hands out slices of the input and takes either rule set, bounded in depth and never recursive in its caller, and the
 //! writer puts finished pieces together.
 
+mod oid;
 mod read;
 mod transcode;
 mod write;
 
+pub use oid::AnyOid;
 pub use read::{Asn1Error, MAX_DEPTH, Reader, Rules, Value};
 pub use transcode::to_der;
 pub use write::{

@@ -54,6 +54,22 @@ fn nesting_lengths_and_endless_values_end_quickly() {
 }
 
 #[test]
+fn object_identifiers_of_any_size() {
+    let read = |content: &[u8]| Value::parse(&tlv(tag::OID, &[content]), Rules::Der).unwrap().any_oid();
+    assert_eq!(read(&[0x29, 2]).unwrap().to_string(), "1.1.2");
+    let uuid = [
+        0x69, 0x83, 0xf8, 0xd4, 0xfa, 0xe7, 0xb2, 0xc0, 0xa4, 0xd3, 0xb9, 0xc4, 0xd9, 0xe8, 0xd5, 0x92, 0xe5,
+        0x08,
+    ];
+    assert!(read(&uuid).unwrap().to_string().starts_with("2.25."));
+    assert_eq!(read(&uuid).unwrap().known(), None);
+    assert_eq!(read(&[0x88, 0x37, 1]).unwrap().to_string(), "2.999.1");
+    for bad in [&[][..], &[0x80, 1], &[0x29, 0x80, 1], &[0x29, 0x82]] {
+        assert!(read(bad).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
 fn set_of_is_sorted() {
     let set = set_of(&[integer_u64(300), integer_u64(2), integer_u64(1)]);
     assert_eq!(set, [0x31, 10, 2, 1, 1, 2, 1, 2, 2, 2, 1, 44]);

@@ -1,0 +1,112 @@
+//! Every signature of the public corpora that pyHanko could judge: is the CMS good for the bytes that ByteRange names? The PDFs
+//! are read crudely here, since only the cryptography is under test; what a document shows is `verify`'s subject.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr
+)]
+#![allow(clippy::string_slice)]
+
+use super::*;
+use crate::tsp::Token;
+use std::path::PathBuf;
+
+/// A signature dictionary, found by its ByteRange.
+struct Found<'a> {
+    pieces: [&'a [u8]; 2],
+    contents: Vec<u8>,
+}
+
+fn signatures(pdf: &[u8]) -> Vec<Found<'_>> {
+    let mut found: Vec<Found<'_>> = Vec::new();
+    let mut seen = std::collections::BTreeSet::new();
+    for (at, _) in pdf.windows(10).enumerate().filter(|(_, w)| *w == b"/ByteRange") {
+        let text = String::from_utf8_lossy(&pdf[at + 10..(at + 120).min(pdf.len())]).into_owned();
+        let Some((_, rest)) = text.split_once('[') else { continue };
+        let Some((inside, _)) = rest.split_once(']') else { continue };
+        let numbers: Vec<usize> = inside.split_whitespace().filter_map(|n| n.parse().ok()).collect();
+        let [a, b, c, d] = numbers[..] else { continue };
+        let (Some(left), Some(right), Some(gap)) = (pdf.get(a..a + b), pdf.get(c..c + d), pdf.get(a + b..c))
+        else {
+            continue;
+        };
+        let hex: Vec<u8> = gap.iter().copied().filter(u8::is_ascii_hexdigit).collect();
+        let contents =
+            hex.chunks_exact(2).map(|p| u8::from_str_radix(std::str::from_utf8(p).unwrap(), 16).unwrap());
+        if seen.insert((a, b, c, d)) {
+            found.push(Found { pieces: [left, right], contents: contents.collect() });
+        }
+    }
+    found
+}
+
+fn judge(found: &Found<'_>) -> Result<String, String> {
+    let content = Content::Pieces(&found.pieces);
+    let (read, _) = SignedData::from_prefix(&found.contents).map_err(|e| e.to_string())?;
+    if read.content_type == oid::TST_INFO {
+        let (token, _) = Token::from_prefix(&found.contents).map_err(|e| e.to_string())?;
+        return token
+            .verify(content, &[])
+            .map(|v| format!("{} {:?}", v.signer.scheme, v.findings))
+            .map_err(|e| e.to_string());
+    }
+    if read.content.as_ref().is_some_and(|c| c.len() == 20) {
+        return legacy::verify_pkcs7_sha1(&read, content)
+            .map(|v| format!("{} {:?}", v.scheme, v.findings))
+            .map_err(|e| e.to_string());
+    }
+    let verified = read.verify_single(Some(content), &[]).map_err(|e| e.to_string())?;
+    let mut text = format!("{} {:?}", verified.scheme, verified.findings);
+    let signer = &read.signers[0];
+    for token in signer.unsigned_values(&oid::TIME_STAMP_TOKEN) {
+        let token = Token::from_bytes(token).map_err(|e| e.to_string())?;
+        let verdict = token.verify(Content::Pieces(&[&signer.signature]), &read.certificates);
+        text += &format!(" stamped: {:?}", verdict.map(|v| v.findings).map_err(|e| e.to_string()));
+    }
+    Ok(text)
+}
+
+/// Where the count of good signatures differs from pyHanko's, and why.
+const EXPLAINED: [(&str, usize, &str); 7] = [
+    ("coverage-anomalies/one-byterange.pdf", 0, "ByteRange of two numbers: not what ISO 32000 allows"),
+    ("coverage-anomalies/weird-byterange.pdf", 0, "ByteRange cuts into /Contents"),
+    ("ed448-disallowed-hash.pdf", 0, "Ed448 is not supported"),
+    ("ed448-shake256-nolen.pdf", 0, "Ed448 is not supported"),
+    ("ETSI.CAdES.detached/testPAdES_BT.pdf", 1, "the certificate is there and verifies; pyHanko stops at the time stamp's"),
+    ("ETSI.CAdES.detached/testPAdES_BLT.pdf", 1, "the same"),
+    ("ETSI.CAdES.detached/testPAdES_BLTA.pdf", 1, "the same"),
+];
+
+#[test]
+fn the_corpora_are_judged_as_pyhanko_does() {
+    let Some(corpora) = std::env::var_os("HUFU_CORPORA").map(PathBuf::from) else {
+        eprintln!("skipped: HUFU_CORPORA is not set");
+        return;
+    };
+    let catalogue = std::fs::read_to_string(corpora.join("catalogue.tsv")).unwrap();
+    let (mut files, mut good, mut differ) = (0, 0, Vec::new());
+    for row in catalogue.lines().skip(1) {
+        let columns: Vec<&str> = row.split('\t').collect();
+        let (path, pyhanko) = (columns[1], columns[7]);
+        if !pyhanko.contains("#1") || pyhanko.contains("tst=F") {
+            continue;
+        }
+        let Ok(pdf) = std::fs::read(corpora.join(path)) else { continue };
+        files += 1;
+        let expected = pyhanko.matches("intact=T valid=T").count();
+        let verdicts: Vec<_> = signatures(&pdf).iter().map(judge).collect();
+        let found = verdicts.iter().filter(|v| v.is_ok()).count();
+        good += found;
+        if EXPLAINED.iter().any(|(name, here, _)| path.ends_with(name) && *here == found) {
+            continue;
+        }
+        if found != expected || std::env::var_os("HUFU_VERBOSE").is_some() {
+            differ.push(format!("{path}: pyHanko {expected}, here {found}: {verdicts:#?}"));
+        }
+    }
+    eprintln!("{files} files, {good} good signatures");
+    assert!(differ.is_empty(), "{}", differ.join("\n"));
+}
