@@ -75,7 +75,11 @@ const EXPLAINED: [(&str, usize, &str); 7] = [
     ("coverage-anomalies/weird-byterange.pdf", 0, "ByteRange cuts into /Contents"),
     ("ed448-disallowed-hash.pdf", 0, "Ed448 is not supported"),
     ("ed448-shake256-nolen.pdf", 0, "Ed448 is not supported"),
-    ("ETSI.CAdES.detached/testPAdES_BT.pdf", 1, "the certificate is there and verifies; pyHanko stops at the time stamp's"),
+    (
+        "ETSI.CAdES.detached/testPAdES_BT.pdf",
+        1,
+        "the certificate is there and verifies; pyHanko stops at the time stamp's",
+    ),
     ("ETSI.CAdES.detached/testPAdES_BLT.pdf", 1, "the same"),
     ("ETSI.CAdES.detached/testPAdES_BLTA.pdf", 1, "the same"),
 ];
