@@ -8,6 +8,7 @@ mod attributes;
 mod ess;
 pub mod legacy;
 mod make;
+pub mod material;
 pub mod oid;
 mod read;
 mod verify;

@@ -6,6 +6,7 @@
     clippy::print_stderr
 )]
 
+use super::material::{Material, Missing, needed};
 use super::*;
 use crate::x509::SignatureAlgorithm;
 use crate::x509::signature::{Digest, SignatureError};
@@ -317,4 +318,54 @@ fn sm2_by_openssl_verifies() {
     } else {
         eprintln!("skipped: this openssl makes no CMS with SM2: {}", String::from_utf8_lossy(&output.stderr));
     }
+}
+
+#[test]
+fn a_long_term_signature_gets_all_it_needs_and_nothing_else() {
+    use crate::x509::ocsp::OcspStatus;
+    use crate::x509::ocsp_tests::answer;
+    use crate::x509::testing::{crl, now};
+    use crate::x509::{Revoked, Role};
+    let pki = Pki::new(SignatureAlgorithm::EcdsaSha256);
+    let stranger = Pki::new(SignatureAlgorithm::EcdsaSha256);
+    let signer = pki.signer(SignatureAlgorithm::EcdsaSha256);
+    let responder = pki.leaf(SignatureAlgorithm::EcdsaSha256, Role::OcspResponder);
+    let cms = sign(&pki, &signer, Encapsulated::Detached, true).cms;
+    let stamped = now().plus_millis(-60_000);
+
+    let bare = needed(&cms, &Material::default(), stamped).unwrap();
+    let of = |c: &crate::x509::Certificate| Missing::Revocation(Box::new(c.clone()));
+    assert_eq!(bare.missing, [of(&signer.certificate), of(&pki.ca.certificate)]);
+
+    let good = answer(&pki, &responder, &signer.certificate, OcspStatus::Good, now());
+    let root_crl = crl(&pki.root, &[]);
+    let pool = Material {
+        certificates: stranger.chain(),
+        crls: vec![crl(&stranger.root, &[]), root_crl.clone()],
+        ocsp_responses: vec![b"garbage".to_vec(), good.clone()],
+    };
+    let full = needed(&cms, &pool, stamped).unwrap();
+    assert_eq!(full.missing, []);
+    assert_eq!(full.material.ocsp_responses, [good.clone()]);
+    assert_eq!(full.material.crls, [root_crl.clone()]);
+    let mut wanted = vec![signer.certificate.der().to_vec(), responder.certificate.der().to_vec()];
+    wanted.extend(pki.chain());
+    wanted.sort();
+    let mut found = full.material.certificates;
+    found.sort();
+    assert_eq!(found, wanted);
+
+    // Older than the time stamp: says nothing about the moment of signing.
+    let stale = answer(&pki, &responder, &signer.certificate, OcspStatus::Good, now().plus_millis(-120_000));
+    let pool = Material { ocsp_responses: vec![stale], crls: vec![root_crl.clone()], ..Material::default() };
+    assert_eq!(needed(&cms, &pool, stamped).unwrap().missing, [of(&signer.certificate)]);
+
+    let entry = Revoked {
+        serial: signer.certificate.serial.clone(),
+        at: now(),
+        reason: hufu_api::RevocationReason::KeyCompromise,
+    };
+    let pool = Material { crls: vec![root_crl, crl(&pki.ca, &[entry])], ..Material::default() };
+    let revoked = needed(&cms, &pool, stamped).unwrap();
+    assert_eq!(revoked.missing, [Missing::Revoked(Box::new(signer.certificate.clone()))]);
 }

@@ -1,5 +1,5 @@
-//! The audit writer's protocol. The network process calls, the writer serves; the admin commands go through the network
-//! process.
+//! The audit writer's protocol. The network process calls and the writer serves; over the writer's own admin socket the
+//! reading half of it serves the operator's commands.
 
 use super::json::Json;
 use crate::audit::{AuditError, Event, Intent, Outcome, Receipt, RecordNumber};
@@ -47,8 +47,20 @@ pub enum AuditRequest {
         /// The newer tree.
         to: u64,
     },
-    /// Sign a checkpoint now.
+    /// Sign a checkpoint now, if there is anything new; answered by [`AuditAnswer::Head`].
     Checkpoint,
+    /// Keep an RFC 3161 token beside the checkpoint over `size` records; answered by [`AuditAnswer::Token`].
+    Anchor {
+        /// Which checkpoint.
+        size: u64,
+        /// The token, DER.
+        token: Vec<u8>,
+    },
+    /// The token beside the checkpoint over `size` records; answered by [`AuditAnswer::Token`].
+    AnchorOf {
+        /// Which checkpoint.
+        size: u64,
+    },
 }
 
 /// What the audit writer answers.
@@ -76,6 +88,8 @@ pub enum AuditAnswer {
     },
     /// Hashes of a proof.
     Proof(Vec<[u8; 32]>),
+    /// An RFC 3161 token, if there is one.
+    Token(Option<Vec<u8>>),
     /// It was not done.
     Failed(AuditFailure),
 }
@@ -89,6 +103,10 @@ pub enum AuditFailure {
     TooLarge,
     /// What was asked for is not there.
     NotFound,
+    /// The record cannot stand in the log.
+    Invalid(String),
+    /// The disk was too slow.
+    Timeout,
 }
 
 impl From<AuditFailure> for AuditError {
@@ -96,7 +114,21 @@ impl From<AuditFailure> for AuditError {
         match failure {
             AuditFailure::Unavailable(why) => Self::Unavailable(why),
             AuditFailure::TooLarge => Self::TooLarge,
-            AuditFailure::NotFound => Self::Unavailable("no such record".into()),
+            AuditFailure::NotFound => Self::NotFound,
+            AuditFailure::Invalid(why) => Self::Invalid(why),
+            AuditFailure::Timeout => Self::Timeout,
+        }
+    }
+}
+
+impl From<AuditError> for AuditFailure {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::Unavailable(why) => Self::Unavailable(why),
+            AuditError::TooLarge => Self::TooLarge,
+            AuditError::NotFound => Self::NotFound,
+            AuditError::Invalid(why) => Self::Invalid(why),
+            AuditError::Timeout => Self::Timeout,
         }
     }
 }

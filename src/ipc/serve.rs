@@ -24,7 +24,7 @@ pub struct Incoming<Q> {
 
 /// Names a call on its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CallId(u64);
+pub struct CallId(pub(crate) u64);
 
 impl CallId {
     /// Whether the caller waits for an answer at all.

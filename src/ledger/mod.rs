@@ -1,1 +1,28 @@
-//! The audit log's writer: records in sled, RFC 6962 tree, checkpoints, and its client.
+//! The audit log on disk, its writer process and everything that reads it.
+//!
+//! - [`Folder`]: what lies where
+//! - [`log`]: records in sled, the tree's compact range, open intents; appended to in durable batches
+//! - [`writer`]: the one thread that appends; takes what waits, syncs once, answers all
+//! - [`tiles`]: C2SP tlog-tiles files of what is complete, and hashes for proofs
+//! - [`checkpoints`]: signed tree heads, kept outside sled
+//! - [`server`] and [`client`]: the writer's process and its callers
+
+pub mod checkpointer;
+pub mod checkpoints;
+pub mod client;
+mod folder;
+mod head;
+pub mod log;
+pub mod process;
+mod records;
+pub mod server;
+pub mod sink;
+pub mod tiles;
+pub mod writer;
+
+pub use folder::Folder;
+pub use log::{Log, LogError};
+pub use records::Records;
+
+#[cfg(test)]
+mod tests;

@@ -292,6 +292,27 @@ impl Appliance {
         Ok(SignerPage { page: paging.page, pages: total.div_ceil(paging.size.max(1)), total, signers })
     }
 
+    /// The certificates of a signer, or of the whole app, as clients see them.
+    ///
+    /// # Errors
+    /// 20001 for another's token.
+    pub fn certificates(&self, caller: &Caller, signer: Option<u64>) -> Result<Vec<serde_json::Value>> {
+        let wanted = signer.or(caller.signer);
+        match wanted {
+            Some(id) => caller.may_act_for(id)?,
+            None => caller.platform_only()?,
+        }
+        let mut found = Vec::new();
+        table::each_in_app(self.store(), Space::Certificate, &caller.app.id, |_, bytes| {
+            let row: Certificate = table::decode(Space::Certificate, bytes)?;
+            if wanted.is_none_or(|id| row.signer == id) && found.len() < 10_000 {
+                found.push(shown(&row));
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
     /// Tells channels again of revocations that they have not confirmed, and asks again for pending certificates; the
     /// edge calls it now and then. Returns how many were settled.
     ///
@@ -360,4 +381,25 @@ impl Appliance {
         self.credentials.forget(&(app.to_owned(), row.id));
         if pending { Err(Code::CertificateMissing.into()) } else { Ok(()) }
     }
+}
+
+fn shown(row: &Certificate) -> serde_json::Value {
+    use base64::Engine;
+    let standing = match &row.standing {
+        Standing::Active => "active",
+        Standing::Pending { .. } => "pending",
+        Standing::Revoked { .. } => "revoked",
+    };
+    let chain: Vec<String> =
+        row.chain.iter().map(|der| base64::engine::general_purpose::STANDARD.encode(&der.0)).collect();
+    serde_json::json!({
+        "certificateId": row.id,
+        "signerId": row.signer,
+        "channel": row.channel,
+        "profile": row.profile,
+        "standing": standing,
+        "notBefore": row.not_before.millis(),
+        "notAfter": row.not_after.millis(),
+        "chain": chain,
+    })
 }

@@ -23,6 +23,8 @@ pub fn check_signature(
 }
 
 #[cfg(test)]
+pub(crate) mod ocsp_tests;
+#[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -10,8 +10,8 @@
 #![allow(clippy::missing_docs_in_private_items)]
 
 use super::{
-    Addresses, Certificate, Issuer, Role, SignatureAlgorithm, TbsSpec, assemble, authority_name,
-    certificate_tbs, key_identifier, request_info, subject_name,
+    Addresses, Certificate, CrlSpec, Issuer, Revoked, Role, SignatureAlgorithm, TbsSpec, assemble,
+    authority_name, certificate_tbs, crl_tbs, key_identifier, request_info, subject_name,
 };
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
@@ -155,6 +155,22 @@ fn issue(key: SoftKey, issuer: Option<&Identity>, subject: &[u8], role: Role<'_>
     .unwrap();
     let der = assemble(&tbs, &algorithm, &signer.sign(&tbs));
     Identity { key, certificate: Certificate::from_der(&der).unwrap() }
+}
+
+/// A complete list by `ca`.
+pub(crate) fn crl(ca: &Identity, revoked: &[Revoked]) -> Vec<u8> {
+    let id = ca.certificate.issuing_key_identifier().unwrap();
+    let algorithm = ca.key.algorithm().identifier();
+    let tbs = crl_tbs(&CrlSpec {
+        algorithm: &algorithm,
+        issuer: Issuer::new(ca.certificate.subject.der(), &id),
+        number: 3,
+        this_update: now(),
+        next_update: now().plus_millis(86_400_000),
+        revoked,
+    })
+    .unwrap();
+    assemble(&tbs, &algorithm, &ca.key.sign(&tbs))
 }
 
 /// A PKCS#10 request for [`person`].

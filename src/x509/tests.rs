@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use super::testing::{Folder, Identity, Pki, now, openssl, person, request};
+use super::testing::{Folder, Identity, Pki, crl, now, openssl, person, request};
 use super::*;
 use const_oid::db::rfc5280::{ID_CE_KEY_USAGE, ID_KP_EMAIL_PROTECTION};
 use hufu_api::{CertificateKind, Chain, Der, Profile, RevocationReason, SceneBinding, SignerKind, Subject};
@@ -107,21 +107,6 @@ fn openssl_reads_revocation_lists_and_finds_the_revoked() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("certificate revoked"));
     folder.write("empty.crl", &crl(&pki.ca, &[]));
     openssl(folder.path(), "crl -inform DER -in empty.crl -CAfile chain.pem -noout");
-}
-
-fn crl(ca: &Identity, revoked: &[Revoked]) -> Vec<u8> {
-    let id = ca.certificate.issuing_key_identifier().unwrap();
-    let algorithm = ca.key.algorithm().identifier();
-    let tbs = crl_tbs(&CrlSpec {
-        algorithm: &algorithm,
-        issuer: Issuer::new(ca.certificate.subject.der(), &id),
-        number: 3,
-        this_update: now(),
-        next_update: now().plus_millis(86_400_000),
-        revoked,
-    })
-    .unwrap();
-    assemble(&tbs, &algorithm, &ca.key.sign(&tbs))
 }
 
 #[test]

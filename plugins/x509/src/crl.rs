@@ -47,6 +47,16 @@ pub fn reason_code(reason: RevocationReason) -> u8 {
     }
 }
 
+/// The reason of a number, among those that a registration authority may give.
+pub fn reason_from_code(code: u64) -> Option<RevocationReason> {
+    use RevocationReason::{
+        AffiliationChanged, CessationOfOperation, KeyCompromise, PrivilegeWithdrawn, Superseded, Unspecified,
+    };
+    [Unspecified, KeyCompromise, AffiliationChanged, Superseded, CessationOfOperation, PrivilegeWithdrawn]
+        .into_iter()
+        .find(|reason| u64::from(reason_code(*reason)) == code)
+}
+
 /// TBSCertList, DER, version 2, complete (not indirect, no delta).
 ///
 /// # Errors

@@ -13,16 +13,19 @@ pub mod asn1;
 mod algorithm;
 mod certificate;
 mod crl;
+mod crl_read;
 mod error;
 mod issue;
 mod name;
+pub mod ocsp;
 mod request;
 pub mod signature;
 mod time;
 
 pub use algorithm::{SignatureAlgorithm, assemble};
 pub use certificate::{Certificate, Extension, KeyUsage, Summary, serial_hex};
-pub use crl::{CrlSpec, Revoked, crl_tbs, reason_code};
+pub use crl::{CrlSpec, Revoked, crl_tbs, reason_code, reason_from_code};
+pub use crl_read::{CrlEntry, CrlRead};
 pub use error::X509Error;
 pub use issue::{
     Addresses, Issuer, Role, SCENE_BINDING_OID, TbsSpec, certificate_tbs, key_identifier, scene_binding,

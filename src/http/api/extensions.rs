@@ -1,0 +1,204 @@
+//! Our own calls under /x/: never needed by a client of the documented API.
+
+use super::signing;
+use crate::codes::Code;
+use crate::http::args::{Args, json_value_fields};
+use crate::http::reply::Reply;
+use crate::http::table::{
+    Access, Endpoint, Form, Kind, Method, Param, SEAL, SIGNER, endpoints, optional, required, text,
+};
+use crate::ops::{Appliance, Call, Caller, Error, IdempotencyKey, Result, Source};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+const TAG: &str = "扩展接口";
+const OPTIONAL_SIGNER: Param = optional(
+    "signerId",
+    Kind::Id,
+    "用户 id；不传则为应用内全部",
+    "One signer's; all of the app when absent",
+    "\"1\"",
+);
+
+const fn get(
+    path: &'static str,
+    title: &'static str,
+    en: &'static str,
+    params: &'static [Param],
+    run: crate::http::table::Run,
+) -> Endpoint {
+    Endpoint {
+        method: Method::Get,
+        path,
+        tag: TAG,
+        title,
+        en,
+        access: Access::Platform,
+        form: Form::Query,
+        creates: false,
+        params,
+        data: "",
+        failures: &[],
+        run,
+    }
+}
+
+pub(super) const CALLS: &[Endpoint] = &[
+    Endpoint {
+        method: Method::Post,
+        path: "/x/sign/batch",
+        form: Form::Json,
+        creates: true,
+        data: r#"{"results": [{"code": 200, "msg": true, "data": {"summaryId": 1000}}, {"code": 20206, "msg": "用户不存在"}]}"#,
+        ..get(
+            "",
+            "批量文件签署",
+            "Signs up to 100 PDFs by path, each with its own result, in order; items take the parameters of /sign/filePath",
+            &[required(
+                "items",
+                Kind::Items { most: 100 },
+                "签署请求集合，每项参数同 /sign/filePath",
+                "Requests, at most 100",
+                r#"[{"signerId": "1", "moulageId": "1", "contractPath": "/c/1.pdf", "contractSavePath": "/c/1s.pdf", "signPositionType": "1", "positionContent": "1,100,100"}]"#,
+            )],
+            batch,
+        )
+    },
+    get(
+        "/x/results/{idempotencyKey}",
+        "按幂等键查询结果",
+        "The id that a creating call with this Idempotency-Key answered",
+        &[required("idempotencyKey", text(255), "幂等键", "The header's value", "\"order-1\"")],
+        |appliance, _, caller, args| {
+            let id = appliance.answered(&caller.app.id, args.required("idempotencyKey")?)?;
+            let id = id.ok_or_else(|| Error::with(Code::NotFound, "无此幂等键的结果"))?;
+            Ok(Reply::id("id", id))
+        },
+    ),
+    Endpoint {
+        access: Access::Signer,
+        ..get(
+            "/x/certificates",
+            "证书列表",
+            "Certificates with validity, standing and chain",
+            &[OPTIONAL_SIGNER],
+            |appliance, _, caller, args| {
+                let rows = appliance.certificates(caller, args.some_id("signerId"))?;
+                Ok(Reply::Done(Some(json!({ "certificates": rows }))))
+            },
+        )
+    },
+    Endpoint {
+        access: Access::Signer,
+        ..get(
+            "/x/seals",
+            "印章列表",
+            "Seals of a signer or of the app",
+            &[OPTIONAL_SIGNER],
+            |appliance, _, caller, args| {
+                let seals = appliance.seals(caller, args.some_id("signerId"))?;
+                let list: Vec<Value> = seals
+                    .iter()
+                    .map(|seal| {
+                        json!({
+                            "moulageId": seal.id,
+                            "signerId": seal.signer,
+                            "created": seal.created.millis(),
+                            "revoked": seal.revoked.map(|at| at.millis()),
+                        })
+                    })
+                    .collect();
+                Ok(Reply::Done(Some(json!({ "seals": list }))))
+            },
+        )
+    },
+    Endpoint {
+        access: Access::Signer,
+        ..get(
+            "/x/seals/{moulageId}/image",
+            "印章图片",
+            "A seal as PNG",
+            &[
+                required("moulageId", Kind::Id, "印章 id", "The seal", "\"1\""),
+                optional(
+                    "pixels",
+                    Kind::Number { least: 16, most: 2_048 },
+                    "长边像素数，默认 400",
+                    "Longer side in pixels",
+                    "400",
+                ),
+            ],
+            |appliance, _, caller, args| {
+                let pixels = u32::try_from(args.some_id("pixels").unwrap_or(400)).unwrap_or(400);
+                let body = appliance.seal_png(caller, args.id("moulageId")?, pixels)?;
+                Ok(Reply::Raw { kind: "image/png", body })
+            },
+        )
+    },
+    Endpoint {
+        method: Method::Post,
+        path: "/x/seals/revoke",
+        form: Form::Json,
+        access: Access::Signer,
+        ..get(
+            "",
+            "注销印章",
+            "Revokes a seal; signatures made with it stay",
+            &[SIGNER, SEAL],
+            |appliance, call, caller, args| {
+                let seal = args.some_id("moulageId").ok_or_else(|| Error::malformed("moulageId"))?;
+                appliance.revoke_seal(call, caller, args.id("signerId")?, seal)?;
+                Ok(Reply::Done(None))
+            },
+        )
+    },
+    get(
+        "/x/signatures/{summaryId}",
+        "签署记录",
+        "What is known of a signature",
+        &[required("summaryId", Kind::Id, "摘要签署流水号 id", "The signature", "\"1000\"")],
+        |appliance, _, caller, args| done(&appliance.signature(caller, args.id("summaryId")?)?),
+    ),
+    get(
+        "/x/stamps/{timeStampSignId}",
+        "时间戳记录",
+        "What is known of a document time stamp",
+        &[required("timeStampSignId", Kind::Id, "时间戳固化流水号 id", "The time stamp", "\"1000\"")],
+        |appliance, _, caller, args| done(&appliance.stamp(caller, args.id("timeStampSignId")?)?),
+    ),
+];
+
+fn done<T: serde::Serialize>(value: &T) -> Result<Reply> {
+    serde_json::to_value(value).map(|v| Reply::Done(Some(v))).map_err(Error::internal)
+}
+
+fn batch(appliance: &Appliance, call: &Call, caller: &Caller, args: Args) -> Result<Reply> {
+    let params = endpoints().find(|e| e.path == "/sign/filePath").map_or(&[][..], |e| e.params);
+    let items = args.items("items")?.as_array().map(Vec::as_slice).unwrap_or_default();
+    let results: Vec<Value> = items
+        .iter()
+        .enumerate()
+        .map(|(index, item)| {
+            let result = json_value_fields(item).and_then(|fields| {
+                let args = Args::check_params(params, fields)?;
+                let source = Source::Path(args.required("contractPath")?.to_owned());
+                let request = signing::request(appliance, &args, source, None)?;
+                appliance.sign_document(&of_item(call, index, &args), caller, &request)
+            });
+            match result {
+                Ok(id) => json!({"code": 200, "msg": true, "data": {"summaryId": id}}),
+                Err(error) => json!({"code": error.code.number(), "msg": error.message}),
+            }
+        })
+        .collect();
+    Ok(Reply::Done(Some(json!({ "results": results }))))
+}
+
+/// The call of one item: its own Idempotency-Key under the batch's.
+fn of_item(call: &Call, index: usize, args: &Args) -> Call {
+    let idempotency = call.idempotency.as_ref().map(|key| IdempotencyKey {
+        name: hex::encode(Sha256::digest(format!("batch\0{}\0{index}", key.name))),
+        request: args.digest("/x/sign/batch"),
+    });
+    Call { idempotency, ..call.clone() }
+}

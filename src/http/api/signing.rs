@@ -1,0 +1,338 @@
+//! 签署模块
+
+use super::users::certificates;
+use crate::codes::Code;
+use crate::http::args::Args;
+use crate::http::reply::Reply;
+use crate::http::table::{
+    Access, CA_TYPE, CERT_TYPE, Endpoint, Form, Kind, Method, Need, Param, Run, SEAL, SIGNER, optional,
+    required, text,
+};
+use crate::ops::{Appliance, Error, Result, SealClass, SignRequest, Source, StampRequest, positions};
+use crate::pdf::place::{Placement, Seam};
+
+const PATH_MOST: usize = 4_096;
+
+const SEAL_CLASS: Param = Param {
+    need: Need::Default("0"),
+    ..optional(
+        "sealClass",
+        Kind::OneOf(&["0", "1", "2", "3"]),
+        "印章样式，0=常规，1=骑缝章，2=含摘要，3=含签署时间；默认为 0，传 1 时参数 signPositionType、positionContent 无效",
+        "Plain, seam seal over all pages, with the document's digest, with the time of signing",
+        "\"0\"",
+    )
+};
+const POSITION_TYPE: Param = Param {
+    need: Need::Conditional,
+    ..optional(
+        "signPositionType",
+        Kind::OneOf(&["0", "1"]),
+        "定位方式，0=关键字定位；1=坐标定位",
+        "Keyword or coordinates; not needed for a seam seal",
+        "\"1\"",
+    )
+};
+const POSITION: Param = Param {
+    need: Need::Conditional,
+    ..optional(
+        "positionContent",
+        text(20_000),
+        "signPositionType 为 0 时，传关键字内容；为 1 时，传坐标位置信息，格式为“页面,x轴,y轴”，多个用分号隔开，坐标原点为页面左下角",
+        "The keyword, or page,x,y;page,x,y from the lower left corner of the page",
+        "\"1,100,100\"",
+    )
+};
+const CONTRACT_PATH: Param = required(
+    "contractPath",
+    text(PATH_MOST),
+    "合同原文路径",
+    "The PDF, below the app's document roots",
+    "\"/yunhetong/contract/待签署合同.pdf\"",
+);
+const CONTRACT_FILE: Param =
+    required("contractPath", Kind::File, "合同原文（文件）", "The PDF, at most 20 MiB", "\"（文件）\"");
+const SAVE_PATH: Param = required(
+    "contractSavePath",
+    text(PATH_MOST),
+    "合同保存路径",
+    "Where the signed file goes; ends in .pdf",
+    "\"/yunhetong/contract/签署后合同.pdf\"",
+);
+const TITLE: Param = optional("contractTitle", text(200), "合同标题", "Title", "\"租赁合同\"");
+const CODE: Param = Param {
+    need: Need::Conditional,
+    ..optional(
+        "code",
+        Kind::Digits { least: 4, most: 4 },
+        "短信验证码 4 位数字",
+        "The four digits that the signer received",
+        "\"1234\"",
+    )
+};
+
+const SUMMARY: &str = r#"{"summaryId": 1000}"#;
+const NO_SEAL: &[(u32, &str)] = &[(201, "moulageId 为空")];
+const STAMP_DATA: &str = r#"{"timeStampSignId": 1000}"#;
+const BAD_TYPE: &[(u32, &str)] = &[(201, "文件保存类型非法")];
+
+const fn call(
+    path: &'static str,
+    title: &'static str,
+    en: &'static str,
+    form: Form,
+    params: &'static [Param],
+    run: Run,
+) -> Endpoint {
+    Endpoint {
+        method: Method::Post,
+        path,
+        tag: "签署模块",
+        title,
+        en,
+        access: Access::Platform,
+        form,
+        creates: true,
+        params,
+        data: SUMMARY,
+        failures: NO_SEAL,
+        run,
+    }
+}
+
+pub(super) const CALLS: &[Endpoint] = &[
+    call(
+        "/sign/filePath",
+        "文件签署",
+        "Signs a PDF by path",
+        Form::Json,
+        &[
+            SIGNER,
+            SEAL,
+            SEAL_CLASS,
+            CONTRACT_PATH,
+            SAVE_PATH,
+            POSITION_TYPE,
+            POSITION,
+            TITLE,
+            CA_TYPE,
+            CERT_TYPE,
+        ],
+        |appliance, call, caller, args| {
+            let request = request(appliance, &args, by_path(&args)?, None)?;
+            Ok(Reply::id("summaryId", appliance.sign_document(call, caller, &request)?))
+        },
+    ),
+    call(
+        "/sign/fileStream",
+        "文件流签署",
+        "Signs an uploaded PDF",
+        Form::Multipart,
+        &[
+            SIGNER,
+            SEAL,
+            SEAL_CLASS,
+            CONTRACT_FILE,
+            SAVE_PATH,
+            TITLE,
+            POSITION_TYPE,
+            POSITION,
+            CA_TYPE,
+            CERT_TYPE,
+        ],
+        |appliance, call, caller, args| {
+            let request = request(appliance, &args, Source::Bytes(args.file("contractPath")?), None)?;
+            Ok(Reply::id("summaryId", appliance.sign_document(call, caller, &request)?))
+        },
+    ),
+    Endpoint {
+        creates: false,
+        data: "",
+        failures: &[(20003, "系统异常")],
+        ..call(
+            "/send/verifyCode",
+            "发送短信验证码",
+            "Sends a code for a signature with consent",
+            Form::Json,
+            &[
+                SIGNER,
+                optional(
+                    "phoneNo",
+                    Kind::Loose { least: 1, most: 64, pattern: Some("^(1[0-9]{10}|[0-9]{8}|[0-9]{10})$") },
+                    "手机号码，如果不传使用创建用户时的号码",
+                    "Another number than the registered one",
+                    "\"13000000000\"",
+                ),
+            ],
+            |appliance, call, caller, args| {
+                appliance.send_code(call, caller, args.id("signerId")?, args.text("phoneNo"))?;
+                Ok(Reply::Done(None))
+            },
+        )
+    },
+    call(
+        "/sign/verifyCodeFilePath",
+        "文件签署（短信认证）",
+        "Signs a PDF by path after the signer's code",
+        Form::Json,
+        &[
+            CODE,
+            SIGNER,
+            SEAL,
+            SEAL_CLASS,
+            CONTRACT_PATH,
+            SAVE_PATH,
+            POSITION_TYPE,
+            POSITION,
+            TITLE,
+            CA_TYPE,
+            CERT_TYPE,
+        ],
+        |appliance, call, caller, args| {
+            let request = request(appliance, &args, by_path(&args)?, Some(code(&args)?))?;
+            Ok(Reply::id("summaryId", appliance.sign_document(call, caller, &request)?))
+        },
+    ),
+    call(
+        "/sign/verifyCodeFileStream",
+        "文件流签署（短信认证）",
+        "Signs an uploaded PDF after the signer's code",
+        Form::Multipart,
+        &[
+            CODE,
+            SIGNER,
+            SEAL,
+            SEAL_CLASS,
+            CONTRACT_FILE,
+            SAVE_PATH,
+            TITLE,
+            POSITION_TYPE,
+            POSITION,
+            CA_TYPE,
+            CERT_TYPE,
+        ],
+        |appliance, call, caller, args| {
+            let source = Source::Bytes(args.file("contractPath")?);
+            let request = request(appliance, &args, source, Some(code(&args)?))?;
+            Ok(Reply::id("summaryId", appliance.sign_document(call, caller, &request)?))
+        },
+    ),
+    Endpoint {
+        data: STAMP_DATA,
+        failures: BAD_TYPE,
+        ..call(
+            "/tsa/pathSign",
+            "时间戳数据固化（文件）",
+            "Adds a document time stamp to a PDF by path, at most 20 MiB",
+            Form::Json,
+            &[
+                required(
+                    "filePath",
+                    text(PATH_MOST),
+                    "文件路径，只支持 pdf，文件最大 20M",
+                    "The PDF",
+                    "\"/yunhetong/contract/合同.pdf\"",
+                ),
+                required(
+                    "fileSavePath",
+                    text(PATH_MOST),
+                    "文件保存路径",
+                    "Where the stamped file goes; ends in .pdf",
+                    "\"/yunhetong/contract/固化后.pdf\"",
+                ),
+                optional("title", text(200), "文件标题", "Title", "\"租赁合同\""),
+            ],
+            |appliance, call, caller, args| {
+                stamp(appliance, call, caller, &args, Source::Path(args.required("filePath")?.to_owned()))
+            },
+        )
+    },
+    Endpoint {
+        data: STAMP_DATA,
+        failures: BAD_TYPE,
+        ..call(
+            "/tsa/streamSign",
+            "时间戳数据固化（文件流）",
+            "Adds a document time stamp to an uploaded PDF",
+            Form::Multipart,
+            &[
+                required(
+                    "filePath",
+                    Kind::File,
+                    "文件原文（文件），只支持 pdf，文件最大 20M",
+                    "The PDF, at most 20 MiB",
+                    "\"（文件）\"",
+                ),
+                required(
+                    "fileSavePath",
+                    text(PATH_MOST),
+                    "文件保存路径",
+                    "Where the stamped file goes; ends in .pdf",
+                    "\"/yunhetong/contract/固化后.pdf\"",
+                ),
+                optional("title", text(200), "文件标题", "Title", "\"租赁合同\""),
+            ],
+            |appliance, call, caller, args| {
+                stamp(appliance, call, caller, &args, Source::Bytes(args.file("filePath")?))
+            },
+        )
+    },
+];
+
+fn by_path(args: &Args) -> Result<Source> {
+    Ok(Source::Path(args.required("contractPath")?.to_owned()))
+}
+
+fn code(args: &Args) -> Result<String> {
+    args.owned("code").ok_or_else(|| Code::CodeEmpty.into())
+}
+
+/// What the four signing calls and the batch have in common.
+pub(super) fn request(
+    appliance: &Appliance,
+    args: &Args,
+    source: Source,
+    code: Option<String>,
+) -> Result<SignRequest> {
+    let class = SealClass::parse(args.required("sealClass")?)?;
+    Ok(SignRequest {
+        signer: args.id("signerId")?,
+        seal: args.some_id("moulageId"),
+        class,
+        placement: placement(appliance, args, class)?,
+        source,
+        save_path: args.required("contractSavePath")?.to_owned(),
+        title: args.owned("contractTitle"),
+        code,
+        ca_type: args.owned("caType"),
+        certificates: certificates(args)?,
+    })
+}
+
+fn placement(appliance: &Appliance, args: &Args, class: SealClass) -> Result<Placement> {
+    if class == SealClass::Seam {
+        return Ok(Placement::Seam(Seam::default()));
+    }
+    let kind = args.required("signPositionType")?;
+    let content = args.required("positionContent")?;
+    match kind {
+        "1" => Ok(Placement::At(positions(content, appliance.settings().places)?)),
+        _ if content.chars().count() > 200 => Err(Error::malformed("positionContent")),
+        _ => Ok(Placement::Keyword(content.to_owned())),
+    }
+}
+
+fn stamp(
+    appliance: &Appliance,
+    call: &crate::ops::Call,
+    caller: &crate::ops::Caller,
+    args: &Args,
+    source: Source,
+) -> Result<Reply> {
+    let request = StampRequest {
+        source,
+        save_path: args.required("fileSavePath")?.to_owned(),
+        title: args.owned("title"),
+    };
+    Ok(Reply::id("timeStampSignId", appliance.stamp_document(call, caller, &request)?))
+}

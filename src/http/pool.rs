@@ -1,0 +1,90 @@
+//! Worker slots: operations block, so each runs on a thread of its own, and there are only so many.
+
+use crate::codes::Code;
+use crate::ops::{Error, Result};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The slots.
+#[derive(Clone, Debug)]
+pub(super) struct Pool {
+    slots: Arc<Semaphore>,
+    size: usize,
+    queue: Duration,
+}
+
+impl Pool {
+    pub(super) fn new(size: usize, queue: Duration) -> Self {
+        let size = size.max(1);
+        Self { slots: Arc::new(Semaphore::new(size)), size, queue }
+    }
+
+    /// Slots in use.
+    pub(super) fn busy(&self) -> usize {
+        self.size.saturating_sub(self.slots.available_permits())
+    }
+
+    /// Runs a blocking operation; 503 when no slot gets free in time. Once begun it finishes, whoever still listens.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let slot = self.slot().await?;
+        let running = tokio::task::spawn_blocking(move || {
+            let _slot = slot;
+            work()
+        });
+        match running.await {
+            Ok(result) => result,
+            Err(error) => Err(Error::internal(format!("operation panicked: {error}"))),
+        }
+    }
+
+    async fn slot(&self) -> Result<OwnedSemaphorePermit> {
+        let none = || Error::new(Code::Overloaded).because("no free slot");
+        match Arc::clone(&self.slots).try_acquire_owned() {
+            Ok(slot) => Ok(slot),
+            Err(_) => match tokio::time::timeout(self.queue, Arc::clone(&self.slots).acquire_owned()).await {
+                Ok(Ok(slot)) => Ok(slot),
+                _ => Err(none()),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[tokio::test]
+    async fn no_slot_is_503_and_what_has_begun_finishes() {
+        let pool = Pool::new(1, Duration::from_millis(20));
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let finished = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&finished);
+        let other = pool.clone();
+        let client = tokio::spawn(async move {
+            other
+                .run(move || {
+                    wait.recv().ok();
+                    flag.store(true, Ordering::SeqCst);
+                    Ok(())
+                })
+                .await
+        });
+        while pool.busy() == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(pool.run(|| Ok(())).await.unwrap_err().code, Code::Overloaded);
+        client.abort(); // the client hangs up
+        assert!(client.await.is_err());
+        go.send(()).unwrap();
+        while pool.busy() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(finished.load(Ordering::SeqCst));
+    }
+}
