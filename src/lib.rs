@@ -2,7 +2,7 @@
 //!
 //! - L0 contracts: `hufu-api`, [`audit`], [`keys`], [`documents`], [`codes`]
 //! - L1 kernels, bytes in and bytes out, without IO, clock or randomness: [`pdf`], [`locate`], [`cms`], [`x509`],
-//!   [`tsp`], [`seal`], [`verify`], [`tlog`]
+//!   [`tsp`], [`render`], [`seal`], [`verify`], [`tlog`]
 //! - L2 adapters: [`ipc`], [`token`], [`ledger`], [`store`], [`clock`], [`files`], [`channels`]
 //! - L3 operations: [`ops`]
 //! - L4 edge: [`http`]
@@ -16,6 +16,7 @@ pub mod keys;
 pub mod cms;
 pub mod locate;
 pub mod pdf;
+pub mod render;
 pub mod seal;
 pub mod tlog;
 pub mod tsp;

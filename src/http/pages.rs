@@ -34,13 +34,16 @@ const ASSETS: &[Asset] = assets! {
     "index.js", "index.js";
     "perfect-freehand.mjs", "vendor/perfect-freehand.mjs";
     "perfect-freehand.LICENSE", "vendor/perfect-freehand.LICENSE";
+    "revisions.js", "revisions.js";
     "style.css", "style.css";
+    "verify.js", "verify.js";
 };
 
 const PAGES: &[Asset] = assets! {
     "index.html", "index.html";
     "docs.html", "docs.html";
     "handwriting.html", "handwriting.html";
+    "verify.html", "verify.html";
 };
 
 const fn kind_of(name: &str) -> &'static str {
@@ -69,6 +72,7 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
         .route("/", get(|headers: HeaderMap| async move { page("index.html", &headers) }))
         .route("/index.html", get(|headers: HeaderMap| async move { page("index.html", &headers) }))
         .route("/docs", get(|headers: HeaderMap| async move { page("docs.html", &headers) }))
+        .route("/verify.html", get(|headers: HeaderMap| async move { page("verify.html", &headers) }))
         .route(
             "/assets/{name}",
             get(|Path(name): Path<String>, headers: HeaderMap| async move {
@@ -142,7 +146,7 @@ mod tests {
 
     #[tokio::test]
     async fn pages_come_under_a_strict_policy() {
-        for path in ["/", "/index.html", "/docs"] {
+        for path in ["/", "/index.html", "/docs", "/verify.html"] {
             let (status, headers, body) = fetch(path, None).await;
             assert_eq!(status, 200, "{path}");
             assert!(body.starts_with("<!doctype html>"), "{path}");
