@@ -13,6 +13,7 @@ pub mod listen;
 mod login;
 mod metrics;
 mod openapi;
+mod page_calls;
 mod pages;
 pub mod pki;
 mod pool;

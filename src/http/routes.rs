@@ -46,7 +46,10 @@ pub(super) fn router(edge: &Arc<Edge>, pages: Router) -> Router {
     let prefix = format!("/{}", edge.settings.service.trim_matches('/'));
     let (unknown, wrong) = (Arc::clone(edge), Arc::clone(edge));
     Router::new()
-        .nest(&prefix, calls.merge(super::pages::router()).merge(pages))
+        .nest(
+            &prefix,
+            calls.merge(super::pages::router()).merge(super::page_calls::router(edge)).merge(pages),
+        )
         .fallback(move || refuse(Arc::clone(&unknown), Code::NotFound))
         .method_not_allowed_fallback(move || refuse(Arc::clone(&wrong), Code::MethodNotAllowed))
 }

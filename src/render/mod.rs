@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use hayro::hayro_interpret::InterpreterSettings;
 use hayro::hayro_interpret::util::TransformExt;
-use hayro::hayro_syntax::Pdf;
+use hayro::hayro_syntax::{Pdf, PdfData};
 use hayro::vello_cpu::color::palette::css::WHITE;
 use hayro::{RenderCache, RenderSettings};
 use thiserror::Error;
@@ -51,15 +51,20 @@ pub struct PagePicture {
 ///
 /// # Errors
 /// [`RenderError`].
-pub fn page_picture(pdf: Arc<Vec<u8>>, page: u32, side: u16) -> Result<PagePicture, RenderError> {
+pub fn page_picture(
+    pdf: impl AsRef<[u8]> + Send + Sync + 'static,
+    page: u32,
+    side: u16,
+) -> Result<PagePicture, RenderError> {
     if !SIDE.contains(&side) {
         return Err(RenderError::Size);
     }
-    catch_unwind(AssertUnwindSafe(|| render(pdf, page, side))).unwrap_or(Err(RenderError::Failed))
+    catch_unwind(AssertUnwindSafe(|| render(Arc::new(pdf).into(), page, side)))
+        .unwrap_or(Err(RenderError::Failed))
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // clamped to 1…2,000
-fn render(pdf: Arc<Vec<u8>>, number: u32, side: u16) -> Result<PagePicture, RenderError> {
+fn render(pdf: PdfData, number: u32, side: u16) -> Result<PagePicture, RenderError> {
     let pdf = Pdf::new(pdf).map_err(|_| RenderError::Unreadable)?;
     let pages = pdf.pages();
     let index = number.checked_sub(1).and_then(|n| usize::try_from(n).ok());
@@ -93,7 +98,7 @@ mod tests {
     use super::*;
 
     /// A page of 200 × 100 points with a black square in its lower left quarter, shown turned by `rotate` degrees.
-    fn sample(rotate: i32) -> Arc<Vec<u8>> {
+    fn sample(rotate: i32) -> Vec<u8> {
         let mut pdf = b"%PDF-1.7\n".to_vec();
         let mut at = Vec::new();
         let content = "0 0 50 50 re f";
@@ -113,7 +118,7 @@ mod tests {
         pdf.extend(b"xref\n0 5\n0000000000 65535 f \n");
         at.iter().for_each(|offset| pdf.extend(format!("{offset:010} 00000 n \n").bytes()));
         pdf.extend(format!("trailer<</Size 5/Root 1 0 R>>\nstartxref\n{xref}\n%%EOF\n").bytes());
-        Arc::new(pdf)
+        pdf
     }
 
     #[test]
@@ -137,6 +142,6 @@ mod tests {
         assert_eq!(page_picture(sample(0), 2, 400), Err(RenderError::NoSuchPage(2)));
         assert_eq!(page_picture(sample(0), 0, 400), Err(RenderError::NoSuchPage(0)));
         assert_eq!(page_picture(sample(0), 1, 4_000), Err(RenderError::Size));
-        assert_eq!(page_picture(Arc::new(b"no".to_vec()), 1, 400), Err(RenderError::Unreadable));
+        assert_eq!(page_picture(b"no".to_vec(), 1, 400), Err(RenderError::Unreadable));
     }
 }

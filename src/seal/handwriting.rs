@@ -1,7 +1,6 @@
 //! 手绘: a signature written by hand, taken as the outlines of its strokes and kept as vectors.
 
 use kurbo::{Affine, BezPath, Point, Rect, Shape};
-use serde::Deserialize;
 use thiserror::Error;
 
 use super::{Colour, Outline, SealShape};
@@ -31,12 +30,14 @@ pub enum HandwritingError {
 }
 
 /// Strokes as a page sends them: each the closed outline of the ink that one movement of the pen left, in canvas units.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Handwriting {
-    width: f64,
-    height: f64,
-    strokes: Vec<Vec<(f64, f64)>>,
+    /// Width of the canvas, 50 to 10,000.
+    pub width: f64,
+    /// Height of the canvas, 50 to 10,000.
+    pub height: f64,
+    /// At most 200 outlines of at most 4,000 points, x to the right and y down, at most 40,000 points in all.
+    pub strokes: Vec<Vec<(f64, f64)>>,
 }
 
 impl Handwriting {
@@ -105,14 +106,13 @@ mod tests {
     use super::*;
     use crate::seal::Segment;
 
-    fn parse(json: &str) -> Handwriting {
-        serde_json::from_str(json).unwrap()
+    fn written(strokes: &[&[(f64, f64)]]) -> Handwriting {
+        Handwriting { width: 600.0, height: 300.0, strokes: strokes.iter().map(|s| s.to_vec()).collect() }
     }
 
     #[test]
     fn strokes_fill_the_box_in_their_own_proportion() {
-        let square =
-            parse(r#"{"width":600,"height":300,"strokes":[[[100,100],[200,100],[200,200],[100,200]]]}"#);
+        let square = written(&[&[(100.0, 100.0), (200.0, 100.0), (200.0, 200.0), (100.0, 200.0)]]);
         let shape = square.draw(Colour::Black).unwrap();
         assert_eq!(shape.size_mm(), BOX);
         let ends: Vec<(i32, i32)> = shape
@@ -132,22 +132,17 @@ mod tests {
 
     #[test]
     fn what_is_not_a_signature_is_refused() {
-        let refused = |json: &str| parse(json).draw(Colour::Black).unwrap_err();
-        assert_eq!(refused(r#"{"width":600,"height":300,"strokes":[]}"#), HandwritingError::Empty);
-        assert_eq!(
-            refused(r#"{"width":600,"height":300,"strokes":[[[1,1],[2,2]]]}"#),
-            HandwritingError::Empty
-        );
-        let dot = r#"{"width":600,"height":300,"strokes":[[[1,1],[2,1],[2,2]]]}"#;
-        assert_eq!(refused(dot), HandwritingError::Empty);
-        let far = r#"{"width":600,"height":300,"strokes":[[[1,1],[2,1],[1e9,2]]]}"#;
-        assert_eq!(refused(far), HandwritingError::OutOfCanvas);
-        let flat = r#"{"width":600,"height":0,"strokes":[[[1,1],[2,1],[1,2]]]}"#;
-        assert_eq!(refused(flat), HandwritingError::OutOfCanvas);
+        let refused = |strokes: &[&[(f64, f64)]]| written(strokes).draw(Colour::Black).unwrap_err();
+        assert_eq!(refused(&[]), HandwritingError::Empty);
+        assert_eq!(refused(&[&[(1.0, 1.0), (2.0, 2.0)]]), HandwritingError::Empty);
+        assert_eq!(refused(&[&[(1.0, 1.0), (2.0, 1.0), (2.0, 2.0)]]), HandwritingError::Empty);
+        assert_eq!(refused(&[&[(1.0, 1.0), (2.0, 1.0), (1e9, 2.0)]]), HandwritingError::OutOfCanvas);
+        assert_eq!(refused(&[&[(1.0, 1.0), (2.0, 1.0), (f64::NAN, 2.0)]]), HandwritingError::OutOfCanvas);
+        let flat = Handwriting { height: 0.0, ..written(&[]) };
+        assert_eq!(flat.draw(Colour::Black), Err(HandwritingError::OutOfCanvas));
         let many = Handwriting { width: 600.0, height: 300.0, strokes: vec![vec![(1.0, 1.0)]; 201] };
         assert_eq!(many.draw(Colour::Black), Err(HandwritingError::TooLong));
         let nan = Handwriting { width: f64::NAN, height: 300.0, strokes: Vec::new() };
         assert_eq!(nan.draw(Colour::Black), Err(HandwritingError::OutOfCanvas));
-        assert!(serde_json::from_str::<Handwriting>(r#"{"width":1,"height":1,"strokes":[],"x":1}"#).is_err());
     }
 }

@@ -137,6 +137,24 @@ pub(super) const CALLS: &[Endpoint] = &[
     },
     Endpoint {
         method: Method::Post,
+        path: "/x/handwriting",
+        form: Form::Json,
+        access: Access::Signer,
+        data: r#"{"path": "handwriting/0f1e…", "expires": 1790000000000}"#,
+        ..get(
+            "",
+            "手绘链接",
+            "A one-time link, good for 15 minutes, to the page on which this signer writes by hand; `path` is relative to the service",
+            &[SIGNER],
+            |appliance, _, caller, args| {
+                let link = appliance.invite_to_write(caller, args.id("signerId")?)?;
+                let path = format!("handwriting/{}", link.token);
+                Ok(Reply::Done(Some(json!({ "path": path, "expires": link.expires.millis() }))))
+            },
+        )
+    },
+    Endpoint {
+        method: Method::Post,
         path: "/x/seals/revoke",
         form: Form::Json,
         access: Access::Signer,
