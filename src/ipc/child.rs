@@ -71,18 +71,27 @@ impl Child {
     /// # Errors
     /// When standard input is no control socket or the kernel refuses.
     pub fn begin() -> Result<Option<Self>, ControlError> {
+        Self::begin_confined(|_, _| Ok(()))
+    }
+
+    /// As [`Child::begin`]; `confine` is given the settings and the voice before the first thread is started.
+    ///
+    /// # Errors
+    /// As [`Child::begin`], and [`ControlError::Unconfined`] when `confine` fails.
+    pub fn begin_confined(
+        confine: impl FnOnce(&[u8], &Voice) -> Result<(), String>,
+    ) -> Result<Option<Self>, ControlError> {
         harden()?;
         let descriptor = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
         let null = rustix::fs::open("/dev/null", rustix::fs::OFlags::RDONLY, rustix::fs::Mode::empty())?;
         rustix::stdio::dup2_stdin(null)?;
-        Self::over(Control::new(descriptor))
+        Self::over(Control::new(descriptor), confine)
     }
 
-    /// The same over a given socket, without touching the process.
-    ///
-    /// # Errors
-    /// When the socket is no control socket.
-    pub fn over(control: Control) -> Result<Option<Self>, ControlError> {
+    fn over(
+        control: Control,
+        confine: impl FnOnce(&[u8], &Voice) -> Result<(), String>,
+    ) -> Result<Option<Self>, ControlError> {
         let control = Arc::new(control);
         let voice = Voice(Arc::clone(&control));
         control.send(&FromChild::Hello { pid: std::process::id() }, None)?;
@@ -93,6 +102,10 @@ impl Child {
                 None => return Ok(None),
             }
         };
+        confine(&settings, &voice).map_err(|why| {
+            voice.say(&FromChild::Failed(why.clone()));
+            ControlError::Unconfined(why)
+        })?;
         let (condemn, orders) = crossbeam_channel::unbounded();
         let tell = condemn.clone();
         std::thread::Builder::new().name("control".into()).spawn(move || listen(&control, &tell)).map_err(

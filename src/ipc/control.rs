@@ -104,6 +104,9 @@ pub enum ControlError {
     /// The socket failed.
     #[error("control socket: {0}")]
     Io(#[from] rustix::io::Errno),
+    /// The child could not give up what it must.
+    #[error("{0}")]
+    Unconfined(String),
     /// The message or its descriptors were cut off.
     #[error("control message truncated")]
     Truncated,

@@ -1,10 +1,11 @@
 //! Entry points of the children: `hufu internal network|audit|worker`. What a process then does is handed in as a
 //! function; here is how it gets its settings and peers.
 
+use super::sandbox::{self, Confinement};
 use crate::audit::ReceiptKey;
 use crate::ipc::audit::{AuditAnswer, AuditRequest};
 use crate::ipc::child::{Child, Order, Voice};
-use crate::ipc::control::{FromChild, PeerRole};
+use crate::ipc::control::{ControlError, FromChild, PeerRole};
 use crate::ipc::link::Link;
 use crate::keys::Generation;
 use crate::token::{self, Client};
@@ -73,9 +74,27 @@ pub enum AuditOrder {
     Orphaned,
 }
 
-/// Runs the network process. `serve` returns when it was told to stop, or with the reason why it cannot serve.
+/// Runs the network process unconfined. `serve` returns when it was told to stop, or with the reason why it cannot serve.
 pub fn network(serve: impl FnOnce(Network) -> Result<(), String>) -> ExitCode {
-    with_child(|child| {
+    run_network(Child::begin(), serve)
+}
+
+/// Runs the network process confined to what `limits` makes of its settings. `/health` shows [`sandbox::active`].
+pub fn confined_network(
+    limits: impl FnOnce(&[u8]) -> Result<Confinement, String>,
+    serve: impl FnOnce(Network) -> Result<(), String>,
+) -> ExitCode {
+    let confine = |settings: &[u8], _: &Voice| {
+        sandbox::confine(&limits(settings)?).map(|_| ()).map_err(|error| error.to_string())
+    };
+    run_network(Child::begin_confined(confine), serve)
+}
+
+fn run_network(
+    begun: Result<Option<Child>, ControlError>,
+    serve: impl FnOnce(Network) -> Result<(), String>,
+) -> ExitCode {
+    with_child(begun, |child| {
         let audit = Arc::new(Link::new());
         let keys = client(&child.voice)?;
         let (tell, orders) = crossbeam_channel::unbounded();
@@ -101,7 +120,7 @@ pub fn network(serve: impl FnOnce(Network) -> Result<(), String>) -> ExitCode {
 
 /// Runs the audit writer.
 pub fn audit(serve: impl FnOnce(Audit) -> Result<(), String>) -> ExitCode {
-    with_child(|child| {
+    with_child(Child::begin(), |child| {
         let keys = client(&child.voice)?;
         let (tell, orders) = crossbeam_channel::unbounded();
         let (workers, voice) = (Arc::clone(&keys), child.voice.clone());
@@ -129,10 +148,17 @@ pub fn worker() -> ExitCode {
     }
 }
 
-fn with_child(body: impl FnOnce(Started) -> Result<(), String>) -> ExitCode {
-    let child = match Child::begin() {
+fn with_child(
+    begun: Result<Option<Child>, ControlError>,
+    body: impl FnOnce(Started) -> Result<(), String>,
+) -> ExitCode {
+    let child = match begun {
         Ok(Some(child)) => child,
         Ok(None) => return ExitCode::SUCCESS,
+        Err(ControlError::Unconfined(why)) => {
+            tracing::error!(why, "not confined, so not served");
+            return ExitCode::from(FAILED);
+        }
         Err(error) => return no_child(&error.to_string()),
     };
     let voice = child.voice.clone();

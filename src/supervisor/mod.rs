@@ -4,6 +4,7 @@
 //! - [`child`]: what each kind of child does first, and what it is handed
 //! - `plan`: who is up, who must wait, who is to be started, connected or stopped next
 //! - `process`: one child process and its control socket
+//! - [`sandbox`]: what the network process gives up before its first thread
 //!
 //! One thread owns all state and reads one queue of events; each child has a thread that listens to it and one that waits
 //! for its end.
@@ -12,6 +13,7 @@ pub mod child;
 mod pace;
 mod plan;
 mod process;
+pub mod sandbox;
 pub mod settings;
 mod watch;
 

@@ -2,6 +2,7 @@
 //! remembers nothing, and real workers on a real token.
 
 use super::child::{self, Audit, AuditOrder, Network, NetworkOrder};
+use super::sandbox::Confinement;
 use super::settings::{Launch, Pool, Settings};
 use super::watch::{Event, run_with};
 use super::{SupervisorError, Up};
@@ -20,7 +21,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,7 +32,7 @@ use std::time::{Duration, Instant};
 #[ignore = "runs as a child of the other tests"]
 fn part() {
     let code = match std::env::args().next_back().as_deref() {
-        Some("network") => child::network(network),
+        Some("network") => child::confined_network(limits, network),
         Some("audit") => child::audit(audit),
         Some("worker") => child::worker(),
         _ => return,
@@ -39,11 +40,48 @@ fn part() {
     std::process::exit(i32::from(code != ExitCode::SUCCESS));
 }
 
+/// The folder of its socket is the only one that it may touch.
+fn limits(settings: &[u8]) -> Result<Confinement, String> {
+    let socket = PathBuf::from(std::str::from_utf8(settings).unwrap());
+    let write = socket.parent().filter(|folder| folder.is_absolute()).map(PathBuf::from);
+    Ok(Confinement { read: Vec::new(), write: write.into_iter().collect(), programs: false })
+}
+
+/// Tries what must not work, and what must, and tells.
+fn probe(folder: &Path) -> String {
+    let tries = [
+        ("write own", std::fs::write(folder.join("probe"), b"x").is_ok()),
+        ("read own", std::fs::read(folder.join("probe")).is_ok()),
+        ("rename own", std::fs::rename(folder.join("probe"), folder.join("probed")).is_ok()),
+        ("thread", std::thread::spawn(|| true).join().unwrap_or(false)),
+        ("listen", std::net::TcpListener::bind("127.0.0.1:0").is_ok()),
+        ("read PIN", std::fs::read(folder.join("../pin")).is_ok()),
+        ("read token", std::fs::read_dir(folder.join("../tokens")).is_ok()),
+        ("write elsewhere", std::fs::write(folder.join("../elsewhere"), b"x").is_ok()),
+        ("link out", std::os::unix::fs::symlink("/etc/passwd", folder.join("link")).is_ok()),
+        ("run", std::process::Command::new("/bin/true").status().is_ok()),
+        ("signal", rustix::process::test_kill_process(rustix::process::getppid().unwrap()).is_ok()),
+        (
+            "raw socket",
+            rustix::net::socket(rustix::net::AddressFamily::PACKET, rustix::net::SocketType::DGRAM, None)
+                .is_ok(),
+        ),
+        ("chroot", rustix::process::chroot("/").is_ok()),
+        ("core dumps", rustix::process::getrlimit(rustix::process::Resource::Core).current != Some(0)),
+    ];
+    let done: Vec<_> = tries.iter().filter(|(_, done)| *done).map(|(what, _)| *what).collect();
+    done.join(", ")
+}
+
 /// Its settings are the path of a socket; whoever connects there gets one signature made.
 fn network(handed: Network) -> Result<(), String> {
     let path = String::from_utf8(handed.settings).unwrap();
     if path == "broken" {
         return Err("told to be broken".into());
+    }
+    if let Some(folder) = path.strip_suffix("probe.sock") {
+        let active = super::sandbox::active().unwrap();
+        return Err(format!("could: {}; {active:?}", probe(Path::new(folder))));
     }
     std::fs::remove_file(&path).ok();
     let listener = UnixListener::bind(&path).unwrap();
@@ -136,7 +174,9 @@ struct Site {
 
 impl Site {
     fn socket(token: &SoftToken) -> PathBuf {
-        token.path().join("network.sock")
+        let folder = token.path().join("network");
+        std::fs::create_dir_all(&folder).unwrap();
+        folder.join("network.sock")
     }
 
     fn settings(token: &SoftToken, processes: u16) -> Settings {
@@ -289,6 +329,22 @@ fn a_network_process_that_cannot_serve_is_told_with_its_reason() {
     let end = site.ended.recv_timeout(Duration::from_secs(30)).unwrap();
     assert!(end.unwrap_err().contains("told to be broken"));
     assert!(site.up.try_recv().is_err(), "never up");
+}
+
+#[test]
+fn the_network_process_can_do_no_more_than_it_must() {
+    let site = Site::start(SoftToken::new(), |settings| {
+        let path = String::from_utf8(settings.network.clone()).unwrap();
+        settings.network = path.replace("network.sock", "probe.sock").into_bytes();
+    });
+    let told = site.ended.recv_timeout(Duration::from_secs(30)).unwrap().unwrap_err();
+    println!("{told}");
+    if told.contains("files: \"none\"") {
+        println!("skipped: this kernel has no Landlock");
+        return;
+    }
+    assert!(told.contains("could: write own, read own, rename own, thread, listen;"), "{told}");
+    assert!(told.contains("files_denied: true, calls_denied: true"), "{told}");
 }
 
 #[test]

@@ -1,0 +1,131 @@
+//! Confining the network process: Landlock for files, seccomp for system calls. Done before its first thread, since
+//! Landlock holds for a thread and those that it starts.
+
+mod syscalls;
+
+use landlock::{
+    ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr,
+    RulesetStatus, Scope, path_beneath_rules,
+};
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+/// The newest Landlock interface that is used where the kernel has it.
+const LANDLOCK: ABI = ABI::V6;
+
+/// What every network process reads of the system: libraries, fonts, names, trust anchors, its own state.
+const SYSTEM: [&str; 14] = [
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/bin",
+    "/etc/ssl",
+    "/etc/ca-certificates",
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/localtime",
+    "/etc/fonts",
+    "/run/systemd/resolve",
+    "/proc/self",
+    "/dev/urandom",
+];
+
+/// What the network process may touch.
+#[derive(Clone, Debug, Default)]
+pub struct Confinement {
+    /// Files and folders to read, beside the system's.
+    pub read: Vec<PathBuf>,
+    /// Folders to read and write, and everything below. They must exist.
+    pub write: Vec<PathBuf>,
+    /// Whether channels run programs (`exec`): those may then be started, under the same restrictions.
+    pub programs: bool,
+}
+
+/// What is in force, for `/health`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Active {
+    /// Landlock restricts files: `full`, `partial` (an older kernel), or `none` (a kernel without it).
+    pub files: &'static str,
+    /// The kernel really denies a file that is not allowed. Tried, not assumed.
+    pub files_denied: bool,
+    /// The kernel really denies a system call that is not allowed. Tried, not assumed.
+    pub calls_denied: bool,
+}
+
+/// Why the process was not confined.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SandboxError {
+    /// A folder to write does not exist, so that no rule can name it.
+    #[error("sandbox: {0} does not exist")]
+    Missing(PathBuf),
+    /// Landlock refused the rules.
+    #[error("sandbox, files: {0}")]
+    Files(#[from] landlock::RulesetError),
+    /// seccomp refused the filter.
+    #[error("sandbox, system calls: {0}")]
+    Calls(String),
+    /// This processor has no table.
+    #[error("sandbox: no table of system calls for {0}")]
+    Processor(&'static str),
+}
+
+static ACTIVE: OnceLock<Active> = OnceLock::new();
+
+/// What is in force in this process; `None` where [`confine`] has not run.
+pub fn active() -> Option<&'static Active> {
+    ACTIVE.get()
+}
+
+/// Confines this thread and all that it starts, for ever, and tries the result.
+///
+/// # Errors
+/// See [`SandboxError`].
+pub fn confine(limits: &Confinement) -> Result<Active, SandboxError> {
+    if let Some(missing) = limits.write.iter().find(|path| !path.exists()) {
+        return Err(SandboxError::Missing(missing.clone()));
+    }
+    let files = confine_files(limits)?;
+    syscalls::confine(limits.programs)?;
+    let active = Active {
+        files,
+        files_denied: std::fs::read_dir("/").is_err(),
+        // Harmless, allowed to everybody otherwise, and not on our list.
+        calls_denied: rustix::process::getpriority_process(None).is_err(),
+    };
+    tracing::info!(?active, "confined");
+    Ok(ACTIVE.get_or_init(|| active).clone())
+}
+
+fn confine_files(limits: &Confinement) -> Result<&'static str, SandboxError> {
+    let mut read: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::ReadDir;
+    if limits.programs {
+        read |= AccessFs::Execute;
+    }
+    // Everything but devices and sockets is made in our folders; sockets for the commands of operators.
+    let write = read
+        | AccessFs::WriteFile
+        | AccessFs::Truncate
+        | AccessFs::RemoveFile
+        | AccessFs::RemoveDir
+        | AccessFs::MakeReg
+        | AccessFs::MakeDir
+        | AccessFs::MakeSock
+        | AccessFs::Refer;
+    let status = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(LANDLOCK))?
+        .scope(Scope::Signal | Scope::AbstractUnixSocket)?
+        .create()?
+        .add_rules(path_beneath_rules(SYSTEM, read))?
+        .add_rules(path_beneath_rules(["/dev/null"], read | AccessFs::WriteFile))?
+        .add_rules(path_beneath_rules(&limits.read, read))?
+        .add_rules(path_beneath_rules(&limits.write, write))?
+        .restrict_self()?;
+    Ok(match status.ruleset {
+        RulesetStatus::FullyEnforced => "full",
+        RulesetStatus::PartiallyEnforced => "partial",
+        RulesetStatus::NotEnforced => "none",
+    })
+}
