@@ -9,20 +9,20 @@ mod issuer;
 mod ocsp;
 mod sms_dev;
 mod sources;
-mod standing;
 #[cfg(test)]
 pub(crate) mod testing;
 mod time_protocol;
 mod tsa;
 
+pub use hufu_https::{Place, Standing, StandingReport};
+
 pub use audited::{AuditedKey, AuditedKeyError};
-pub use authorities::{Authorities, CaEntry};
+pub use authorities::{Authorities, CaEntry, anchored};
 pub use entropy::OsEntropy;
 pub use identity::Identity;
 pub use issuer::AuditedIssuer;
 pub use ocsp::{OcspAnswer, OcspResponder};
 pub use sms_dev::SmsOutbox;
 pub use sources::{TimeSource, TimeSources};
-pub use standing::{Place, Standing, StandingReport};
 pub use time_protocol::TimeProtocol;
 pub use tsa::{LocalTsa, TSA_LOCAL, TsaError, TsaParts};

@@ -1,6 +1,6 @@
 //! How the appliance makes a channel from its configuration file.
 
-use crate::{AuthoritySpec, Clock, Entropy, IssuerKey, Store, TimestampProtocol, TimestampSource};
+use crate::{AuthoritySpec, Clock, Der, Entropy, IssuerKey, Store, TimestampProtocol, TimestampSource};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +18,8 @@ pub struct Host<'a> {
     pub name: &'a str,
     /// The folder that relative paths in the configuration are relative to.
     pub base: &'a Path,
+    /// The CA certificates that the channel's file names as `anchors`, DER; empty when it names none.
+    pub anchors: &'a [Der],
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Durable state of the channel's own, in [`crate::Space::Channel`]; begin keys with the name.

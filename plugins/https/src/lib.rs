@@ -2,9 +2,11 @@
 //! no proxies from the environment, and rustls with the roots that the channel's file names.
 
 mod secret;
+mod standing;
 mod template;
 
 pub use secret::{Secret, read_secret};
+pub use standing::{Place, Standing, StandingReport};
 pub use template::{Escape, Template, TemplateError};
 
 use hufu_api::{ChannelError, Cx, PluginError};

@@ -99,7 +99,8 @@ pub fn host<T>(
     let none = |_: &AuthoritySpec| -> Result<Arc<dyn TimestampSource>, PluginError> {
         Err(PluginError("no time-stamp key".into()))
     };
-    host_with(base, clock, store, Arc::new(NoTimestamps), &find, &none, make)
+    let parts = (Arc::new(NoTimestamps) as Arc<dyn TimestampProtocol>, &[][..]);
+    host_with(base, clock, store, parts, &find, &none, make)
 }
 
 /// The same with a time-stamp protocol, for sources that speak it.
@@ -107,20 +108,21 @@ pub fn host_with_timestamps<T>(
     base: &Path,
     clock: &Arc<HandClock>,
     timestamps: Arc<dyn TimestampProtocol>,
+    anchors: &[Der],
     make: impl FnOnce(&Host<'_>) -> T,
 ) -> T {
     let find = |_: &str| None;
     let none = |_: &AuthoritySpec| -> Result<Arc<dyn TimestampSource>, PluginError> {
         Err(PluginError("no time-stamp key".into()))
     };
-    host_with(base, clock, &Arc::new(MemoryStore::new()), timestamps, &find, &none, make)
+    host_with(base, clock, &Arc::new(MemoryStore::new()), (timestamps, anchors), &find, &none, make)
 }
 
 fn host_with<T>(
     base: &Path,
     clock: &Arc<HandClock>,
     store: &Arc<MemoryStore>,
-    timestamps: Arc<dyn TimestampProtocol>,
+    (timestamps, anchors): (Arc<dyn TimestampProtocol>, &[Der]),
     issuer_key: &dyn Fn(&str) -> Option<Arc<dyn IssuerKey>>,
     timestamper: Timestamper<'_>,
     make: impl FnOnce(&Host<'_>) -> T,
@@ -128,6 +130,7 @@ fn host_with<T>(
     make(&Host {
         name: "under-test",
         base,
+        anchors,
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         store: Arc::clone(store) as Arc<dyn hufu_api::Store>,
         entropy: Arc::new(RealEntropy::default()),

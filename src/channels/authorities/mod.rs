@@ -187,7 +187,10 @@ impl CertificateAuthorities for Authorities {
 }
 
 /// Whether a chain ends at one of the anchors, or at a certificate that one of them issued.
-fn anchored(chain: &[Certificate], anchors: &[Der]) -> Result<(), String> {
+///
+/// # Errors
+/// When it does not, with the name at which it ends.
+pub fn anchored(chain: &[Certificate], anchors: &[Der]) -> Result<(), String> {
     let top = chain.last().ok_or("empty chain")?;
     for anchor in anchors {
         if anchor.0 == top.der() {

@@ -104,12 +104,28 @@ struct Making<'a> {
 
 impl Making<'_> {
     fn build<T: ?Sized>(&self, factory: &Factory<T>, table: toml::Table) -> Result<Arc<T>, String> {
+        self.build_with(factory, table, &self.anchors()?)
+    }
+
+    /// The anchors that the file names; none when it names none.
+    fn anchors(&self) -> Result<Vec<Der>, String> {
+        let file = self.common.anchors.as_ref().map(|file| self.parts.base.join(file));
+        file.map_or(Ok(vec![]), |file| pem_certificates(&file))
+    }
+
+    fn build_with<T: ?Sized>(
+        &self,
+        factory: &Factory<T>,
+        table: toml::Table,
+        anchors: &[Der],
+    ) -> Result<Arc<T>, String> {
         let parts = self.parts;
         let issuer_key = |label: &str| self.issuer_key(label);
         let timestamper = |spec: &AuthoritySpec| self.time_authority(spec);
         let host = Host {
             name: &self.common.name,
             base: &parts.base,
+            anchors,
             clock: Arc::clone(&parts.clock),
             store: Arc::clone(&parts.store),
             entropy: Arc::clone(&parts.entropy),
@@ -151,17 +167,14 @@ impl Making<'_> {
 
     fn authority(&self, factory: &Factory<dyn hufu_api::CaChannel>, table: toml::Table) -> CaEntry {
         let common = self.common;
-        let anchors = common.anchors.as_ref().map(|file| pem_certificates(&self.parts.base.join(file)));
-        let (anchors, channel) = match anchors.transpose() {
-            Ok(anchors) => (anchors.unwrap_or_default(), self.build(factory, table)),
-            Err(reason) => (vec![], Err(reason)),
-        };
+        let anchors = self.anchors();
+        let channel = anchors.as_ref().map_err(Clone::clone).and_then(|all| self.build_with(factory, table, all));
         CaEntry {
             name: common.name.clone(),
             aliases: common.aliases.clone(),
             channel,
             timeout: common.timeout,
-            anchors,
+            anchors: anchors.unwrap_or_default(),
             standing: Standing::new(common.concurrency),
         }
     }
@@ -212,3 +225,6 @@ impl SmsChannel for NoSms {
         Err(ChannelError::Unavailable(self.0.clone()))
     }
 }
+
+#[cfg(test)]
+mod tests;

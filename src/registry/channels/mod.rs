@@ -15,19 +15,22 @@ use crate::channels::{SmsOutbox, TSA_LOCAL};
 use hufu_api::{CaChannel, Factory, SmsChannel, TimestampSource};
 
 /// Certificate channels.
-pub const CA: &[Factory<dyn CaChannel>] = &[hufu_ca_local::FACTORY];
+pub const CA: &[Factory<dyn CaChannel>] = &[hufu_ca_local::FACTORY, hufu_ca_est::FACTORY, hufu_exec::FACTORY];
 
 /// SMS gateways.
 pub const SMS: &[Factory<dyn SmsChannel>] = &[SmsOutbox::FACTORY, hufu_sms_http::FACTORY];
 
 /// Time-stamp sources.
-pub const TSA: &[Factory<dyn TimestampSource>] = &[TSA_LOCAL];
+pub const TSA: &[Factory<dyn TimestampSource>] = &[TSA_LOCAL, hufu_tsa_rfc3161::FACTORY];
 
 /// Every kind that `kind = "…"` may name, in the order of the tables.
 pub fn kinds() -> Vec<&'static str> {
     let ca = CA.iter().map(|f| f.kind);
     ca.chain(SMS.iter().map(|f| f.kind)).chain(TSA.iter().map(|f| f.kind)).collect()
 }
+
+#[cfg(test)]
+mod contract;
 
 #[cfg(test)]
 mod tests {

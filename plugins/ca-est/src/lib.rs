@@ -1,0 +1,195 @@
+//! CA channel `ca-est`: Enrollment over Secure Transport (RFC 7030), client side. See README.md.
+//!
+//! The certification request is made and signed in the token; EST carries it. A CA that wants time answers 202 with Retry-After; the
+//! ticket is then the request itself, which RFC 7030 4.2.3 has the client send again.
+
+mod certs_only;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use certs_only::{certificates, chain_for};
+use hufu_api::{
+    CaChannel, Chain, ChannelError, Clock, Csr, Cx, Der, Enrollment, Factory, Host, PluginError, Profile, Revocation,
+    Ticket,
+};
+use hufu_https::{Answer, Call, Client, Scheme, Tls};
+use hufu_x509::Request;
+use parking_lot::Mutex;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How the registry builds it.
+pub const FACTORY: Factory<dyn CaChannel> =
+    Factory { kind: "ca-est", build: |host, table| Ok(Box::new(EstCa::new(host, table)?)) };
+
+/// The largest answer that is read.
+const MAX_ANSWER: u64 = 256 * 1024;
+
+/// How long the CA certificates are used before they are fetched again.
+const CA_CERTIFICATES_FOR: Duration = Duration::from_secs(3600);
+
+/// The longest that a Retry-After is believed.
+const LONGEST_RETRY: i64 = 7 * 86_400;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    /// The server: `https://est.example.cn` or, with a CA label, `https://est.example.cn/.well-known/est/LABEL`.
+    url: String,
+    /// User name for HTTP Basic authentication.
+    username: Option<String>,
+    /// File with its password, readable by its owner only.
+    password: Option<PathBuf>,
+    /// Roots of the server's certificate, and the client certificate.
+    #[serde(default)]
+    tls: Tls,
+}
+
+/// An EST server.
+pub struct EstCa {
+    client: Client,
+    base: String,
+    authorization: Option<(String, String)>,
+    clock: Arc<dyn Clock>,
+    authorities: Mutex<Option<(Instant, Vec<Der>)>>,
+}
+
+impl EstCa {
+    /// Makes the channel from its file.
+    ///
+    /// # Errors
+    /// When a setting is wrong, nothing authenticates us, or a file cannot be read.
+    pub fn new(host: &Host<'_>, table: toml::Table) -> Result<Self, PluginError> {
+        let settings: Settings = table.try_into().map_err(|e: toml::de::Error| PluginError(e.to_string()))?;
+        Self::with(settings, host.base, Arc::clone(&host.clock), Scheme::HttpsOnly)
+    }
+
+    fn with(settings: Settings, base: &Path, clock: Arc<dyn Clock>, scheme: Scheme) -> Result<Self, PluginError> {
+        let no = |text: &str| Err(PluginError(text.to_owned()));
+        if scheme == Scheme::HttpsOnly && !settings.url.starts_with("https://") {
+            return no("url: EST needs an https:// address");
+        }
+        let authorization = match (&settings.username, &settings.password) {
+            (None, None) if settings.tls.certificate.is_none() => {
+                return no("an EST server must know who asks: give [tls] certificate and key, or username and password");
+            }
+            (None, None) => None,
+            (Some(user), Some(file)) => {
+                let secret = hufu_https::read_secret(&base.join(file))?;
+                let value = STANDARD.encode(format!("{user}:{}", secret.text()?));
+                Some(("Authorization".to_owned(), format!("Basic {value}")))
+            }
+            _ => return no("username and password belong together"),
+        };
+        let url = settings.url.trim_end_matches('/');
+        let base_url = if url.contains("/.well-known/est") { url.to_owned() } else { format!("{url}/.well-known/est") };
+        Ok(Self {
+            client: Client::new(&settings.tls, base, scheme)?,
+            base: base_url,
+            authorization,
+            clock,
+            authorities: Mutex::default(),
+        })
+    }
+
+    fn call(&self, cx: Cx, operation: &str, body: Option<&str>) -> Result<Answer, ChannelError> {
+        let mut headers: Vec<(String, String)> = self.authorization.iter().cloned().collect();
+        if body.is_some() {
+            headers.push(("Content-Type".into(), "application/pkcs10".into()));
+            headers.push(("Content-Transfer-Encoding".into(), "base64".into()));
+        }
+        let call = Call {
+            method: if body.is_some() { "POST" } else { "GET" },
+            url: &format!("{}/{operation}", self.base),
+            headers: &headers,
+            body: body.map(str::as_bytes),
+            limit: MAX_ANSWER,
+        };
+        self.client.call(cx, &call)
+    }
+
+    /// simpleenroll (4.2.1): the same request goes again until the CA has decided.
+    fn simple_enroll(&self, cx: Cx, request: &[u8]) -> Result<Enrollment, ChannelError> {
+        let key = Request::verified(request).map_err(|e| ChannelError::Refused(e.to_string()))?.spki;
+        let answer = self.call(cx, "simpleenroll", Some(&STANDARD.encode(request)))?;
+        match answer.status {
+            200 => {
+                let issued = certificates(&decoded(&answer)?).map_err(|e| ChannelError::BadAnswer(e.to_string()))?;
+                let authorities = self.ca_certificates(cx)?;
+                let chain = chain_for(&key, issued, &authorities);
+                let chain = chain.ok_or_else(|| ChannelError::BadAnswer("no certificate for this key".into()))?;
+                Ok(Enrollment::Issued(Chain(chain)))
+            }
+            202 => {
+                // Seconds, or a date, which we take as an hour: the next try is told the same again.
+                let retry = answer.header("retry-after").and_then(|v| v.trim().parse::<i64>().ok());
+                let pause = retry.unwrap_or(3600).clamp(1, LONGEST_RETRY);
+                let not_before = self.clock.now_untrusted().plus_millis(pause * 1000);
+                Ok(Enrollment::Pending(Ticket { opaque: request.to_vec(), not_before }))
+            }
+            _ => Err(refusal(&answer)),
+        }
+    }
+
+    fn ca_certificates(&self, cx: Cx) -> Result<Vec<Der>, ChannelError> {
+        if let Some((at, known)) = self.authorities.lock().as_ref() {
+            if at.elapsed() < CA_CERTIFICATES_FOR {
+                return Ok(known.clone());
+            }
+        }
+        let answer = self.call(cx, "cacerts", None)?;
+        if answer.status != 200 {
+            return Err(refusal(&answer));
+        }
+        let all = certificates(&decoded(&answer)?).map_err(|e| ChannelError::BadAnswer(e.to_string()))?;
+        let ordered = certs_only::anchors_last(all);
+        *self.authorities.lock() = Some((Instant::now(), ordered.clone()));
+        Ok(ordered)
+    }
+}
+
+impl CaChannel for EstCa {
+    fn enroll(&self, cx: Cx, csr: Csr<'_>, _profile: &Profile) -> Result<Enrollment, ChannelError> {
+        self.simple_enroll(cx, csr.der)
+    }
+
+    fn resume(&self, cx: Cx, ticket: &Ticket) -> Result<Enrollment, ChannelError> {
+        self.simple_enroll(cx, &ticket.opaque)
+    }
+
+    fn revoke(&self, _cx: Cx, _what: &Revocation) -> Result<(), ChannelError> {
+        // EST has no revocation; it goes the CA's own way.
+        Err(ChannelError::Unsupported)
+    }
+
+    fn authorities(&self, cx: Cx) -> Result<Vec<Der>, ChannelError> {
+        self.ca_certificates(cx)
+    }
+}
+
+/// The body, base64 with whatever line ends; RFC 8951 has servers leave Content-Transfer-Encoding out.
+fn decoded(answer: &Answer) -> Result<Vec<u8>, ChannelError> {
+    let kind = answer.header("content-type").unwrap_or_default().to_ascii_lowercase();
+    if !kind.starts_with("application/pkcs7-mime") {
+        return Err(ChannelError::BadAnswer(format!("content type {kind:?}")));
+    }
+    let text: Vec<u8> = answer.body.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
+    STANDARD.decode(text).map_err(|e| ChannelError::BadAnswer(format!("base64: {e}")))
+}
+
+/// 4xx is the CA's no, with its words if they are text (4.2.3); everything else may pass.
+fn refusal(answer: &Answer) -> ChannelError {
+    let text = String::from_utf8_lossy(&answer.body);
+    let words: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
+    let said = format!("HTTP status {} {words}", answer.status).trim_end().to_owned();
+    match answer.status {
+        // The server wants other credentials than ours: no fault of the request, but nothing that waiting mends.
+        400..=499 if ![408, 425, 429].contains(&answer.status) => ChannelError::Refused(said),
+        _ => ChannelError::Unavailable(said),
+    }
+}
+
+#[cfg(test)]
+mod tests;
