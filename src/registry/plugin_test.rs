@@ -4,7 +4,9 @@ use crate::x509::{IssuedCheck, SignatureAlgorithm, asn1, assemble, request_info}
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use const_oid::db::rfc5912::{ID_EC_PUBLIC_KEY, SECP_256_R_1};
-use hufu_api::{CertificateKind, Chain, Clock, Cx, Der, PluginError, Profile, RequestId, SignerKind, Subject};
+use hufu_api::{
+    CertificateKind, Chain, Clock, Cx, Der, PluginError, Profile, RequestId, SignerKind, Subject,
+};
 use hufu_exec::{Check, ExecCa, conformance};
 use std::path::Path;
 use std::sync::Arc;
@@ -39,7 +41,8 @@ pub fn plugin_test(path: &Path, clock: Arc<dyn Clock>) -> Result<Vec<Check>, Plu
     let cx = || Cx { request: RequestId(0), deadline: Instant::now() + CALL };
     let judge = |chain: &Chain, authorities: &[Der]| {
         let now = clock.now_untrusted();
-        let check = IssuedCheck { spki: &spki, subject: &subject, profile: &profile, now, exact_subject: false };
+        let check =
+            IssuedCheck { spki: &spki, subject: &subject, profile: &profile, now, exact_subject: false };
         let certificates = check.check(chain).map_err(|e| e.to_string())?;
         crate::channels::anchored(&certificates, authorities)
     };
@@ -50,8 +53,10 @@ pub fn plugin_test(path: &Path, clock: Arc<dyn Clock>) -> Result<Vec<Check>, Plu
 fn request(subject: &Subject) -> Result<(Vec<u8>, Vec<u8>), PluginError> {
     let problem = |e: &dyn std::fmt::Display| PluginError(format!("test request: {e}"));
     let random = SystemRandom::new();
-    let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).map_err(|e| problem(&e))?;
-    let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, document.as_ref()).map_err(|e| problem(&e))?;
+    let document =
+        EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).map_err(|e| problem(&e))?;
+    let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, document.as_ref())
+        .map_err(|e| problem(&e))?;
     let algorithm = asn1::sequence(&[&asn1::oid(&ID_EC_PUBLIC_KEY), &asn1::oid(&SECP_256_R_1)]);
     let spki = asn1::sequence(&[&algorithm, &asn1::bit_string(key.public_key().as_ref())]);
     let info = request_info(subject, &spki).map_err(|e| problem(&e))?;

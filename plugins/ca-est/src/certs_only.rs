@@ -22,7 +22,11 @@ pub(crate) fn certificates(cms: &[u8]) -> Result<Vec<Der>, Asn1Error> {
     signed.expect(tag::SEQUENCE)?;
     let Some(set) = signed.optional(tag::context(0))? else { return Ok(vec![]) };
     let all = set.children()?.all(MOST, "certificates")?;
-    Ok(all.into_iter().filter(|v| v.raw.first() == Some(&tag::SEQUENCE)).map(|v| Der(v.raw.to_vec())).collect())
+    Ok(all
+        .into_iter()
+        .filter(|v| v.raw.first() == Some(&tag::SEQUENCE))
+        .map(|v| Der(v.raw.to_vec()))
+        .collect())
 }
 
 /// The chain for the certificate over `spki`: leaf first, each followed by its issuer out of `issued` and `authorities`.

@@ -9,8 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use certs_only::{certificates, chain_for};
 use hufu_api::{
-    CaChannel, Chain, ChannelError, Clock, Csr, Cx, Der, Enrollment, Factory, Host, PluginError, Profile, Revocation,
-    Ticket,
+    CaChannel, Chain, ChannelError, Clock, Csr, Cx, Der, Enrollment, Factory, Host, PluginError, Profile,
+    Revocation, Ticket,
 };
 use hufu_https::{Answer, Call, Client, Scheme, Tls};
 use hufu_x509::Request;
@@ -66,14 +66,21 @@ impl EstCa {
         Self::with(settings, host.base, Arc::clone(&host.clock), Scheme::HttpsOnly)
     }
 
-    fn with(settings: Settings, base: &Path, clock: Arc<dyn Clock>, scheme: Scheme) -> Result<Self, PluginError> {
+    fn with(
+        settings: Settings,
+        base: &Path,
+        clock: Arc<dyn Clock>,
+        scheme: Scheme,
+    ) -> Result<Self, PluginError> {
         let no = |text: &str| Err(PluginError(text.to_owned()));
         if scheme == Scheme::HttpsOnly && !settings.url.starts_with("https://") {
             return no("url: EST needs an https:// address");
         }
         let authorization = match (&settings.username, &settings.password) {
             (None, None) if settings.tls.certificate.is_none() => {
-                return no("an EST server must know who asks: give [tls] certificate and key, or username and password");
+                return no(
+                    "an EST server must know who asks: give [tls] certificate and key, or username and password",
+                );
             }
             (None, None) => None,
             (Some(user), Some(file)) => {
@@ -84,7 +91,8 @@ impl EstCa {
             _ => return no("username and password belong together"),
         };
         let url = settings.url.trim_end_matches('/');
-        let base_url = if url.contains("/.well-known/est") { url.to_owned() } else { format!("{url}/.well-known/est") };
+        let base_url =
+            if url.contains("/.well-known/est") { url.to_owned() } else { format!("{url}/.well-known/est") };
         Ok(Self {
             client: Client::new(&settings.tls, base, scheme)?,
             base: base_url,
@@ -116,10 +124,12 @@ impl EstCa {
         let answer = self.call(cx, "simpleenroll", Some(&STANDARD.encode(request)))?;
         match answer.status {
             200 => {
-                let issued = certificates(&decoded(&answer)?).map_err(|e| ChannelError::BadAnswer(e.to_string()))?;
+                let issued =
+                    certificates(&decoded(&answer)?).map_err(|e| ChannelError::BadAnswer(e.to_string()))?;
                 let authorities = self.ca_certificates(cx)?;
                 let chain = chain_for(&key, issued, &authorities);
-                let chain = chain.ok_or_else(|| ChannelError::BadAnswer("no certificate for this key".into()))?;
+                let chain =
+                    chain.ok_or_else(|| ChannelError::BadAnswer("no certificate for this key".into()))?;
                 Ok(Enrollment::Issued(Chain(chain)))
             }
             202 => {

@@ -31,11 +31,16 @@ fn channel(server: &Server, clock: &Arc<HandClock>) -> EstCa {
     options.open(dir.path().join("password")).unwrap().write_all(b"secret\n").unwrap();
     let table: toml::Table =
         format!("url = \"{}\"\nusername = \"hufu\"\npassword = \"password\"", server.url()).parse().unwrap();
-    EstCa::with(table.try_into().unwrap(), dir.path(), Arc::clone(clock) as Arc<dyn Clock>, Scheme::HttpToo).unwrap()
+    EstCa::with(table.try_into().unwrap(), dir.path(), Arc::clone(clock) as Arc<dyn Clock>, Scheme::HttpToo)
+        .unwrap()
 }
 
 fn enroll(ca: &EstCa, who: &Requester) -> Result<Enrollment, ChannelError> {
-    ca.enroll(cx(5), Csr { der: &who.csr, subject: &who.subject, scene: None }, &profile(CertificateKind::Long))
+    ca.enroll(
+        cx(5),
+        Csr { der: &who.csr, subject: &who.subject, scene: None },
+        &profile(CertificateKind::Long),
+    )
 }
 
 #[test]

@@ -64,7 +64,8 @@ impl Child {
         let id = process.id();
         let name = name.to_owned();
         let reading = std::thread::Builder::new().name("ca-exec".into()).spawn(move || read(output, &sender));
-        let logging = std::thread::Builder::new().name("ca-exec-log".into()).spawn(move || pass_on(log, &name, id));
+        let logging =
+            std::thread::Builder::new().name("ca-exec-log".into()).spawn(move || pass_on(log, &name, id));
         let child = Self { process, input, answers, next: 1 };
         reading.and(logging).map_err(|e| unavailable(&e))?;
         Ok(child)
@@ -84,15 +85,22 @@ impl Child {
         let id = self.next;
         self.next += 1;
         let deadline_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-        let question = Question { v: VERSION, id, verb, deadline_ms, request: cx.request.to_string(), params };
-        let body = serde_json::to_vec(&question).map_err(|e| AskError::Word(ChannelError::Refused(e.to_string())))?;
+        let question =
+            Question { v: VERSION, id, verb, deadline_ms, request: cx.request.to_string(), params };
+        let body = serde_json::to_vec(&question)
+            .map_err(|e| AskError::Word(ChannelError::Refused(e.to_string())))?;
         let too_long = || AskError::Word(ChannelError::Refused("the question is too long".into()));
         if body.len() > MAX_QUESTION {
             return Err(too_long());
         }
         let length = u32::try_from(body.len()).map_err(|_| too_long())?.to_be_bytes();
-        let gone = |e: std::io::Error| AskError::Broken(ChannelError::Unavailable(format!("the child is gone: {e}")));
-        self.input.write_all(&[&length[..], &body].concat()).and_then(|()| self.input.flush()).map_err(gone)?;
+        let gone = |e: std::io::Error| {
+            AskError::Broken(ChannelError::Unavailable(format!("the child is gone: {e}")))
+        };
+        self.input
+            .write_all(&[&length[..], &body].concat())
+            .and_then(|()| self.input.flush())
+            .map_err(gone)?;
         let broken = |why: String| AskError::Broken(ChannelError::BadAnswer(why));
         let answer = match self.answers.recv_timeout(cx.remaining()) {
             Ok(Ok(bytes)) => bytes,
@@ -102,7 +110,8 @@ impl Child {
                 return Err(AskError::Broken(ChannelError::Unavailable("the child is gone".into())));
             }
         };
-        let answer: Answer = serde_json::from_slice(&answer).map_err(|e| broken(format!("not an answer: {e}")))?;
+        let answer: Answer =
+            serde_json::from_slice(&answer).map_err(|e| broken(format!("not an answer: {e}")))?;
         if answer.v != VERSION || answer.id != id {
             return Err(broken(format!("answer {} of version {} to question {id}", answer.id, answer.v)));
         }
@@ -173,7 +182,8 @@ fn pass_on(log: impl Read, name: &str, process: u32) {
         match log.by_ref().take(MAX_LINE).read_until(b'\n', &mut line) {
             Ok(0) | Err(_) => return,
             Ok(_) => {
-                let text: String = String::from_utf8_lossy(&line).chars().filter(|c| !c.is_control()).collect();
+                let text: String =
+                    String::from_utf8_lossy(&line).chars().filter(|c| !c.is_control()).collect();
                 tracing::info!(channel = %name, process, "{text}");
             }
         }

@@ -12,8 +12,8 @@ pub use kit::{Check, conformance};
 pub use pinned::sha256_of;
 
 use hufu_api::{
-    CaChannel, ChannelError, Csr, Cx, Der, Enrollment, Factory, Host, PluginError, Profile, Revocation, Ticket,
-    UnixTime,
+    CaChannel, ChannelError, Csr, Cx, Der, Enrollment, Factory, Host, PluginError, Profile, Revocation,
+    Ticket, UnixTime,
 };
 use message::{Certificates, Enroll, Nothing, Outcome, Resume, Revoke};
 use pool::Pool;

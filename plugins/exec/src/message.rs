@@ -122,7 +122,8 @@ impl<'a> Enroll<'a> {
             organization: csr.subject.organization.as_deref(),
             country: &csr.subject.country,
         };
-        let scene = csr.scene.map(|s| Scene { document_sha256: hex::encode(s.document_sha256), consent: s.consent });
+        let scene =
+            csr.scene.map(|s| Scene { document_sha256: hex::encode(s.document_sha256), consent: s.consent });
         Self { csr: Base64(csr.der.to_vec()), subject, profile, scene }
     }
 }

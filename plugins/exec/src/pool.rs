@@ -73,7 +73,10 @@ impl Pool {
         })?;
         let missing = NEEDED.iter().find(|verb| !greeting.verbs.iter().any(|v| v == *verb));
         if let Some(missing) = missing {
-            return Err(ChannelError::BadAnswer(format!("{} does not offer the verb {missing}", greeting.name)));
+            return Err(ChannelError::BadAnswer(format!(
+                "{} does not offer the verb {missing}",
+                greeting.name
+            )));
         }
         Ok(child)
     }

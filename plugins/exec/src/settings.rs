@@ -95,7 +95,8 @@ impl Settings {
             secret.text()?;
             secrets.insert(name, secret);
         }
-        let settings = serde_json::to_value(&self.settings).map_err(|e| PluginError(format!("settings: {e}")))?;
+        let settings =
+            serde_json::to_value(&self.settings).map_err(|e| PluginError(format!("settings: {e}")))?;
         Ok(Checked {
             program: Pinned::new(self.program, &self.sha256)?,
             interpreter,

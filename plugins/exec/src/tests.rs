@@ -49,7 +49,11 @@ fn child(then: &str) -> String {
 
 fn ask(ca: &ExecCa, seconds: u64) -> Result<Enrollment, ChannelError> {
     let who = Requester::new("张三");
-    ca.enroll(cx(seconds), Csr { der: &who.csr, subject: &who.subject, scene: None }, &profile(CertificateKind::Long))
+    ca.enroll(
+        cx(seconds),
+        Csr { der: &who.csr, subject: &who.subject, scene: None },
+        &profile(CertificateKind::Long),
+    )
 }
 
 #[test]
@@ -91,7 +95,8 @@ fn the_child_has_an_empty_environment_and_only_its_own_descriptors() {
     let script = dir.path().join("ca.py").canonicalize().unwrap();
     // A test runner may have left /dev/null open for its children.
     let mine = [python.display().to_string(), script.display().to_string(), "/dev/null".to_owned()];
-    let (environment, folder, files): (Vec<String>, String, Vec<String>) = serde_json::from_str(&found).expect(&found);
+    let (environment, folder, files): (Vec<String>, String, Vec<String>) =
+        serde_json::from_str(&found).expect(&found);
     assert!(environment.is_empty(), "{environment:?}");
     assert_eq!(folder, "/");
     assert!(files.iter().all(|f| mine.contains(f)), "{files:?}");
@@ -100,15 +105,27 @@ fn the_child_has_an_empty_environment_and_only_its_own_descriptors() {
 #[test]
 fn faults_are_told_apart_and_the_next_question_gets_a_new_child() {
     for (then, wanted) in [
-        ("send({'v': 1, 'id': q['id'], 'error': {'kind': 'refused', 'message': 'on a list'}})", "refused: on a list"),
-        ("send({'v': 1, 'id': q['id'], 'error': {'kind': 'unavailable', 'message': 'db'}})", "unavailable: db"),
+        (
+            "send({'v': 1, 'id': q['id'], 'error': {'kind': 'refused', 'message': 'on a list'}})",
+            "refused: on a list",
+        ),
+        (
+            "send({'v': 1, 'id': q['id'], 'error': {'kind': 'unavailable', 'message': 'db'}})",
+            "unavailable: db",
+        ),
         ("send({'v': 1, 'id': q['id'] + 1, 'ok': {}})", "bad answer: answer"),
         ("send({'v': 2, 'id': q['id'], 'ok': {}})", "bad answer: answer"),
         ("send({'v': 1, 'id': q['id'], 'ok': {}})", "bad answer: the answer must hold"),
         ("send({'v': 1, 'id': q['id'], 'ok': {'chain': ['!!']}})", "bad answer: enroll: base64"),
         ("send({'v': 1, 'id': q['id']})", "bad answer: an answer has either"),
-        ("sys.stdout.buffer.write(b'<html>Error</html>')\nsys.stdout.buffer.flush()", "unavailable: the child sends a message of"),
-        ("sys.stdout.buffer.write(b'\\0\\0\\0\\7<html>!')\nsys.stdout.buffer.flush()", "bad answer: not an answer"),
+        (
+            "sys.stdout.buffer.write(b'<html>Error</html>')\nsys.stdout.buffer.flush()",
+            "unavailable: the child sends a message of",
+        ),
+        (
+            "sys.stdout.buffer.write(b'\\0\\0\\0\\7<html>!')\nsys.stdout.buffer.flush()",
+            "bad answer: not an answer",
+        ),
         ("sys.exit(3)", "unavailable: the child has ended"),
     ] {
         let dir = tempfile::tempdir().unwrap();
@@ -153,7 +170,8 @@ fn only_the_pinned_program_is_executed() {
 fn a_native_program_runs_from_the_descriptor_that_was_hashed() {
     let cat = Path::new("/bin/cat").canonicalize().unwrap();
     let file = format!("program = {cat:?}\nsha256 = \"{}\"", sha256_of(&cat).unwrap());
-    let ca = ExecCa::with(toml::from_str(&file).unwrap(), Path::new("/"), Arc::new(HandClock::new())).unwrap();
+    let ca =
+        ExecCa::with(toml::from_str(&file).unwrap(), Path::new("/"), Arc::new(HandClock::new())).unwrap();
     // cat gives the question back, which is no answer: but it ran.
     let error = ask(&ca, 20).unwrap_err().to_string();
     assert!(error.starts_with("bad answer: not an answer"), "{error}");

@@ -30,7 +30,10 @@ impl Budget {
             let counted = found.as_ref().and_then(|v| parse(&v.value)).filter(|(d, _)| *d == day);
             let used = counted.map_or(0, |(_, used)| used);
             if used >= self.most {
-                return Err(ChannelError::Unavailable(format!("the budget of {} requests a day is used up", self.most)));
+                return Err(ChannelError::Unavailable(format!(
+                    "the budget of {} requests a day is used up",
+                    self.most
+                )));
             }
             let expect = found.map_or(Expect::Absent, |v| Expect::Version(v.version));
             let value = Some(format!("{day} {}", used + 1).into_bytes());
@@ -73,8 +76,9 @@ mod tests {
         let budget = Budget::new(Arc::new(MemoryStore::new()), "a", 20);
         let now = UnixTime::from_seconds(0);
         let taken: usize = std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                (0..4).map(|_| scope.spawn(|| (0..10).filter(|_| budget.take(now).is_ok()).count())).collect();
+            let threads: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| (0..10).filter(|_| budget.take(now).is_ok()).count()))
+                .collect();
             threads.into_iter().map(|t| t.join().unwrap()).sum()
         });
         assert_eq!(taken, 20);

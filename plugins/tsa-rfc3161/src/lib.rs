@@ -8,8 +8,8 @@ mod budget;
 use base64::Engine;
 use budget::Budget;
 use hufu_api::{
-    ChannelError, Clock, Cx, Der, Entropy, Factory, Host, Imprint, PluginError, StampExpectation, TimestampProtocol,
-    TimestampSource,
+    ChannelError, Clock, Cx, Der, Entropy, Factory, Host, Imprint, PluginError, StampExpectation,
+    TimestampProtocol, TimestampSource,
 };
 use hufu_https::{Call, Client, Scheme, Standing, Tls};
 use serde::Deserialize;
@@ -148,13 +148,8 @@ impl RemoteTsa {
         self.entropy.fill(&mut nonce).map_err(|e| unavailable(&e))?;
         let nonce = u64::from_be_bytes(nonce);
         let request = self.protocol.request(imprint, nonce)?;
-        let call = Call {
-            method: "POST",
-            url,
-            headers: &self.headers,
-            body: Some(&request.0),
-            limit: MAX_ANSWER,
-        };
+        let call =
+            Call { method: "POST", url, headers: &self.headers, body: Some(&request.0), limit: MAX_ANSWER };
         let answer = self.client.call(cx, &call)?;
         if answer.status != 200 {
             return Err(ChannelError::Unavailable(format!("HTTP status {}", answer.status)));

@@ -168,7 +168,8 @@ impl Making<'_> {
     fn authority(&self, factory: &Factory<dyn hufu_api::CaChannel>, table: toml::Table) -> CaEntry {
         let common = self.common;
         let anchors = self.anchors();
-        let channel = anchors.as_ref().map_err(Clone::clone).and_then(|all| self.build_with(factory, table, all));
+        let channel =
+            anchors.as_ref().map_err(Clone::clone).and_then(|all| self.build_with(factory, table, all));
         CaEntry {
             name: common.name.clone(),
             aliases: common.aliases.clone(),

@@ -5,8 +5,8 @@ use crate::channels::{Authorities, CaEntry, Standing};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hufu_api::{
-    CaChannel, CertificateAuthorities, CertificateKind, ChannelError, Clock, Csr, Cx, Der, Enrolled, Enrollment,
-    IssuerKey, IssuerKeyError, MemoryStore, UnixTime,
+    CaChannel, CertificateAuthorities, CertificateKind, ChannelError, Clock, Csr, Cx, Der, Enrolled,
+    Enrollment, IssuerKey, IssuerKeyError, MemoryStore, UnixTime,
 };
 use hufu_testkit::{HandClock, Requester, SoftCa, SoftKey, cx, host, profile};
 use std::fmt::Write;
@@ -106,10 +106,18 @@ impl Suite {
             assert!(alone.is_err(), "{fault:?} was accepted: {alone:?}");
             assert!(begun.elapsed() < Duration::from_secs(10), "{fault:?}: past the deadline");
             // Signing with the healthy channel goes on while the sick one is in its pause.
-            assert_eq!(self.ask(&sick, &["under-test", "healthy"], 20).unwrap().channel, "healthy", "{fault:?}");
+            assert_eq!(
+                self.ask(&sick, &["under-test", "healthy"], 20).unwrap().channel,
+                "healthy",
+                "{fault:?}"
+            );
             let health = sick.health();
             assert!(health.iter().any(|(name, state)| name == "under-test" && state.as_ref().is_ok_and(|s| s.failures > 0)));
-            assert!(health.iter().any(|(name, state)| name == "healthy" && state.as_ref().is_ok_and(|s| s.failures == 0)));
+            assert!(
+                health
+                    .iter()
+                    .any(|(name, state)| name == "healthy" && state.as_ref().is_ok_and(|s| s.failures == 0))
+            );
         }
     }
 }

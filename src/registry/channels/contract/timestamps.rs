@@ -89,27 +89,48 @@ fn no_faulty_answer_is_accepted_and_the_next_authority_is_asked() {
     let late = Arc::clone(&aside.tsa);
     let good = authority.sound();
     let faults: Vec<(&str, Server)> = vec![
-        ("wrong imprint", authority.server(|tsa, request| {
-            Reply::ok(MIME, tsa.respond(cx(5), &altered(request, |r| r.digest = vec![8; 32])))
-        })),
-        ("wrong nonce", authority.server(|tsa, request| {
-            Reply::ok(MIME, tsa.respond(cx(5), &altered(request, |r| r.nonce = Some(vec![1]))))
-        })),
-        ("no nonce", authority.server(|tsa, request| {
-            Reply::ok(MIME, tsa.respond(cx(5), &altered(request, |r| r.nonce = None)))
-        })),
-        ("no certificates", authority.server(|tsa, request| {
-            Reply::ok(MIME, tsa.respond(cx(5), &altered(request, |r| r.cert_req = false)))
-        })),
-        ("another root", authority.server(move |_, request| Reply::ok(MIME, strange.respond(cx(5), request)))),
-        ("another time and root", authority.server(move |_, request| Reply::ok(MIME, late.respond(cx(5), request)))),
+        (
+            "wrong imprint",
+            authority.server(|tsa, request| {
+                Reply::ok(MIME, tsa.respond(cx(5), &altered(request, |r| r.digest = vec![8; 32])))
+            }),
+        ),
+        (
+            "wrong nonce",
+            authority.server(|tsa, request| {
+                Reply::ok(MIME, tsa.respond(cx(5), &altered(request, |r| r.nonce = Some(vec![1]))))
+            }),
+        ),
+        (
+            "no nonce",
+            authority.server(|tsa, request| {
+                Reply::ok(MIME, tsa.respond(cx(5), &altered(request, |r| r.nonce = None)))
+            }),
+        ),
+        (
+            "no certificates",
+            authority.server(|tsa, request| {
+                Reply::ok(MIME, tsa.respond(cx(5), &altered(request, |r| r.cert_req = false)))
+            }),
+        ),
+        (
+            "another root",
+            authority.server(move |_, request| Reply::ok(MIME, strange.respond(cx(5), request))),
+        ),
+        (
+            "another time and root",
+            authority.server(move |_, request| Reply::ok(MIME, late.respond(cx(5), request))),
+        ),
         ("rejection", authority.server(|tsa, _| Reply::ok(MIME, tsa.respond(cx(5), b"nonsense")))),
-        ("broken signature", authority.server(|tsa, request| {
-            let mut answer = tsa.respond(cx(5), request);
-            let last = answer.len() - 1;
-            answer[last] ^= 1;
-            Reply::ok(MIME, answer)
-        })),
+        (
+            "broken signature",
+            authority.server(|tsa, request| {
+                let mut answer = tsa.respond(cx(5), request);
+                let last = answer.len() - 1;
+                answer[last] ^= 1;
+                Reply::ok(MIME, answer)
+            }),
+        ),
         ("garbage", authority.server(|_, _| Reply::ok(MIME, b"<html>login</html>".to_vec()))),
         ("empty", authority.server(|_, _| Reply::ok(MIME, vec![]))),
         ("HTTP 500", authority.server(|_, _| Reply::status(500))),
@@ -143,7 +164,8 @@ fn a_token_whose_time_or_chain_is_off_is_not_accepted() {
     }
     let clock = Arc::new(HandClock::new());
     clock.advance(Duration::from_secs(2 * 86_400));
-    let error = source(&clock, &[server.url()], &roots, "tolerance_seconds = 3600").unwrap().stamp(cx(5), IMPRINT);
+    let error =
+        source(&clock, &[server.url()], &roots, "tolerance_seconds = 3600").unwrap().stamp(cx(5), IMPRINT);
     assert!(error.is_err(), "an expired chain");
 }
 
@@ -162,7 +184,10 @@ fn local_and_remote_sources_stand_in_one_order() {
     assert!(stamps(&sources.stamp(cx(5), IMPRINT).unwrap()));
     authority.world.keys.set_down(true);
     let error = sources.stamp(cx(5), IMPRINT).unwrap_err();
-    assert!(matches!(&error, ChannelError::Unavailable(why) if why.contains("remote: ") && why.contains("local: ")), "{error}");
+    assert!(
+        matches!(&error, ChannelError::Unavailable(why) if why.contains("remote: ") && why.contains("local: ")),
+        "{error}"
+    );
 }
 
 #[test]

@@ -48,7 +48,10 @@ fn channels_start_in_order_and_a_broken_one_does_not_stop_the_others() {
     assert!(health[1].1.is_ok());
     let problems: Vec<String> = channels.problems.iter().map(ToString::to_string).collect();
     assert_eq!(problems.len(), 2);
-    assert!(problems.iter().any(|p| p.contains("odd.toml: kind: no plugin is called \"ca-odd\"")), "{problems:?}");
+    assert!(
+        problems.iter().any(|p| p.contains("odd.toml: kind: no plugin is called \"ca-odd\"")),
+        "{problems:?}"
+    );
     let imprint = Imprint { algorithm: HashAlgorithm::Sha256, digest: &[1; 32] };
     channels.timestamps.stamp(cx(5), imprint).unwrap();
     assert!(channels.tsa.is_some());
@@ -57,7 +60,9 @@ fn channels_start_in_order_and_a_broken_one_does_not_stop_the_others() {
     channels.sms.send(cx(5), &to, text).unwrap();
     let sent = std::fs::read_to_string(dir.path().join("outbox.jsonl")).unwrap();
     assert_eq!(sent, "{\"phone\":\"13800000000\",\"code\":\"0042\"}\n");
-    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(dir.path().join("outbox.jsonl")).unwrap().permissions());
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(dir.path().join("outbox.jsonl")).unwrap().permissions(),
+    );
     assert_eq!(mode & 0o777, 0o600);
 }
 
@@ -67,7 +72,9 @@ fn without_channels_every_answer_says_why() {
     assert!(channels.authorities.names().is_empty());
     assert!(channels.tsa.is_none());
     let imprint = Imprint { algorithm: HashAlgorithm::Sha256, digest: &[1; 32] };
-    assert!(channels.timestamps.stamp(cx(5), imprint).unwrap_err().to_string().contains("no time-stamp source"));
+    assert!(
+        channels.timestamps.stamp(cx(5), imprint).unwrap_err().to_string().contains("no time-stamp source")
+    );
     let to = Mobile { region: PhoneRegion::Mainland, number: "13800000000".into() };
     let text = SmsText { code: "0042", valid_minutes: 15, signer: SignerKind::Person };
     assert!(channels.sms.send(cx(5), &to, text).unwrap_err().to_string().contains("no SMS channel"));
