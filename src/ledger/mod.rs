@@ -5,19 +5,25 @@
 //! - [`writer`]: the one thread that appends; takes what waits, syncs once, answers all
 //! - [`tiles`]: C2SP tlog-tiles files of what is complete, and hashes for proofs
 //! - [`checkpoints`]: signed tree heads, kept outside sled
-//! - [`server`] and [`client`]: the writer's process and its callers
+//! - [`process`], [`server`], [`client`], [`admin`]: the writer's process and its callers
+//! - [`source`], [`mod@verify`], [`search`], [`export`]: reading it, offline or on a serving appliance
 
+pub mod admin;
 pub mod checkpointer;
 pub mod checkpoints;
 pub mod client;
+pub mod export;
 mod folder;
 mod head;
 pub mod log;
 pub mod process;
 mod records;
+pub mod search;
 pub mod server;
 pub mod sink;
+pub mod source;
 pub mod tiles;
+pub mod verify;
 pub mod writer;
 
 pub use folder::Folder;

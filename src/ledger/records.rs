@@ -4,7 +4,7 @@ use super::Folder;
 use super::log::LogError;
 use crate::audit::RecordNumber;
 use crate::tlog::merkle::{HashSource, ProofError};
-use crate::tlog::{Hash, leaf_hash, node_hash, tile};
+use crate::tlog::{Hash, Range, leaf_hash, node_hash, tile};
 use std::fs;
 
 const RECORD: u8 = b'r';
@@ -112,6 +112,19 @@ impl Records {
         let records = tile::parse_bundle(&bytes)
             .ok_or_else(|| LogError::Damaged(format!("{} is not an entry bundle", path.display())))?;
         Ok(usize::try_from(number % tile::WIDTH).ok().and_then(|at| records.into_iter().nth(at)))
+    }
+
+    /// The tree head over the first `size` records, without the tiles.
+    pub(super) fn root_from_records(&self, size: u64) -> Result<Hash, LogError> {
+        let mut range = Range::new();
+        while range.size() < size {
+            let records = self.read(range.size(), size, 4096, 1 << 20)?;
+            if records.is_empty() {
+                return Err(LogError::Damaged(format!("record {} is missing", range.size())));
+            }
+            records.iter().for_each(|record| range.push(leaf_hash(record)));
+        }
+        Ok(range.root())
     }
 
     /// Number of the last record in sled.

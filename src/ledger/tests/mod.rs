@@ -1,7 +1,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod faults;
+mod mutations;
 mod process;
+mod reading;
 
 use super::client::Client;
 use super::process::{AuditProcess, CheckpointKey, Settings};
@@ -99,11 +101,15 @@ impl Site {
     }
 }
 
-/// Opens the log. A process that has been dropped lets go of it only when its last connection's threads have ended.
 pub(super) fn open(folder: &Folder) -> Result<Log, LogError> {
+    patiently(|| Log::open(folder, 16 << 20))
+}
+
+/// A process that has been dropped lets go of its log only when its last connection's threads have ended.
+pub(super) fn patiently<T>(open: impl Fn() -> Result<T, LogError>) -> Result<T, LogError> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
-        match Log::open(folder, 16 << 20) {
+        match open() {
             Err(LogError::Durable(DurableError::InUse { .. })) if Instant::now() < deadline => {
                 std::thread::sleep(Duration::from_millis(5));
             }
