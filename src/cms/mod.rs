@@ -49,4 +49,6 @@ impl CmsError {
 #[cfg(test)]
 mod corpora_tests;
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod tests;

@@ -203,12 +203,14 @@ fn signer_info(value: Value<'_>) -> Result<SignerInfo, Asn1Error> {
 }
 
 fn signed_set(value: Value<'_>) -> Result<SignedSet, Asn1Error> {
+    // First, since it bounds their number.
+    let attributes = attributes(value)?;
     let mut transmitted = value.raw.to_vec();
     if let Some(first) = transmitted.first_mut() {
         *first = tag::SET;
     }
     let der = crate::x509::asn1::to_der(Value::parse(&transmitted, Rules::Ber)?)?;
-    Ok(SignedSet { attributes: attributes(value)?, transmitted, der })
+    Ok(SignedSet { transmitted, der, attributes })
 }
 
 /// Attributes; those with an identifier that `const-oid` cannot hold mean nothing here and are left out.

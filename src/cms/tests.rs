@@ -12,14 +12,14 @@ use crate::x509::SignatureAlgorithm;
 use crate::x509::signature::{Digest, SignatureError};
 use crate::x509::testing::{Folder, Identity, Pki, judge, openssl};
 
-const DOCUMENT: &[u8] = b"the two parts of a contract";
+pub(super) const DOCUMENT: &[u8] = b"the two parts of a contract";
 
-struct Made {
-    cms: Vec<u8>,
+pub(super) struct Made {
+    pub(super) cms: Vec<u8>,
     longest: usize,
 }
 
-fn sign(pki: &Pki, signer: &Identity, content: Encapsulated<'_>, protection: bool) -> Made {
+pub(super) fn sign(pki: &Pki, signer: &Identity, content: Encapsulated<'_>, protection: bool) -> Made {
     let algorithm = signer.key.algorithm();
     let signed_attributes = AttributesSpec {
         content_type: oid::DATA,
@@ -168,7 +168,7 @@ fn attributes_a_key_is_asked_to_sign_are_read_strictly() {
     assert_eq!(read.types.len(), 5);
     let twice = attribute(&oid::MESSAGE_DIGEST, &crate::x509::asn1::octet_string(&digest));
     assert!(matches!(build(&[twice]), Err(CmsError::NotAllowed(_))));
-    let mut trailing = der.clone();
+    let mut trailing = der;
     trailing.push(0);
     assert!(SignedAttributes::from_der(&trailing).is_err());
     assert!(SignedAttributes::from_der(&[0x31, 0]).is_err());

@@ -297,7 +297,7 @@ impl SignerInfo {
         if found.is_empty() {
             return Err(unreadable.map_or(SignerError::NoCertificate, SignerError::Certificate));
         }
-        found.sort_by_key(|c| !matches!(ess::binding(self, c), Ok(Binding::Bound(_))));
+        found.sort_by_cached_key(|c| !matches!(ess::binding(self, c), Ok(Binding::Bound(_))));
         found.truncate(4);
         Ok(found)
     }

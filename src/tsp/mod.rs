@@ -50,4 +50,4 @@ fn message_imprint(algorithm: HashAlgorithm, digest: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -17,7 +17,7 @@ const DATA: &[u8] = b"stamped data";
 const POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.3.4.1");
 
 /// A token for `request` by a TSA with a software key.
-fn stamp(pki: &Pki, tsa: &Identity, request: &Request, change: impl Fn(&mut TstSpec<'_>)) -> Vec<u8> {
+pub(crate) fn stamp(pki: &Pki, tsa: &Identity, request: &Request, change: impl Fn(&mut TstSpec<'_>)) -> Vec<u8> {
     let mut spec = TstSpec {
         policy: request.policy.unwrap_or(POLICY),
         algorithm: request.algorithm,
@@ -54,7 +54,7 @@ fn stamp(pki: &Pki, tsa: &Identity, request: &Request, change: impl Fn(&mut TstS
     spec.assemble(&tsa.key.sign(&signed_attributes), None).unwrap()
 }
 
-fn request(algorithm: HashAlgorithm) -> Request {
+pub(crate) fn request(algorithm: HashAlgorithm) -> Request {
     let digest = Digest::from_oid(&hash_oid(algorithm)).unwrap().of(DATA);
     Request {
         algorithm,
@@ -150,7 +150,7 @@ fn requests_are_read_strictly() {
     let failure = |der: &[u8]| Request::from_der(der).unwrap_err().failure;
     assert_eq!(failure(&[]), Failure::BadDataFormat);
     assert_eq!(failure(&[good.to_der(), vec![0]].concat()), Failure::BadDataFormat);
-    let short = Request { digest: vec![1; 20], ..good.clone() };
+    let short = Request { digest: vec![1; 20], ..good };
     assert_eq!(failure(&short.to_der()), Failure::BadDataFormat);
     let sha1 = asn1::sequence(&[&asn1::oid(&Digest::Sha1.oid()), &asn1::null()]);
     let imprint = asn1::sequence(&[&sha1, &asn1::octet_string(&[1; 20])]);

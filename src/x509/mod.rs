@@ -12,6 +12,7 @@ pub use issued::{IssuedCheck, IssuedError};
 
 /// Whether `signature` over `message` verifies: the check that path validation is given, with every algorithm of
 /// [`signature`]. Weak ones verify; naming them is the caller's part.
+#[allow(clippy::needless_pass_by_value)] // the signature that path validation asks for
 pub fn check_signature(
     algorithm: spki::AlgorithmIdentifierRef<'_>,
     key: spki::SubjectPublicKeyInfoRef<'_>,

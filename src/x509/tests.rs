@@ -92,7 +92,7 @@ fn openssl_reads_revocation_lists_and_finds_the_revoked() {
     folder.write_pem("revoked.pem", &[&revoked.certificate]);
     folder.write_pem("good.pem", &[&good.certificate]);
     let entry = Revoked {
-        serial: revoked.certificate.serial.clone(),
+        serial: revoked.certificate.serial,
         at: now().plus_millis(-1000),
         reason: RevocationReason::KeyCompromise,
     };

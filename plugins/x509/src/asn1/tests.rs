@@ -70,6 +70,19 @@ fn object_identifiers_of_any_size() {
 }
 
 #[test]
+fn ber_becomes_der_and_der_stays() {
+    let indefinite =
+        [0x30, 0x80, 0x24, 0x80, 0x04, 1, 1, 0x04, 1, 2, 0, 0, 0x31, 0x81, 6, 2, 1, 9, 2, 1, 3, 0, 0];
+    let der = sequence(&[&octet_string(&[1, 2]), &set_of(&[integer_u64(3), integer_u64(9)])]);
+    assert_eq!(to_der(Value::parse(&indefinite, Rules::Ber).unwrap()).unwrap(), der);
+    assert_eq!(to_der(Value::parse(&der, Rules::Ber).unwrap()).unwrap(), der);
+    let large = sequence(&[&null().repeat(100_000)]);
+    assert_eq!(to_der(Value::parse(&large, Rules::Ber).unwrap()).unwrap(), large);
+    let unsorted = set(&[&null().repeat(100_000), &integer_u64(9)]);
+    assert_eq!(to_der(Value::parse(&unsorted, Rules::Ber).unwrap()), Err(Asn1Error::TooMany("values")));
+}
+
+#[test]
 fn set_of_is_sorted() {
     let set = set_of(&[integer_u64(300), integer_u64(2), integer_u64(1)]);
     assert_eq!(set, [0x31, 10, 2, 1, 1, 2, 1, 2, 2, 2, 1, 44]);
