@@ -17,7 +17,12 @@ const DATA: &[u8] = b"stamped data";
 const POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.3.4.1");
 
 /// A token for `request` by a TSA with a software key.
-pub(crate) fn stamp(pki: &Pki, tsa: &Identity, request: &Request, change: impl Fn(&mut TstSpec<'_>)) -> Vec<u8> {
+pub(crate) fn stamp(
+    pki: &Pki,
+    tsa: &Identity,
+    request: &Request,
+    change: impl Fn(&mut TstSpec<'_>),
+) -> Vec<u8> {
     let mut spec = TstSpec {
         policy: request.policy.unwrap_or(POLICY),
         algorithm: request.algorithm,
