@@ -1,23 +1,26 @@
 //! The command line.
 
+mod app;
+mod appliance;
+mod init;
+mod serve;
 mod tls;
 
+use crate::conf::{LogFormat, Site};
 use clap::{Parser, Subcommand};
+use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+/// Why a command failed, for the person at the terminal.
+type Failure = Box<dyn std::error::Error>;
 
 /// Hufu 虎符: an on-premise signing appliance. Keys stay in a PKCS#11 token; every act is in a tamper-evident log.
 #[derive(Debug, Parser)]
 #[command(name = "hufu", version, max_term_width = 110, propagate_version = true)]
 pub struct Cli {
     /// The configuration file.
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        env = "HUFU_CONFIG",
-        default_value = "/etc/hufu/hufu.toml"
-    )]
+    #[arg(long, global = true, value_name = "FILE", env = "HUFU_CONFIG", default_value = "/etc/hufu/hufu.toml")]
     config: PathBuf,
     #[command(subcommand)]
     command: Command,
@@ -25,14 +28,36 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the appliance until SIGTERM or SIGINT; prints a line that begins with `ready` when every part is up.
+    Serve,
+    Init(init::Init),
+    /// Add, list, change, disable or purge the business systems that may call.
+    #[command(subcommand)]
+    App(app::App),
+    /// Read the configuration with all its layers, say what is wrong with it, and print what is in force.
+    CheckConfig,
     /// Make TLS certificates for the listener and its clients, where the site has no PKI of its own.
     Tls(tls::Tls),
+    /// One process of the appliance; `hufu serve` starts these, nobody else does.
+    #[command(subcommand, hide = true)]
+    Internal(serve::Internal),
 }
 
 /// Parses the command line, does what it says, and tells how it went.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let done: Result<(), Box<dyn std::error::Error>> = match &cli.command {
+    let file = &cli.config;
+    let done: Result<(), Failure> = match &cli.command {
+        Command::Internal(what) => {
+            // The supervisor hands both down.
+            let format = std::env::var("HUFU_LOG_FORMAT").map_or(LogFormat::Json, |f| LogFormat::from_name(&f));
+            log_to_stderr("info", format);
+            return serve::internal(*what);
+        }
+        Command::Serve => serve::run(file),
+        Command::Init(args) => init::run(args, file),
+        Command::App(command) => app::run(command, file),
+        Command::CheckConfig => check_config(file),
         Command::Tls(args) => tls::run(args).map(|path| say(&path.display().to_string())).map_err(Into::into),
     };
     match done {
@@ -42,6 +67,42 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn check_config(file: &std::path::Path) -> Result<(), Failure> {
+    let site = Site::read(file)?;
+    let problems = crate::registry::channels::check(&crate::conf::channels_folder(file));
+    if let Some(problem) = problems.first() {
+        return Err(problem.to_string().into());
+    }
+    say(&toml::to_string_pretty(&site)?);
+    Ok(())
+}
+
+/// The service log of this process goes to standard error. `level` is what the configuration says; `HUFU_LOG` wins over it.
+fn log_to_stderr(level: &str, format: LogFormat) {
+    use tracing_subscriber::EnvFilter;
+    let wanted = std::env::var("HUFU_LOG").unwrap_or_else(|_| level.to_owned());
+    // The PKCS#11 crate logs an error for each mechanism it has no name for.
+    let directives = if wanted.contains("cryptoki") { wanted } else { format!("{wanted},cryptoki=off") };
+    let filter = EnvFilter::try_new(&directives).unwrap_or_else(|_| EnvFilter::new("info,cryptoki=off"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second initialisation can only mean that a test did it already.
+    let _ = match format {
+        LogFormat::Json => builder.json().try_init(),
+        LogFormat::Text => builder.with_ansi(false).try_init(),
+    };
+}
+
+/// Asks a person at the terminal; anything but yes is an error.
+fn confirm(question: &str) -> Result<(), Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err("not at a terminal; give --yes".into());
+    }
+    say(&format!("{question} [y/N]"));
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err("nothing was done".into()) }
 }
 
 #[allow(clippy::print_stdout, reason = "a command's answer belongs on standard output")]

@@ -23,7 +23,7 @@ const CHECKPOINT_PATIENCE: Duration = Duration::from_secs(10);
 pub struct Client(Arc<Connection>);
 
 #[derive(Debug, Default)]
-struct Connection(Link<AuditRequest, AuditAnswer>);
+struct Connection(Arc<Link<AuditRequest, AuditAnswer>>);
 
 /// What the writer says about its tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,11 @@ impl Client {
     /// A client without a connection yet; calls wait for one until their deadline.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A client over a link that somebody else connects.
+    pub fn over(link: Arc<Link<AuditRequest, AuditAnswer>>) -> Self {
+        Self(Arc::new(Connection(link)))
     }
 
     /// Connects, or replaces the connection after the writer has been replaced.

@@ -1,6 +1,62 @@
 //! Names every adapter and plugin, and wires them.
 
+pub mod admin;
+pub mod audit;
+pub mod ceremony;
 pub mod channels;
+mod health;
+pub mod network;
 mod plugin_test;
+mod replay;
+pub mod tokens;
 
 pub use plugin_test::plugin_test;
+
+use crate::conf::Site;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+/// What network process and audit writer are told: the configuration without its tokens, and where it came from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Told {
+    site: Site,
+    file: PathBuf,
+    public: bool,
+}
+
+impl Told {
+    /// To be handed to the supervisor. Without `public` the network process takes commands of this program only.
+    pub fn new(site: Site, file: &Path, public: bool) -> Self {
+        Self { site, file: file.to_owned(), public }
+    }
+
+    fn parse(settings: &[u8]) -> Result<Self, String> {
+        serde_json::from_slice(settings).map_err(|e| format!("settings: {e}"))
+    }
+}
+
+/// Makes the data folders, closed to everybody else.
+///
+/// # Errors
+/// When the file system says no.
+pub fn prepare_folders(site: &Site) -> std::io::Result<()> {
+    let folders = [
+        site.data().to_owned(),
+        site.state_folder(),
+        site.audit_folder(),
+        site.pki_folder(),
+        site.run_folder(),
+    ];
+    for folder in folders {
+        if !folder.is_dir() {
+            DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        }
+    }
+    // A socket of an earlier life would be in the way.
+    match fs::remove_file(site.admin_socket()) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

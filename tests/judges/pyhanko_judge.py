@@ -60,7 +60,7 @@ def main():
                     "trusted": status.trusted,
                     "coverage": status.coverage.name,
                     "modification": status.modification_level.name if status.modification_level else None,
-                    "bottom_line": status.bottom_line,
+                    "bottom_line": getattr(status, "bottom_line", status.valid and status.intact and status.trusted),
                     "md": status.md_algorithm,
                     "name": status.signing_cert.subject.native.get("common_name"),
                     "timestamp": None

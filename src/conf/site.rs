@@ -1,0 +1,406 @@
+//! `hufu.toml` as a whole.
+
+use super::authority::Authority;
+use super::load::{ConfError, load, relative_to};
+use super::token::{Seat, Tokens};
+use crate::ops;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The configuration of one installation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    /// The folder of state, audit log and the PKI's public files. Relative paths anywhere count from this file's folder.
+    data: PathBuf,
+    /// The API, admin and PKI listeners.
+    #[serde(default)]
+    pub server: crate::http::Settings,
+    /// PKCS#11.
+    #[serde(default)]
+    token: Tokens,
+    /// The appliance's own CA.
+    #[serde(default)]
+    authority: Authority,
+    /// Folders below which apps may name files.
+    #[serde(default)]
+    documents: Vec<DocumentRoot>,
+    /// Signing.
+    #[serde(default)]
+    pub signing: Signing,
+    /// Sizes and times.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Seals.
+    #[serde(default)]
+    pub seals: Seals,
+    /// SMS codes.
+    #[serde(default)]
+    pub sms: Sms,
+    /// Certificate profiles.
+    #[serde(default)]
+    pub certificates: ops::Certificates,
+    /// The audit log.
+    #[serde(default)]
+    pub audit: Audit,
+    /// Time.
+    #[serde(default)]
+    pub clock: Clock,
+    /// The service log.
+    #[serde(default)]
+    pub log: Log,
+    /// Also check dates and check digits of identity numbers.
+    #[serde(default)]
+    pub strict_id_numbers: bool,
+}
+
+/// `[[documents]]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DocumentRoot {
+    /// What `hufu app add --root` calls it.
+    pub name: String,
+    /// The folder.
+    pub path: PathBuf,
+    /// Permission bits of files saved there, octal, for example "0640".
+    #[serde(default = "default_mode")]
+    pub mode: String,
+}
+
+fn default_mode() -> String {
+    "0640".into()
+}
+
+/// `[signing]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Signing {
+    /// PAdES level where the app does not say: b-b, b-t, b-lt, b-lta. Absent: b-t where a time source is configured.
+    pub level: Option<ops::Level>,
+    /// What happens when no time stamp is to be had: require or prefer.
+    pub timestamp: ops::TimestampPolicy,
+    /// Which point of a seal coordinates name: lower_left or centre.
+    pub anchor: ops::Anchor,
+    /// Most places of one signature.
+    pub places: usize,
+    /// Written into signatures as /Reason; empty: none.
+    pub reason: String,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Octets of a PDF signed by path.
+    pub pdf_bytes: u64,
+    /// Octets of an upload and of a time-stamped file; 20 MiB is the documented limit.
+    pub stream_bytes: u64,
+    /// Seconds that an operation may take in all.
+    pub deadline_seconds: u32,
+    /// Operations waiting for one remote service at a time.
+    pub remote_places: usize,
+    /// Seconds that a login token lives.
+    pub token_seconds: u32,
+    /// Hours that the old appKey stays good after a rotation.
+    pub rotation_overlap_hours: u32,
+    /// Days that answers are kept under their Idempotency-Key.
+    pub idempotency_days: u32,
+}
+
+/// `[seals]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Seals {
+    /// Refuse uploads whose pixel size is not one of the documented ones, instead of scaling them.
+    pub strict_sizes: bool,
+    /// Folders searched for fonts; absent: the system's.
+    pub font_folders: Vec<PathBuf>,
+    /// Chains of font files per family (F1, F2, F3, F4, company, figures) in place of the shipped ones.
+    pub fonts: BTreeMap<String, Vec<String>>,
+}
+
+/// `[sms]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sms {
+    /// Seconds until another code may be sent to a signer.
+    pub resend_seconds: u32,
+}
+
+/// `[audit]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audit {
+    /// Names the log in its checkpoints (C2SP tlog-checkpoint origin); a name that is yours alone.
+    pub origin: String,
+    /// Seconds between signed checkpoints.
+    pub checkpoint_seconds: u64,
+    /// Memory for the log's database, MiB.
+    pub cache_mib: u64,
+}
+
+/// `[clock]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Clock {
+    /// Milliseconds that wall clock and monotonic clock may move apart before issuing stops.
+    pub tolerance_millis: i64,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// error, warn, info, debug or trace; or directives such as "info,hufu::http=debug".
+    pub level: String,
+    /// json or text.
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+impl LogFormat {
+    /// Its name in configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Text => "text",
+        }
+    }
+
+    /// By name; anything unknown is JSON.
+    pub fn from_name(name: &str) -> Self {
+        if name == Self::Text.name() { Self::Text } else { Self::Json }
+    }
+}
+
+impl Default for Signing {
+    fn default() -> Self {
+        let ops = ops::Settings::default();
+        Self { level: ops.level, timestamp: ops.timestamp, anchor: ops.anchor, places: ops.places, reason: ops.reason }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let ops = ops::Settings::default();
+        Self {
+            pdf_bytes: ops.pdf_bytes,
+            stream_bytes: ops.stream_bytes,
+            deadline_seconds: ops.deadline_seconds,
+            remote_places: ops.remote_places,
+            token_seconds: ops.token_seconds,
+            rotation_overlap_hours: ops.rotation_overlap_hours,
+            idempotency_days: ops.idempotency_days,
+        }
+    }
+}
+
+impl Default for Sms {
+    fn default() -> Self {
+        Self { resend_seconds: ops::Settings::default().sms_resend_seconds }
+    }
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { origin: "hufu.example/audit".into(), checkpoint_seconds: 300, cache_mib: 64 }
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { tolerance_millis: 1_000 }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".into(), format: LogFormat::Json }
+    }
+}
+
+impl Site {
+    /// Reads the configuration, settles its paths, and checks what types alone do not say.
+    ///
+    /// # Errors
+    /// See [`ConfError`].
+    pub fn read(file: &Path) -> Result<Self, ConfError> {
+        let file = &std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+        let mut site: Self = load(file)?;
+        let settle = |path: &mut PathBuf| *path = relative_to(file, path);
+        settle(&mut site.data);
+        site.documents.iter_mut().for_each(|root| settle(&mut root.path));
+        site.seals.font_folders.iter_mut().for_each(settle);
+        let tls = &mut site.server.tls;
+        [&mut tls.certificate, &mut tls.key].into_iter().chain(&mut tls.client_ca).for_each(settle);
+        site.check(file)?;
+        Ok(site)
+    }
+
+    fn check(&self, file: &Path) -> Result<(), ConfError> {
+        let wrong = |key: String, reason: String| ConfError::Value { origin: file.display().to_string(), key, reason };
+        for seat in Seat::ALL {
+            self.token.of(seat, file).map_err(|(key, reason)| wrong(key, reason))?;
+        }
+        for (at, root) in self.documents.iter().enumerate() {
+            let key = |name: &str| format!("documents[{at}].{name}");
+            if root.name.is_empty() {
+                return Err(wrong(key("name"), "give the folder a name".into()));
+            }
+            if self.documents.iter().skip(at + 1).any(|other| other.name == root.name) {
+                return Err(wrong(key("name"), format!("{:?} is there twice", root.name)));
+            }
+            root.bits().map_err(|reason| wrong(key("mode"), reason))?;
+        }
+        if !self.server.admin_listen.ip().is_loopback() {
+            return Err(wrong("server.admin_listen".into(), "health and metrics stay on a loopback address".into()));
+        }
+        if self.server.service.is_empty() || !self.server.service.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+        {
+            return Err(wrong("server.service".into(), "letters, digits, `-` and `_`".into()));
+        }
+        if !(60..=86_400).contains(&self.limits.token_seconds) {
+            return Err(wrong("limits.token_seconds".into(), "from 60 to 86400; the document says 900".into()));
+        }
+        if self.audit.origin.is_empty() || self.audit.origin.contains(['\n', '+', ' ']) {
+            return Err(wrong("audit.origin".into(), "a name without blanks and `+`, for example log.example.com/hufu".into()));
+        }
+        Ok(())
+    }
+
+    /// What operations are told.
+    pub fn operations(&self) -> ops::Settings {
+        ops::Settings {
+            token_seconds: self.limits.token_seconds,
+            strict_id_numbers: self.strict_id_numbers,
+            strict_seal_sizes: self.seals.strict_sizes,
+            pdf_bytes: self.limits.pdf_bytes,
+            stream_bytes: self.limits.stream_bytes,
+            level: self.signing.level,
+            timestamp: self.signing.timestamp,
+            anchor: self.signing.anchor,
+            sms_resend_seconds: self.sms.resend_seconds,
+            places: self.signing.places,
+            deadline_seconds: self.limits.deadline_seconds,
+            remote_places: self.limits.remote_places,
+            rotation_overlap_hours: self.limits.rotation_overlap_hours,
+            idempotency_days: self.limits.idempotency_days,
+            reason: self.signing.reason.clone(),
+            certificates: self.certificates.clone(),
+        }
+    }
+
+    /// PKCS#11 tokens.
+    pub fn tokens(&self) -> &Tokens {
+        &self.token
+    }
+
+    /// The environment that a process needs which opens all tokens.
+    ///
+    /// # Errors
+    /// When two tokens want the same variable to be different things.
+    pub fn token_environment(&self, file: &Path) -> Result<BTreeMap<String, String>, ConfError> {
+        let wrong = |key: String, reason: String| ConfError::Value { origin: file.display().to_string(), key, reason };
+        let mut all = BTreeMap::new();
+        for seat in Seat::ALL {
+            let token = self.token.of(seat, file).map_err(|(key, reason)| wrong(key, reason))?;
+            for (name, value) in token.environment {
+                if let Some(other) = all.insert(name.clone(), value.clone()).filter(|other| *other != value) {
+                    let key = format!("token.{}.environment.{name}", seat.name());
+                    return Err(wrong(key, format!("{other:?} elsewhere: one process cannot have both")));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// The appliance's own CA.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// Document roots.
+    pub fn documents(&self) -> &[DocumentRoot] {
+        &self.documents
+    }
+
+    /// Without the tokens: what the network process is told.
+    #[must_use]
+    pub fn without_tokens(mut self) -> Self {
+        self.token = Tokens::default();
+        self
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// State.
+    pub fn state_folder(&self) -> PathBuf {
+        self.data.join("state")
+    }
+
+    /// The audit log.
+    pub fn audit_folder(&self) -> PathBuf {
+        self.data.join("audit")
+    }
+
+    /// Public files of the PKI: certificates, the root's revocation list.
+    pub fn pki_folder(&self) -> PathBuf {
+        self.data.join("pki")
+    }
+
+    /// Sockets and process ids of a serving appliance.
+    pub fn run_folder(&self) -> PathBuf {
+        self.data.join("run")
+    }
+
+    /// The socket that commands of this program use.
+    pub fn admin_socket(&self) -> PathBuf {
+        self.run_folder().join("admin.sock")
+    }
+
+    /// Where transcripts of ceremonies are.
+    pub fn ceremony_folder(&self) -> PathBuf {
+        self.data.join("ceremony")
+    }
+
+    /// Keys and certificates that the ceremony made; nothing in it is secret.
+    pub fn identities_file(&self) -> PathBuf {
+        self.pki_folder().join("identities.json")
+    }
+
+    /// The public half of the audit log's checkpoint key.
+    pub fn audit_key_file(&self) -> PathBuf {
+        self.pki_folder().join("audit-key.json")
+    }
+}
+
+impl DocumentRoot {
+    /// The permission bits.
+    ///
+    /// # Errors
+    /// What would be right.
+    pub fn bits(&self) -> Result<u32, String> {
+        match u32::from_str_radix(&self.mode, 8) {
+            Ok(bits) if bits & !0o777 == 0 && bits & 0o400 != 0 => Ok(bits),
+            _ => Err("octal permission bits such as \"0640\"".into()),
+        }
+    }
+}
+
+/// The folder of channel files beside a configuration file.
+pub fn channels_folder(file: &Path) -> PathBuf {
+    relative_to(file, Path::new("channels.d"))
+}

@@ -1,0 +1,275 @@
+//! The key ceremony of `hufu init`: tokens, keys, the appliance's own CA, and a transcript. Every step finds what an earlier
+//! run has made, so that an interrupted ceremony is simply run again.
+
+mod authority;
+mod transcript;
+
+pub use transcript::{Transcript, clock_text};
+
+use crate::channels::Identity;
+use crate::conf::{Authority, Seat, Site};
+use crate::keys::{KeyAlgorithm, KeyError, Purpose, StoredKey};
+use crate::token::PinSource;
+use crate::token::ceremony::{self, Ceremony, Step};
+use authority::{Issued, issue};
+use cryptoki::types::AuthPin;
+use hufu_api::{Der, UnixTime};
+use std::fs;
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// Labels of the keys that the first ceremony makes.
+pub mod label {
+    /// The root CA.
+    pub const ROOT: &str = "root";
+    /// The first issuing CA.
+    pub const ISSUING: &str = "issuing-1";
+    /// The first time-stamping authority.
+    pub const TSA: &str = "tsa-1";
+    /// The first issuing CA's OCSP responder.
+    pub const OCSP: &str = "ocsp-issuing-1";
+    /// The audit log's first checkpoint key.
+    pub const AUDIT: &str = "audit-1";
+}
+
+/// Why the ceremony stopped. What was made until then is found again by the next run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CeremonyError {
+    /// The configuration does not say enough about a token.
+    #[error("{key}: {reason}")]
+    Configuration {
+        /// Which key.
+        key: String,
+        /// What would be right.
+        reason: String,
+    },
+    /// The token cannot be used.
+    #[error("token {seat}: {reason}")]
+    Token {
+        /// Whose.
+        seat: &'static str,
+        /// What it said.
+        reason: String,
+    },
+    /// A key could not be made or used.
+    #[error("token {seat}: {source}")]
+    Key {
+        /// Whose.
+        seat: &'static str,
+        /// What it said.
+        source: KeyError,
+    },
+    /// A PIN file is needed to initialise a token and is not there.
+    #[error("{path}: {reason}")]
+    Pin {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// A certificate could not be built.
+    #[error("certificate: {0}")]
+    Certificate(#[from] crate::x509::X509Error),
+    /// A file could not be written or read.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Runs the whole ceremony. `so_pin` is needed only where a token has to be initialised.
+///
+/// # Errors
+/// See [`CeremonyError`].
+pub fn run(
+    site: &Site,
+    file: &Path,
+    so_pin: Option<&Path>,
+    now: UnixTime,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Transcript, CeremonyError> {
+    let mut transcript = Transcript::begin(now, file);
+    let mut say = |transcript: &mut Transcript, text: String| {
+        tell(&text);
+        transcript.line(&text);
+    };
+    let folder = site.pki_folder();
+    fs::create_dir_all(&folder).map_err(|source| CeremonyError::Io { path: folder.clone(), source })?;
+
+    for seat in Seat::ALL {
+        if let Some(step) = initialise(site, file, seat, so_pin)? {
+            say(&mut transcript, format!("token {}: {}", seat.name(), made(step, "initialised")));
+        }
+    }
+
+    let mut root = open(site, file, Seat::Root)?;
+    say(&mut transcript, format!("token root: {}", root.described()));
+    let root_key = key(&mut root, Seat::Root, KeyAlgorithm::P384, label::ROOT, &mut transcript, &mut say)?;
+    let authority = site.authority();
+    let root_issued = issue(&mut root, Issued::root(&folder, authority, &root_key, now))?;
+    report(&root_issued, &mut transcript, &mut say);
+
+    let mut ca = open(site, file, Seat::Served(Purpose::Ca))?;
+    own_keys(&mut ca, Seat::Served(Purpose::Ca), &mut transcript, &mut say)?;
+    let ca_seat = Seat::Served(Purpose::Ca);
+    let ca_key = key(&mut ca, ca_seat, KeyAlgorithm::P256, label::ISSUING, &mut transcript, &mut say)?;
+    let issuing = issue(&mut root, Issued::issuing(&folder, authority, &ca_key, &root_issued, &root_key, now))?;
+    report(&issuing, &mut transcript, &mut say);
+    let root_crl = authority::root_crl(&mut root, &folder, authority, &root_issued, &root_key, now)?;
+    say(&mut transcript, format!("revocation list of the root: {}", root_crl.display()));
+    // The root's token is closed before any other work: `hufu serve` never opens it.
+    drop(root);
+
+    let tsa_seat = Seat::Served(Purpose::Tsa);
+    let mut tsa = open(site, file, tsa_seat)?;
+    own_keys(&mut tsa, tsa_seat, &mut transcript, &mut say)?;
+    let tsa_key = key(&mut tsa, tsa_seat, KeyAlgorithm::P256, label::TSA, &mut transcript, &mut say)?;
+    let ocsp_key = key(&mut tsa, tsa_seat, KeyAlgorithm::P256, label::OCSP, &mut transcript, &mut say)?;
+    drop(tsa);
+    let stamping = issue(&mut ca, Issued::stamping(&folder, authority, &tsa_key, &issuing, &ca_key, now))?;
+    report(&stamping, &mut transcript, &mut say);
+    let responder = issue(&mut ca, Issued::responder(&folder, authority, &ocsp_key, &issuing, &ca_key, now))?;
+    report(&responder, &mut transcript, &mut say);
+    drop(ca);
+
+    let audit_seat = Seat::Served(Purpose::Audit);
+    let mut audit = open(site, file, audit_seat)?;
+    own_keys(&mut audit, audit_seat, &mut transcript, &mut say)?;
+    let audit_key = key(&mut audit, audit_seat, KeyAlgorithm::P256, label::AUDIT, &mut transcript, &mut say)?;
+    drop(audit);
+    let mut signer = open(site, file, Seat::Served(Purpose::Signer))?;
+    own_keys(&mut signer, Seat::Served(Purpose::Signer), &mut transcript, &mut say)?;
+    drop(signer);
+
+    let above = |chain: &[&Issued]| chain.iter().map(|i| Der(i.certificate.clone())).collect::<Vec<_>>();
+    let identity = |label: &str, key: StoredKey, issued: &Issued, issuers: Vec<Der>| Identity {
+        label: label.to_owned(),
+        key,
+        certificate: Der(issued.certificate.clone()),
+        issuers,
+    };
+    let identities = vec![
+        identity(label::ISSUING, ca_key, &issuing, above(&[&root_issued])),
+        identity(label::TSA, tsa_key, &stamping, above(&[&issuing, &root_issued])),
+        identity(label::OCSP, ocsp_key, &responder, above(&[&issuing, &root_issued])),
+    ];
+    write_json(&site.identities_file(), &identities)?;
+    write_json(&site.audit_key_file(), &audit_key)?;
+    for name in ["signer-root.pem", "tsa-root.pem"] {
+        let path = folder.join(name);
+        let pem = authority::pem(&root_issued.certificate);
+        fs::write(&path, pem).map_err(|source| CeremonyError::Io { path, source })?;
+    }
+    say(&mut transcript, format!("identities: {}", site.identities_file().display()));
+    Ok(transcript)
+}
+
+fn made(step: Step, verb: &str) -> String {
+    match step {
+        Step::Made => format!("{verb} now"),
+        Step::Found => "already there".to_owned(),
+    }
+}
+
+fn open(site: &Site, file: &Path, seat: Seat) -> Result<Ceremony, CeremonyError> {
+    let token = site
+        .tokens()
+        .of(seat, file)
+        .map_err(|(key, reason)| CeremonyError::Configuration { key, reason })?;
+    Ceremony::open(&super::tokens::settings(&token))
+        .map_err(|e| CeremonyError::Token { seat: seat.name(), reason: e.to_string() })
+}
+
+/// Makes the token if its label names none; tokens named by serial number are the site's own.
+fn initialise(
+    site: &Site,
+    file: &Path,
+    seat: Seat,
+    so_pin: Option<&Path>,
+) -> Result<Option<Step>, CeremonyError> {
+    let token = site
+        .tokens()
+        .of(seat, file)
+        .map_err(|(key, reason)| CeremonyError::Configuration { key, reason })?;
+    let (crate::conf::Name::Label(label), Some(so_pin)) = (&token.name, so_pin) else { return Ok(None) };
+    let settings = super::tokens::settings(&token);
+    let PinSource::File(pin_file) = &settings.pin else {
+        return Ok(None);
+    };
+    let step = ceremony::initialise(&settings.module, label, &pin(so_pin)?, &pin(pin_file)?)
+        .map_err(|e| CeremonyError::Token { seat: seat.name(), reason: e.to_string() })?;
+    Ok(Some(step))
+}
+
+fn pin(path: &Path) -> Result<AuthPin, CeremonyError> {
+    let unfit = |reason: String| CeremonyError::Pin { path: path.to_owned(), reason };
+    let text = Zeroizing::new(fs::read_to_string(path).map_err(|e| unfit(e.to_string()))?);
+    let pin = text.trim_end_matches(['\n', '\r']);
+    if pin.is_empty() {
+        return Err(unfit("empty".into()));
+    }
+    Ok(AuthPin::new(pin.into()))
+}
+
+type Say<'a> = &'a mut dyn FnMut(&mut Transcript, String);
+
+fn key(
+    token: &mut Ceremony,
+    seat: Seat,
+    algorithm: KeyAlgorithm,
+    label: &str,
+    transcript: &mut Transcript,
+    say: Say<'_>,
+) -> Result<StoredKey, CeremonyError> {
+    let purpose = match seat {
+        Seat::Served(purpose) => purpose,
+        Seat::Root => Purpose::Ca,
+    };
+    let (key, step) = token
+        .key_pair(purpose, algorithm, label)
+        .map_err(|source| CeremonyError::Key { seat: seat.name(), source })?;
+    say(transcript, format!("key {label} ({algorithm:?}), CKA_ID {}: {}", key.id, made(step, "generated")));
+    Ok(key)
+}
+
+fn own_keys(
+    token: &mut Ceremony,
+    seat: Seat,
+    transcript: &mut Transcript,
+    say: Say<'_>,
+) -> Result<(), CeremonyError> {
+    let steps = token.own_keys().map_err(|source| CeremonyError::Key { seat: seat.name(), source })?;
+    for (label, step) in steps {
+        say(transcript, format!("token {}: {label}: {}", seat.name(), made(step, "generated")));
+    }
+    Ok(())
+}
+
+fn report(issued: &Issued, transcript: &mut Transcript, say: Say<'_>) {
+    let text = format!(
+        "certificate {}: SHA-256 {}, {}",
+        issued.label,
+        hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&issued.certificate)),
+        if issued.found { "already there" } else { "issued now" }
+    );
+    say(transcript, text);
+}
+
+fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), CeremonyError> {
+    let io = |source: std::io::Error| CeremonyError::Io { path: path.to_owned(), source };
+    let text = serde_json::to_vec_pretty(value).map_err(|e| io(std::io::Error::other(e)))?;
+    let waiting = path.with_extension("new");
+    fs::write(&waiting, text).map_err(io)?;
+    fs::File::open(&waiting).and_then(|f| f.sync_all()).map_err(io)?;
+    fs::rename(&waiting, path).map_err(io)
+}
+
+impl Authority {
+    fn address(&self, name: &str) -> Option<String> {
+        self.pki_url.as_ref().map(|base| format!("{}/{name}", base.trim_end_matches('/')))
+    }
+}

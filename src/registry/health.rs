@@ -1,0 +1,156 @@
+//! The state of each part, for `/health`.
+
+use crate::channels::{Authorities, TimeSources};
+use crate::conf::Site;
+use crate::files::fonts::ChainReport;
+use crate::http::{Health, Part, State};
+use crate::keys::Purpose;
+use crate::ledger;
+use crate::token;
+use hufu_api::{Clock, Cx, Key, RequestId, Space, Store};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Free space below which the disk is a warning, and below which it is down.
+const DISK_WARNING: u64 = 2 << 30;
+const DISK_DOWN: u64 = 64 << 20;
+
+/// How long a part may take to answer.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Everything that `/health` looks at.
+pub(super) struct Overview {
+    pub(super) site: Site,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) log: Arc<ledger::client::Client>,
+    pub(super) tokens: Arc<token::Client>,
+    pub(super) authorities: Arc<Authorities>,
+    pub(super) timestamps: Arc<TimeSources>,
+    pub(super) sms: Result<String, String>,
+    pub(super) fonts: Vec<ChainReport>,
+}
+
+impl Health for Overview {
+    fn parts(&self) -> Vec<Part> {
+        let mut parts = vec![self.audit(), self.state(), self.time(), self.disk()];
+        parts.extend(self.workers());
+        parts.extend(self.channels());
+        parts.extend(self.fonts());
+        parts
+    }
+}
+
+fn part(name: impl Into<String>, vital: bool, state: State, detail: Option<String>) -> Part {
+    Part { name: name.into(), state, detail, vital }
+}
+
+fn of<T>(name: &str, vital: bool, result: Result<T, String>, say: impl FnOnce(T) -> Option<String>) -> Part {
+    match result {
+        Ok(value) => part(name, vital, State::Up, say(value)),
+        Err(reason) => part(name, vital, State::Down, Some(reason)),
+    }
+}
+
+impl Overview {
+    fn cx() -> Cx {
+        let now = Instant::now();
+        Cx { request: RequestId(0), deadline: now.checked_add(PATIENCE).unwrap_or(now) }
+    }
+
+    fn audit(&self) -> Part {
+        let head = self.log.head(Self::cx()).map_err(|e| e.to_string());
+        of("audit", true, head, |head| Some(format!("{} records", head.size)))
+    }
+
+    fn state(&self) -> Part {
+        let key = Key { space: Space::Meta, bytes: b"health".to_vec() };
+        of("state", true, self.store.get(&key).map_err(|e| e.to_string()), |_| None)
+    }
+
+    fn time(&self) -> Part {
+        of("clock", false, self.clock.now().map_err(|e| e.to_string()), |_| None)
+    }
+
+    fn disk(&self) -> Part {
+        match rustix::fs::statvfs(self.site.data()) {
+            Err(error) => part("disk", true, State::Down, Some(error.to_string())),
+            Ok(volume) => {
+                let free = volume.f_bavail.saturating_mul(volume.f_frsize);
+                let state = match free {
+                    0..DISK_DOWN => State::Down,
+                    DISK_DOWN..DISK_WARNING => State::Warning,
+                    _ => State::Up,
+                };
+                part("disk", true, state, Some(format!("{} MiB free", free >> 20)))
+            }
+        }
+    }
+
+    fn workers(&self) -> Vec<Part> {
+        let states = self.tokens.states();
+        let purposes = [
+            ("token-signer", Purpose::Signer, true),
+            ("token-ca", Purpose::Ca, false),
+            ("token-tsa", Purpose::Tsa, false),
+            ("token-audit", Purpose::Audit, false),
+        ];
+        purposes
+            .into_iter()
+            // The audit writer alone calls the audit token; its checkpoints tell of it.
+            .filter(|(_, purpose, _)| *purpose != Purpose::Audit || states.iter().any(|s| s.purpose == *purpose))
+            .map(|(name, purpose, vital)| {
+                let own: Vec<_> = states.iter().filter(|s| s.purpose == purpose).collect();
+                let healthy = own.iter().filter(|s| s.healthy).count();
+                let busy: usize = own.iter().map(|s| s.in_flight).sum();
+                let state = match (healthy, own.len()) {
+                    (0, _) => State::Down,
+                    (h, all) if h < all => State::Warning,
+                    _ => State::Up,
+                };
+                part(name, vital, state, Some(format!("{healthy} of {} workers, {busy} calls waiting", own.len())))
+            })
+            .collect()
+    }
+
+    fn channels(&self) -> Vec<Part> {
+        let mut parts = vec![match &self.sms {
+            Ok(name) => part("sms", false, State::Up, Some(name.clone())),
+            Err(reason) => part("sms", false, State::Warning, Some(reason.clone())),
+        }];
+        for (family, report) in [("ca", self.authorities.health()), ("time", self.timestamps.health())] {
+            for (name, health) in report {
+                let name = format!("{family}-{name}");
+                parts.push(match health {
+                    Err(reason) => part(name, false, State::Down, Some(reason)),
+                    Ok(report) => {
+                        let trouble = report.last_error;
+                        let state = if trouble.is_some() { State::Warning } else { State::Up };
+                        part(name, false, state, trouble)
+                    }
+                });
+            }
+        }
+        parts
+    }
+
+    fn fonts(&self) -> Option<Part> {
+        let degraded: Vec<String> = self
+            .fonts
+            .iter()
+            .filter(|chain| chain.degraded)
+            .map(|chain| {
+                let lacking: Vec<String> =
+                    chain.lacking.iter().map(|(file, why, remedy)| format!("{file}: {why}; {remedy}")).collect();
+                format!("{}: {}", chain.chain.name(), lacking.join(", "))
+            })
+            .collect();
+        let empty = self.fonts.iter().any(|chain| chain.found.is_empty());
+        let state = match (empty, degraded.is_empty()) {
+            (true, _) => State::Down,
+            (false, false) => State::Warning,
+            _ => State::Up,
+        };
+        Some(part("fonts", false, state, (!degraded.is_empty()).then(|| degraded.join(" | "))))
+    }
+}

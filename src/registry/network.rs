@@ -1,0 +1,181 @@
+//! The network process, put together from the configuration.
+
+use super::channels::{self, Maintenance, Parts};
+use super::health::Overview;
+use super::{Told, admin, replay};
+use crate::audit::AuditLog;
+use crate::channels::{Identity, OcspResponder, OsEntropy};
+use crate::clock::SystemClock;
+use crate::conf::{Site, channels_folder};
+use crate::files::fonts::{Choice, FoundFonts, SYSTEM_FOLDERS, find_fonts, shipped_chains};
+use crate::files::{LocalDocuments, Root};
+use crate::http::pki::{self, Pki};
+use crate::http::{self, Listeners, Metrics, Service};
+use crate::keys::Keys;
+use crate::ledger;
+use crate::ops::{Appliance, Ports};
+use crate::seal::Chain;
+use crate::store::SledStore;
+use crate::supervisor::child::{Network, NetworkOrder};
+use hufu_api::{Clock, Cx, Entropy, RequestId, Store};
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, oneshot};
+
+/// How long the audit writer may take to come up.
+const AUDIT_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Requests of the PKI listener that may need the token at once.
+const PKI_PLACES: usize = 8;
+
+/// Serves until told to stop; what was begun is finished.
+///
+/// # Errors
+/// Why it cannot serve, for the supervisor.
+pub fn serve(child: Network) -> Result<(), String> {
+    let Network { settings, keys, audit, voice, orders } = child;
+    let told = Told::parse(&settings)?;
+    let site = &told.site;
+    let listeners = Listeners {
+        api: bind("server.listen", site.server.listen)?,
+        admin: bind("server.admin_listen", site.server.admin_listen)?,
+        pki: site.server.pki_listen.map(|a| bind("server.pki_listen", a)).transpose()?,
+    };
+    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy::default());
+    let log = ledger::client::Client::over(audit);
+    let cx = own_cx(entropy.as_ref())?;
+    let head = log.head(cx).map_err(|e| format!("audit writer: {e}"))?;
+    let last = replay::last_time(cx, &log, head.size)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(site.clock.tolerance_millis, last));
+    let store: Arc<dyn Store> =
+        Arc::new(SledStore::open(&site.state_folder()).map_err(|e| format!("state: {e}"))?);
+    let replayed = replay::replay(cx, &log, store.as_ref())?;
+    tracing::info!(records = head.size, replayed, "state is up to the audit log");
+
+    let tokens = keys;
+    let keys: Arc<dyn Keys> = tokens.clone();
+    let log: Arc<ledger::client::Client> = Arc::new(log);
+    let fonts = fonts(site)?;
+    let parts = Parts {
+        base: told.file.parent().map(PathBuf::from).unwrap_or_default(),
+        clock: Arc::clone(&clock),
+        store: Arc::clone(&store),
+        entropy: Arc::clone(&entropy),
+        keys: Arc::clone(&keys),
+        log: Arc::clone(&log) as Arc<dyn AuditLog>,
+        identities: identities(site)?,
+    };
+    let folder = channels_folder(&told.file);
+    let made = channels::load(&folder, &parts).map_err(|e| e.to_string())?;
+    let documents = documents(site)?;
+    let time_sources = !made.timestamps.health().is_empty();
+    let ports = Ports {
+        clock: Arc::clone(&clock),
+        store: Arc::clone(&store),
+        audit: Arc::clone(&log) as Arc<dyn AuditLog>,
+        keys: Arc::clone(&keys),
+        entropy: Arc::clone(&entropy),
+        authorities: made.authorities.clone(),
+        sms: Some(Arc::clone(&made.sms)),
+        timestamps: time_sources.then(|| made.timestamps.clone() as Arc<dyn hufu_api::TimestampSource>),
+        documents: Arc::new(documents),
+        fonts: Arc::new(fonts.set),
+    };
+    let appliance = Arc::new(Appliance::new(ports, site.operations()));
+    let _maintenance =
+        Maintenance::start(made.authorities.clone(), Arc::clone(&clock), Arc::clone(&entropy)).map_err(|e| e.to_string())?;
+    let ocsp = OcspResponder::new(&made.authorities, &parts.identities, &keys, &parts.log, Arc::clone(&clock));
+    let pki = pki::router(Arc::new(Pki {
+        authorities: made.authorities.clone(),
+        ocsp: Arc::new(ocsp),
+        tsa: made.tsa.clone(),
+        tsa_networks: Vec::new(),
+        entropy: Arc::clone(&entropy),
+        places: Arc::new(Semaphore::new(PKI_PLACES)),
+    }));
+    let _admin = admin::listen(&site.admin_socket(), Arc::clone(&appliance), Arc::clone(&entropy))
+        .map_err(|e| format!("admin socket {}: {e}", site.admin_socket().display()))?;
+    let health = Overview {
+        site: site.clone(),
+        clock,
+        store,
+        log,
+        tokens,
+        authorities: made.authorities,
+        timestamps: made.timestamps,
+        sms: made.sms_health,
+        fonts: fonts.report,
+    };
+    let service = Service {
+        appliance,
+        settings: site.server.clone(),
+        health: Arc::new(health),
+        metrics: Arc::new(Metrics::new().map_err(|e| e.to_string())?),
+        pages: axum::Router::new(),
+        pki,
+    };
+    let (stop, stopped) = oneshot::channel::<()>();
+    std::thread::Builder::new()
+        .name("until-told".into())
+        .spawn(move || {
+            for order in orders {
+                match order {
+                    NetworkOrder::Reconfigure(_) => tracing::info!("changed settings take effect at the next start"),
+                    NetworkOrder::Shutdown(_) | NetworkOrder::Orphaned => break,
+                }
+            }
+            drop(stop);
+        })
+        .map_err(|e| e.to_string())?;
+    voice.ready(&format!("https://{}/{}", site.server.listen, site.server.service));
+    http::run(service, listeners, async move {
+        let _ = stopped.await;
+    })
+    .map_err(|e| e.to_string())
+}
+
+fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address).map_err(|e| format!("{key} = {address}: {e}; another program may be listening there"))
+}
+
+fn own_cx(entropy: &dyn Entropy) -> Result<Cx, String> {
+    let mut id = [0; 16];
+    entropy.fill(&mut id).map_err(|e| e.to_string())?;
+    let deadline = Instant::now().checked_add(AUDIT_PATIENCE).ok_or("the monotonic clock is at its end")?;
+    Ok(Cx { request: RequestId(u128::from_be_bytes(id)), deadline })
+}
+
+fn identities(site: &Site) -> Result<Vec<Identity>, String> {
+    let file = site.identities_file();
+    let text = std::fs::read(&file).map_err(|e| format!("{}: {e}; `hufu init` makes it", file.display()))?;
+    serde_json::from_slice(&text).map_err(|e| format!("{}: {e}", file.display()))
+}
+
+fn documents(site: &Site) -> Result<LocalDocuments, String> {
+    let roots = site
+        .documents()
+        .iter()
+        .map(|root| Ok(Root { name: root.name.clone(), path: root.path.clone(), mode: root.bits()? }))
+        .collect::<Result<Vec<_>, String>>()?;
+    LocalDocuments::open(&roots).map_err(|e| e.to_string())
+}
+
+/// Fonts as configured: the site's folders and chains in place of the shipped ones.
+pub(crate) fn fonts(site: &Site) -> Result<FoundFonts, String> {
+    let folders = if site.seals.font_folders.is_empty() {
+        SYSTEM_FOLDERS.iter().map(PathBuf::from).collect()
+    } else {
+        site.seals.font_folders.clone()
+    };
+    let mut chains = shipped_chains();
+    for (name, files) in &site.seals.fonts {
+        let chain = Chain::from_name(name).ok_or_else(|| {
+            let known: Vec<&str> = Chain::ALL.iter().map(|c| c.name()).collect();
+            format!("seals.fonts.{name}: one of {}", known.join(", "))
+        })?;
+        chains.insert(chain, files.iter().map(|text| Choice::parse(text)).collect());
+    }
+    find_fonts(&folders, &chains).map_err(|e| format!("fonts: {e}"))
+}
