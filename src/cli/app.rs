@@ -142,7 +142,8 @@ pub(super) fn run(command: &App, file: &Path) -> Result<(), Failure> {
                 key: None,
             };
             let change = AppChange { level: level.map(Into::into), ..AppChange::default() };
-            let issued: Issued = with_appliance(file, |socket| ask(socket, &Ask::AddApp(new, Box::new(change))))?;
+            let issued: Issued =
+                with_appliance(file, |socket| ask(socket, &Ask::AddApp(new, Box::new(change))))?;
             show_key(&issued, *json);
         }
         App::List { json } => {
@@ -155,7 +156,8 @@ pub(super) fn run(command: &App, file: &Path) -> Result<(), Failure> {
         }
         App::Set { id, client_cert, not_pinned, root, level, production, online, json } => {
             known_roots(&site, root)?;
-            let mut change: AppChange = json.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default();
+            let mut change: AppChange =
+                json.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default();
             if *not_pinned || !client_cert.is_empty() {
                 change.clients = Some(pins(client_cert)?);
             }
@@ -178,7 +180,9 @@ pub(super) fn run(command: &App, file: &Path) -> Result<(), Failure> {
         }
         App::Purge { id, yes } => {
             if !*yes {
-                super::confirm(&format!("Remove all signers, seals, certificates, keys and signatures of app {id}?"))?;
+                super::confirm(&format!(
+                    "Remove all signers, seals, certificates, keys and signatures of app {id}?"
+                ))?;
             }
             let rows: u64 = with_appliance(file, |socket| ask(socket, &Ask::PurgeApp(id.clone())))?;
             super::say(&format!("{rows} rows removed"));
@@ -198,7 +202,10 @@ fn show_key(issued: &Issued, json: bool) {
     if json {
         super::say(&serde_json::json!({"appId": issued.app, "appKey": issued.key}).to_string());
     } else {
-        super::say(&format!("appId  {}\nappKey {}\nKeep the appKey: it is not shown again.", issued.app, issued.key));
+        super::say(&format!(
+            "appId  {}\nappKey {}\nKeep the appKey: it is not shown again.",
+            issued.app, issued.key
+        ));
     }
 }
 
@@ -209,7 +216,11 @@ fn line(view: &View) -> String {
         (_, false) => "not online",
         _ => "online",
     };
-    let pinned = if app.clients.is_empty() { "not pinned".to_owned() } else { format!("{} pinned", app.clients.len()) };
+    let pinned = if app.clients.is_empty() {
+        "not pinned".to_owned()
+    } else {
+        format!("{} pinned", app.clients.len())
+    };
     let roots = if app.roots.is_empty() { "all roots".to_owned() } else { app.roots.join(",") };
     format!("{}  {:?}  {state}  {pinned}  {roots}  {}", app.id, app.kind, app.name)
 }
@@ -217,7 +228,10 @@ fn line(view: &View) -> String {
 fn known_roots(site: &Site, names: &[String]) -> Result<(), Failure> {
     let known: Vec<&str> = site.documents().iter().map(|r| r.name.as_str()).collect();
     match names.iter().find(|name| !known.contains(&name.as_str())) {
-        Some(name) => Err(format!("no document root is called {name:?}; the configuration has: {}", known.join(", ")).into()),
+        Some(name) => {
+            Err(format!("no document root is called {name:?}; the configuration has: {}", known.join(", "))
+                .into())
+        }
         None => Ok(()),
     }
 }

@@ -23,7 +23,10 @@ pub(super) fn with_appliance<T>(
                 |_| {
                     answer = Some(command(&socket));
                     // The supervisor stops as an operator would stop it.
-                    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM);
+                    let _ = rustix::process::kill_process(
+                        rustix::process::getpid(),
+                        rustix::process::Signal::TERM,
+                    );
                 },
                 || Err("one command only".into()),
             )?;

@@ -36,7 +36,8 @@ pub(super) fn run(args: &Init, file: &Path) -> Result<(), Failure> {
         return again_with(&environment);
     }
     let clock = crate::clock::SystemClock::new(site.clock.tolerance_millis, None);
-    let transcript = ceremony::run(&site, file, args.so_pin_file.as_deref(), clock.now()?, &mut |line| super::say(line))?;
+    let transcript =
+        ceremony::run(&site, file, args.so_pin_file.as_deref(), clock.now()?, &mut |line| super::say(line))?;
     let kept = transcript.keep(&site.ceremony_folder())?;
     super::say(&format!("transcript: {}", kept.display()));
     Ok(())
@@ -44,6 +45,9 @@ pub(super) fn run(args: &Init, file: &Path) -> Result<(), Failure> {
 
 /// A running process cannot change its environment safely: this program starts itself again with what the module needs.
 fn again_with(environment: &BTreeMap<String, String>) -> Result<(), Failure> {
-    let error = std::process::Command::new("/proc/self/exe").args(std::env::args_os().skip(1)).envs(environment).exec();
+    let error = std::process::Command::new("/proc/self/exe")
+        .args(std::env::args_os().skip(1))
+        .envs(environment)
+        .exec();
     Err(format!("cannot start again with the module's environment: {error}").into())
 }

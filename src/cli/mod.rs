@@ -20,7 +20,13 @@ type Failure = Box<dyn std::error::Error>;
 #[command(name = "hufu", version, max_term_width = 110, propagate_version = true)]
 pub struct Cli {
     /// The configuration file.
-    #[arg(long, global = true, value_name = "FILE", env = "HUFU_CONFIG", default_value = "/etc/hufu/hufu.toml")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "HUFU_CONFIG",
+        default_value = "/etc/hufu/hufu.toml"
+    )]
     config: PathBuf,
     #[command(subcommand)]
     command: Command,
@@ -50,7 +56,8 @@ pub fn main() -> ExitCode {
     let done: Result<(), Failure> = match &cli.command {
         Command::Internal(what) => {
             // The supervisor hands both down.
-            let format = std::env::var("HUFU_LOG_FORMAT").map_or(LogFormat::Json, |f| LogFormat::from_name(&f));
+            let format =
+                std::env::var("HUFU_LOG_FORMAT").map_or(LogFormat::Json, |f| LogFormat::from_name(&f));
             log_to_stderr("info", format);
             return serve::internal(*what);
         }

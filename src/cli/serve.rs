@@ -25,7 +25,8 @@ pub(super) fn run(file: &Path) -> Result<(), Failure> {
         settings,
         |up| {
             let missing: Vec<String> = up.missing.iter().map(|(p, why)| format!("{p:?}: {why}")).collect();
-            let missing = if missing.is_empty() { String::new() } else { format!(" missing={}", missing.join("; ")) };
+            let missing =
+                if missing.is_empty() { String::new() } else { format!(" missing={}", missing.join("; ")) };
             super::say(&format!("ready network={} audit={}{missing}", up.network, up.audit));
         },
         || settings_again(file),

@@ -186,7 +186,13 @@ impl LogFormat {
 impl Default for Signing {
     fn default() -> Self {
         let ops = ops::Settings::default();
-        Self { level: ops.level, timestamp: ops.timestamp, anchor: ops.anchor, places: ops.places, reason: ops.reason }
+        Self {
+            level: ops.level,
+            timestamp: ops.timestamp,
+            anchor: ops.anchor,
+            places: ops.places,
+            reason: ops.reason,
+        }
     }
 }
 
@@ -248,7 +254,11 @@ impl Site {
     }
 
     fn check(&self, file: &Path) -> Result<(), ConfError> {
-        let wrong = |key: String, reason: String| ConfError::Value { origin: file.display().to_string(), key, reason };
+        let wrong = |key: String, reason: String| ConfError::Value {
+            origin: file.display().to_string(),
+            key,
+            reason,
+        };
         for seat in Seat::ALL {
             self.token.of(seat, file).map_err(|(key, reason)| wrong(key, reason))?;
         }
@@ -263,17 +273,27 @@ impl Site {
             root.bits().map_err(|reason| wrong(key("mode"), reason))?;
         }
         if !self.server.admin_listen.ip().is_loopback() {
-            return Err(wrong("server.admin_listen".into(), "health and metrics stay on a loopback address".into()));
+            return Err(wrong(
+                "server.admin_listen".into(),
+                "health and metrics stay on a loopback address".into(),
+            ));
         }
-        if self.server.service.is_empty() || !self.server.service.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+        if self.server.service.is_empty()
+            || !self.server.service.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
         {
             return Err(wrong("server.service".into(), "letters, digits, `-` and `_`".into()));
         }
         if !(60..=86_400).contains(&self.limits.token_seconds) {
-            return Err(wrong("limits.token_seconds".into(), "from 60 to 86400; the document says 900".into()));
+            return Err(wrong(
+                "limits.token_seconds".into(),
+                "from 60 to 86400; the document says 900".into(),
+            ));
         }
         if self.audit.origin.is_empty() || self.audit.origin.contains(['\n', '+', ' ']) {
-            return Err(wrong("audit.origin".into(), "a name without blanks and `+`, for example log.example.com/hufu".into()));
+            return Err(wrong(
+                "audit.origin".into(),
+                "a name without blanks and `+`, for example log.example.com/hufu".into(),
+            ));
         }
         Ok(())
     }
@@ -310,7 +330,11 @@ impl Site {
     /// # Errors
     /// When two tokens want the same variable to be different things.
     pub fn token_environment(&self, file: &Path) -> Result<BTreeMap<String, String>, ConfError> {
-        let wrong = |key: String, reason: String| ConfError::Value { origin: file.display().to_string(), key, reason };
+        let wrong = |key: String, reason: String| ConfError::Value {
+            origin: file.display().to_string(),
+            key,
+            reason,
+        };
         let mut all = BTreeMap::new();
         for seat in Seat::ALL {
             let token = self.token.of(seat, file).map_err(|(key, reason)| wrong(key, reason))?;

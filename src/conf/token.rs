@@ -152,17 +152,25 @@ impl Tokens {
             (None, None) => Name::Label(format!("hufu-{}", seat.name())),
         };
         let pin = match (&own.pin_file, &own.pin_credential) {
-            (Some(_), Some(_)) => return Err((at("pin_file"), "give pin_file or pin_credential, not both".into())),
+            (Some(_), Some(_)) => {
+                return Err((at("pin_file"), "give pin_file or pin_credential, not both".into()));
+            }
             (Some(pin), None) => Pin::File(relative_to(file, pin)),
             (None, Some(name)) => Pin::Credential(name.clone()),
             (None, None) => match (&self.pin_file, &self.pin_credential) {
                 (Some(_), Some(_)) => {
-                    return Err(("token.pin_file".into(), "give pin_file or pin_credential, not both".into()));
+                    return Err((
+                        "token.pin_file".into(),
+                        "give pin_file or pin_credential, not both".into(),
+                    ));
                 }
                 (Some(pin), None) => Pin::File(relative_to(file, pin)),
                 (None, Some(name)) => Pin::Credential(name.clone()),
                 (None, None) => {
-                    return Err(("token.pin_file".into(), "say where the user PIN is: pin_file or pin_credential".into()));
+                    return Err((
+                        "token.pin_file".into(),
+                        "say where the user PIN is: pin_file or pin_credential".into(),
+                    ));
                 }
             },
         };

@@ -65,7 +65,11 @@ impl Drop for Listening {
 }
 
 /// Listens for commands, each on a thread of its own; there are few.
-pub(super) fn listen(path: &Path, appliance: Arc<Appliance>, entropy: Arc<dyn Entropy>) -> io::Result<Listening> {
+pub(super) fn listen(
+    path: &Path,
+    appliance: Arc<Appliance>,
+    entropy: Arc<dyn Entropy>,
+) -> io::Result<Listening> {
     let _ = std::fs::remove_file(path);
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
@@ -114,7 +118,9 @@ fn carry_out(appliance: &Appliance, call: &Call, operator: &Actor, command: Comm
             json(&issued)
         }
         Command::ListApps => json(&appliance.app_views().map_err(refused)?),
-        Command::SetApp(id, change) => json(&appliance.set_app(call, operator, &id, *change).map_err(refused)?),
+        Command::SetApp(id, change) => {
+            json(&appliance.set_app(call, operator, &id, *change).map_err(refused)?)
+        }
         Command::RotateKey(id, at_once) => {
             json(&appliance.rotate_app_key(call, operator, &id, at_once).map_err(refused)?)
         }

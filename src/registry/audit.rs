@@ -3,9 +3,9 @@
 use super::Told;
 use crate::clock::SystemClock;
 use crate::keys::{Keys, StoredKey};
+use crate::ledger::Folder;
 use crate::ledger::process::{AuditProcess, CheckpointKey, Settings};
 use crate::ledger::server::Role;
-use crate::ledger::Folder;
 use crate::supervisor::child::{Audit, AuditOrder};
 use crossbeam_channel::RecvTimeoutError;
 use hufu_api::Clock;
@@ -53,7 +53,9 @@ pub fn serve(child: Audit) -> Result<(), String> {
                 }
             }
             Ok(AuditOrder::Reconfigure(_)) => tracing::info!("audit settings take effect at the next start"),
-            Ok(AuditOrder::Shutdown(_) | AuditOrder::Orphaned) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Ok(AuditOrder::Shutdown(_) | AuditOrder::Orphaned) | Err(RecvTimeoutError::Disconnected) => {
+                return Ok(());
+            }
             Err(RecvTimeoutError::Timeout) => process.health().map_err(|e| e.to_string())?,
         }
     }

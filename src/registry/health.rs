@@ -98,7 +98,9 @@ impl Overview {
         purposes
             .into_iter()
             // The audit writer alone calls the audit token; its checkpoints tell of it.
-            .filter(|(_, purpose, _)| *purpose != Purpose::Audit || states.iter().any(|s| s.purpose == *purpose))
+            .filter(|(_, purpose, _)| {
+                *purpose != Purpose::Audit || states.iter().any(|s| s.purpose == *purpose)
+            })
             .map(|(name, purpose, vital)| {
                 let own: Vec<_> = states.iter().filter(|s| s.purpose == purpose).collect();
                 let healthy = own.iter().filter(|s| s.healthy).count();
@@ -108,7 +110,12 @@ impl Overview {
                     (h, all) if h < all => State::Warning,
                     _ => State::Up,
                 };
-                part(name, vital, state, Some(format!("{healthy} of {} workers, {busy} calls waiting", own.len())))
+                part(
+                    name,
+                    vital,
+                    state,
+                    Some(format!("{healthy} of {} workers, {busy} calls waiting", own.len())),
+                )
             })
             .collect()
     }
@@ -140,8 +147,11 @@ impl Overview {
             .iter()
             .filter(|chain| chain.degraded)
             .map(|chain| {
-                let lacking: Vec<String> =
-                    chain.lacking.iter().map(|(file, why, remedy)| format!("{file}: {why}; {remedy}")).collect();
+                let lacking: Vec<String> = chain
+                    .lacking
+                    .iter()
+                    .map(|(file, why, remedy)| format!("{file}: {why}; {remedy}"))
+                    .collect();
                 format!("{}: {}", chain.chain.name(), lacking.join(", "))
             })
             .collect();

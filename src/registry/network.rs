@@ -84,9 +84,10 @@ pub fn serve(child: Network) -> Result<(), String> {
         fonts: Arc::new(fonts.set),
     };
     let appliance = Arc::new(Appliance::new(ports, site.operations()));
-    let _maintenance =
-        Maintenance::start(made.authorities.clone(), Arc::clone(&clock), Arc::clone(&entropy)).map_err(|e| e.to_string())?;
-    let ocsp = OcspResponder::new(&made.authorities, &parts.identities, &keys, &parts.log, Arc::clone(&clock));
+    let _maintenance = Maintenance::start(made.authorities.clone(), Arc::clone(&clock), Arc::clone(&entropy))
+        .map_err(|e| e.to_string())?;
+    let ocsp =
+        OcspResponder::new(&made.authorities, &parts.identities, &keys, &parts.log, Arc::clone(&clock));
     let pki = pki::router(Arc::new(Pki {
         authorities: made.authorities.clone(),
         ocsp: Arc::new(ocsp),
@@ -122,7 +123,9 @@ pub fn serve(child: Network) -> Result<(), String> {
         .spawn(move || {
             for order in orders {
                 match order {
-                    NetworkOrder::Reconfigure(_) => tracing::info!("changed settings take effect at the next start"),
+                    NetworkOrder::Reconfigure(_) => {
+                        tracing::info!("changed settings take effect at the next start")
+                    }
                     NetworkOrder::Shutdown(_) | NetworkOrder::Orphaned => break,
                 }
             }
@@ -137,7 +140,8 @@ pub fn serve(child: Network) -> Result<(), String> {
 }
 
 fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address).map_err(|e| format!("{key} = {address}: {e}; another program may be listening there"))
+    TcpListener::bind(address)
+        .map_err(|e| format!("{key} = {address}: {e}; another program may be listening there"))
 }
 
 fn own_cx(entropy: &dyn Entropy) -> Result<Cx, String> {

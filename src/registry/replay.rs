@@ -22,7 +22,8 @@ pub(super) fn replay(cx: Cx, log: &dyn AuditReader, store: &dyn Store) -> Result
         let mut writes = Vec::new();
         for entry in &entries {
             if let Body::Outcome { outcome, .. } = &entry.body {
-                let made = ops::replay(&outcome.facts).map_err(|e| format!("record {}: {e}", entry.number))?;
+                let made =
+                    ops::replay(&outcome.facts).map_err(|e| format!("record {}: {e}", entry.number))?;
                 applied += u64::from(!made.is_empty());
                 writes.extend(made);
             }

@@ -5,8 +5,8 @@ use crate::conf::Authority;
 use crate::keys::StoredKey;
 use crate::token::ceremony::Ceremony;
 use crate::x509::{
-    self, Addresses, Certificate, CrlSpec, Issuer, Role, SignatureAlgorithm, TbsSpec, authority_name, certificate_tbs,
-    crl_tbs, key_identifier,
+    self, Addresses, Certificate, CrlSpec, Issuer, Role, SignatureAlgorithm, TbsSpec, authority_name,
+    certificate_tbs, crl_tbs, key_identifier,
 };
 use hufu_api::UnixTime;
 use std::fs;
@@ -41,12 +41,28 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Issued {
-    pub(super) fn root<'a>(folder: &'a Path, authority: &'a Authority, key: &'a StoredKey, now: UnixTime) -> Wanted<'a> {
+    pub(super) fn root<'a>(
+        folder: &'a Path,
+        authority: &'a Authority,
+        key: &'a StoredKey,
+        now: UnixTime,
+    ) -> Wanted<'a> {
         let role = Role::Authority { path_length: None };
         let years = authority.root_years;
         let (subject_key, issuer_key) = (key, key);
         let common_name = "Hufu Root CA";
-        Wanted { label: label::ROOT, folder, common_name, authority, subject_key, issuer: None, issuer_key, role, years, now }
+        Wanted {
+            label: label::ROOT,
+            folder,
+            common_name,
+            authority,
+            subject_key,
+            issuer: None,
+            issuer_key,
+            role,
+            years,
+            now,
+        }
     }
 
     pub(super) fn issuing<'a>(
@@ -192,7 +208,8 @@ pub(super) fn root_crl(
         next_update: now.plus_millis(i64::from(authority.root_crl_days) * DAY_MILLIS),
         revoked: &[],
     })?;
-    let signature = token.sign(key, &tbs).map_err(|source| CeremonyError::Key { seat: label::ROOT, source })?;
+    let signature =
+        token.sign(key, &tbs).map_err(|source| CeremonyError::Key { seat: label::ROOT, source })?;
     let path = folder.join(format!("{}.crl", label::ROOT));
     write(&path, &x509::assemble(&tbs, &algorithm, &signature))?;
     Ok(path)

@@ -117,7 +117,8 @@ pub fn run(
     own_keys(&mut ca, Seat::Served(Purpose::Ca), &mut transcript, &mut say)?;
     let ca_seat = Seat::Served(Purpose::Ca);
     let ca_key = key(&mut ca, ca_seat, KeyAlgorithm::P256, label::ISSUING, &mut transcript, &mut say)?;
-    let issuing = issue(&mut root, Issued::issuing(&folder, authority, &ca_key, &root_issued, &root_key, now))?;
+    let issuing =
+        issue(&mut root, Issued::issuing(&folder, authority, &ca_key, &root_issued, &root_key, now))?;
     report(&issuing, &mut transcript, &mut say);
     let root_crl = authority::root_crl(&mut root, &folder, authority, &root_issued, &root_key, now)?;
     say(&mut transcript, format!("revocation list of the root: {}", root_crl.display()));
@@ -176,10 +177,8 @@ fn made(step: Step, verb: &str) -> String {
 }
 
 fn open(site: &Site, file: &Path, seat: Seat) -> Result<Ceremony, CeremonyError> {
-    let token = site
-        .tokens()
-        .of(seat, file)
-        .map_err(|(key, reason)| CeremonyError::Configuration { key, reason })?;
+    let token =
+        site.tokens().of(seat, file).map_err(|(key, reason)| CeremonyError::Configuration { key, reason })?;
     Ceremony::open(&super::tokens::settings(&token))
         .map_err(|e| CeremonyError::Token { seat: seat.name(), reason: e.to_string() })
 }
@@ -191,10 +190,8 @@ fn initialise(
     seat: Seat,
     so_pin: Option<&Path>,
 ) -> Result<Option<Step>, CeremonyError> {
-    let token = site
-        .tokens()
-        .of(seat, file)
-        .map_err(|(key, reason)| CeremonyError::Configuration { key, reason })?;
+    let token =
+        site.tokens().of(seat, file).map_err(|(key, reason)| CeremonyError::Configuration { key, reason })?;
     let (crate::conf::Name::Label(label), Some(so_pin)) = (&token.name, so_pin) else { return Ok(None) };
     let settings = super::tokens::settings(&token);
     let PinSource::File(pin_file) = &settings.pin else {
