@@ -22,7 +22,7 @@ pub struct NewApp {
     pub kind: AppKind,
     /// SHA-256 of SPKI of client certificates, lower hex; empty: any client.
     pub clients: Vec<String>,
-    /// Document roots by name; empty: every configured root.
+    /// Document roots by name; empty: none.
     pub roots: Vec<String>,
     /// appKey to take over from an older installation; absent: one is made.
     pub key: Option<String>,

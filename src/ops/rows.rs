@@ -93,7 +93,7 @@ pub struct App {
     /// The level of its signatures; `None`: the appliance's default.
     #[serde(default)]
     pub level: Option<super::settings::Level>,
-    /// Document roots, absolute folders; empty: the appliance's default roots.
+    /// Names of the document roots it may use; empty: none.
     #[serde(default)]
     pub roots: Vec<String>,
     /// When it was added.
