@@ -7,6 +7,7 @@
 mod admin;
 mod api;
 mod args;
+mod byte_sign;
 mod edge;
 mod intake;
 pub mod listen;
@@ -22,6 +23,7 @@ mod reply;
 mod routes;
 pub mod settings;
 mod table;
+mod validate;
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use super::edge::Edge;
 use super::listen::Peer;
 use super::reply::respond;
 use super::table::{Method, endpoints};
-use super::{login, openapi};
+use super::{byte_sign, login, openapi, validate};
 use crate::codes::Code;
 use axum::Router;
 use axum::body::Body;
@@ -39,6 +39,19 @@ pub(super) fn router(edge: &Arc<Edge>, pages: Router) -> Router {
             login::serve(Arc::clone(&for_login), request, peer)
         }),
     );
+    for path in [validate::PATH, validate::FULL, byte_sign::SIGN, byte_sign::LOG] {
+        let edge = Arc::clone(edge);
+        let handler = move |Extension(peer): Extension<Peer>, request: Request| {
+            let edge = Arc::clone(&edge);
+            async move {
+                match path {
+                    validate::PATH | validate::FULL => validate::serve(edge, request, peer, path).await,
+                    _ => byte_sign::serve(edge, request, peer, path).await,
+                }
+            }
+        };
+        calls = calls.route(path, post(handler));
+    }
     calls = calls.route(
         "/openapi.json",
         get(|| async { ([(header::CONTENT_TYPE, "application/json")], openapi::openapi_json()) }),

@@ -13,6 +13,8 @@ use crate::codes::Code;
 use crate::documents::Documents;
 use crate::keys::Keys;
 use crate::seal::FontSet;
+use crate::x509::path::TrustStore;
+use arc_swap::ArcSwap;
 use hufu_api::{
     CertificateAuthorities, Clock, Cx, Entropy, IdKind, RequestId, SmsChannel, Space, Store, TimestampSource,
     UnixTime,
@@ -69,6 +71,8 @@ pub struct Appliance {
     pub(super) largest_stamp: AtomicUsize,
     pub(super) usage: super::quota::Usage,
     pub(super) refusals: super::refusals::Refusals,
+    pub(super) trust: ArcSwap<TrustStore>,
+    pub(super) nonces: super::validate::Nonces,
 }
 
 /// One request as operations see it.
@@ -165,6 +169,8 @@ impl Appliance {
             largest_stamp: AtomicUsize::new(8 * 1_024),
             usage: super::quota::Usage::default(),
             refusals: super::refusals::Refusals::default(),
+            trust: ArcSwap::from_pointee(TrustStore::new()),
+            nonces: super::validate::Nonces::default(),
         }
     }
 

@@ -59,7 +59,7 @@ impl Appliance {
         let quota = self.count(app, Counted::Stamps)?;
         let input =
             self.input(call, caller, &request.source, &request.save_path, self.settings.stream_bytes)?;
-        let document = Document::open(&input.bytes).map_err(|e| syntax_error(&e))?;
+        let document = Document::open(&input.content.bytes).map_err(|e| syntax_error(&e))?;
         let _place = self.remote.take(Service::Timestamps)?;
         let now = self.now()?;
         let mut room = self.largest_stamp.load(Ordering::Relaxed) + 1_024;
@@ -79,7 +79,7 @@ impl Appliance {
                 later_fields: Vec::new(),
                 entropy,
             };
-            let prepared = prepare(&document, &input.prefix, &update).map_err(|e| sign_error(&e))?;
+            let prepared = prepare(&document, &input.content.prefix, &update).map_err(|e| sign_error(&e))?;
             let token = self.stamp_imprint(call, prepared.digest())?;
             match prepared.embed(&token) {
                 Ok(signed) => {
@@ -94,7 +94,7 @@ impl Appliance {
         let (tail, prefix) = signed.into_prefix();
         let row = Stamp {
             id: self.signature_ids.next(self.store())?,
-            document_sha256: hex::encode(input.sha256),
+            document_sha256: hex::encode(input.content.sha256),
             output_sha256: hex::encode(prefix.digest()),
             path: request.save_path.clone(),
             title: request.title.clone(),
@@ -102,7 +102,7 @@ impl Appliance {
         };
         let staged = input
             .target
-            .stage(call.cx, vec![input.bytes.clone(), Bytes::from(tail)])
+            .stage(call.cx, vec![input.content.bytes.clone(), Bytes::from(tail)])
             .map_err(|e| save_error(&e))?;
         let mut projection = Projection::default();
         projection.push(Row::new(table::in_app(Space::Stamp, &app.id, row.id), &row)?);

@@ -110,16 +110,22 @@ impl Appliance {
         Ok(Caller { app, signer: None })
     }
 
-    /// Judges a signed PDF.
+    /// Judges a signed PDF for nobody in particular: nothing is recorded.
+    ///
+    /// # Errors
+    /// 20101 when it cannot be read as a PDF without guessing.
+    pub fn judge(&self, bytes: &[u8]) -> Result<Report> {
+        let now = self.ports.clock.now_untrusted();
+        verify(bytes, &self.trust.load(), &Options::at(now))
+            .map_err(|error: VerifyError| Error::new(Code::ContractUnreadable).because(error))
+    }
+
+    /// Judges a signed PDF for an app, recorded.
     ///
     /// # Errors
     /// 20101 when it cannot be read as a PDF without guessing.
     pub fn verify_document(&self, call: &Call, caller: &Caller, bytes: &[u8]) -> Result<Report> {
-        let now = self.ports.clock.now_untrusted();
-        let trust = self.trust.load();
-        let report = verify(bytes, &trust, &Options::at(now)).map_err(|error: VerifyError| {
-            Error::new(Code::ContractUnreadable).because(error)
-        })?;
+        let report = self.judge(bytes)?;
         let facts = facts([
             ("document_sha256", report.sha256.clone().into()),
             ("signatures", report.signatures.len().into()),

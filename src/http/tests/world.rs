@@ -32,14 +32,15 @@ use tower::ServiceExt;
 /// A log in memory.
 #[derive(Default)]
 pub(super) struct Log {
-    pub(super) events: Arc<Mutex<Vec<Value>>>,
+    /// Kind and JSON of each record.
+    pub(super) events: Arc<Mutex<Vec<String>>>,
 }
 
-struct Back(Arc<Mutex<Vec<Value>>>);
+struct Back(Arc<Mutex<Vec<String>>>);
 
-fn put(events: &Mutex<Vec<Value>>, kind: &str, value: impl serde::Serialize) -> RecordNumber {
+fn put(events: &Mutex<Vec<String>>, kind: &str, value: impl serde::Serialize) -> RecordNumber {
     let mut events = events.lock();
-    events.push(serde_json::json!({ kind: value }));
+    events.push(format!("{kind} {}", serde_json::to_string(&value).unwrap()));
     u64::try_from(events.len()).unwrap() - 1
 }
 
@@ -270,11 +271,11 @@ impl World {
         let peer = Peer { address, client: self.client };
         let response =
             self.router.clone().oneshot(request.extension(peer).body(Body::from(body)).unwrap()).await.unwrap();
-        let status = response.status();
-        let header = |name: &str| response.headers().get(name).map(|v| v.to_str().unwrap().to_owned());
+        let (parts, body) = response.into_parts();
+        let header = |name: &str| parts.headers.get(name).map(|v| v.to_str().unwrap().to_owned());
         let (token, content_type) = (header("token"), header("content-type").unwrap_or_default());
-        let body = response.into_body();
         let bytes = body.collect().await.unwrap().to_bytes();
+        let status = parts.status;
         Answer { status, token, content_type, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
     }
 

@@ -1,7 +1,7 @@
 //! What stands beneath a seal: the document's digest or the time of signing.
 
 use super::SealClass;
-use super::input::Input;
+use super::input::Content;
 use crate::ops::{Appliance, Error, Result};
 use crate::seal::{Colour, SealForm, draw_caption};
 use hufu_api::UnixTime;
@@ -23,7 +23,7 @@ impl Appliance {
     pub(super) fn caption(
         &self,
         class: SealClass,
-        input: &Input,
+        input: &Content,
         seal: &SealForm,
         now: UnixTime,
     ) -> Result<Option<Beneath>> {

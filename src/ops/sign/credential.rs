@@ -1,7 +1,7 @@
 //! The key and certificate that a signer signs with.
 
 use super::SignRequest;
-use super::input::Input;
+use super::input::Content;
 use crate::cms::{AttributesSpec, Encapsulated, SignedDataSpec, oid};
 use crate::codes::Code;
 use crate::keys::{KeyLocation, Purpose};
@@ -124,7 +124,7 @@ impl Appliance {
         caller: &Caller,
         signer: &Signer,
         request: &SignRequest,
-        input: &Input,
+        input: &Content,
         consent: Option<&Consent>,
     ) -> Result<Arc<Credential>> {
         let app = &caller.app;

@@ -18,13 +18,27 @@ pub enum Source {
     Bytes(Bytes),
 }
 
-/// A document read once, with the locked path that its signed form will have.
-pub(in crate::ops) struct Input {
+/// A document's bytes and digest.
+pub(in crate::ops) struct Content {
     pub(in crate::ops) bytes: Bytes,
     pub(in crate::ops) sha256: [u8; 32],
     /// The state after all bytes, so that they are hashed once.
     pub(in crate::ops) prefix: PrefixHash,
+}
+
+/// A document read once, with the locked path that its signed form will have.
+pub(in crate::ops) struct Input {
+    pub(in crate::ops) content: Content,
     pub(in crate::ops) target: Box<dyn Target>,
+}
+
+impl Content {
+    pub(in crate::ops) fn of(bytes: Bytes) -> Result<Self> {
+        let prefix = PrefixHash::of(HashAlgorithm::Sha256, &bytes);
+        let sha256 =
+            prefix.clone().digest().try_into().map_err(|_| Error::internal("SHA-256 of another length"))?;
+        Ok(Self { bytes, sha256, prefix })
+    }
 }
 
 impl Appliance {
@@ -45,10 +59,7 @@ impl Appliance {
         // A missing original is the more useful answer when both paths are wrong.
         let bytes = self.read(call.cx, caller, source, limit)?;
         let target = target?;
-        let prefix = PrefixHash::of(HashAlgorithm::Sha256, &bytes);
-        let sha256 =
-            prefix.clone().digest().try_into().map_err(|_| Error::internal("SHA-256 of another length"))?;
-        Ok(Input { sha256, prefix, bytes, target })
+        Ok(Input { content: Content::of(bytes)?, target })
     }
 
     fn read(&self, cx: Cx, caller: &Caller, source: &Source, limit: u64) -> Result<Bytes> {

@@ -1,7 +1,7 @@
 //! One PAdES signature: update, intent, token, CMS, self-check.
 
 use super::credential::{Credential, bound_to};
-use super::input::Input;
+use super::input::Content;
 use super::sign_error;
 use crate::audit::{Act, Actor, Ending, Facts, Intent, Outcome, Permit, Spent, Use};
 use crate::codes::Code;
@@ -27,7 +27,7 @@ pub(in crate::ops) struct Job<'a> {
     pub(in crate::ops) actor: Actor,
     pub(in crate::ops) credential: &'a Credential,
     pub(in crate::ops) document: &'a Document<'a>,
-    pub(in crate::ops) input: &'a Input,
+    pub(in crate::ops) input: &'a Content,
     pub(in crate::ops) places: &'a [Place],
     pub(in crate::ops) mark: Mark<'a>,
     pub(in crate::ops) level: Level,

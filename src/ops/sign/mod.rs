@@ -11,6 +11,8 @@ mod reasons;
 mod seal_class;
 
 pub(super) use credential::Credential;
+pub(super) use input::Content;
+pub(super) use caption::beijing;
 pub use input::{Source, positions};
 pub(super) use made::{Job, Made};
 pub(super) use reasons::{place_error, read_error, save_error, sign_error, syntax_error};
@@ -112,10 +114,10 @@ impl Appliance {
         let level = self.level(app)?;
         let quota = self.count(app, Counted::Signatures)?;
         let input = self.input(call, caller, &request.source, &request.save_path, self.settings.pdf_bytes)?;
-        let document = Document::open(&input.bytes).map_err(|e| syntax_error(&e))?;
+        let document = Document::open(&input.content.bytes).map_err(|e| syntax_error(&e))?;
         let now = self.now()?;
         let seal = self.seal_shown(app, &signer, request)?;
-        let beneath = self.caption(request.class, &input, &seal, now)?;
+        let beneath = self.caption(request.class, &input.content, &seal, now)?;
         let caption = beneath.as_ref().map(|b| Caption { form: &b.form, text: &b.text });
         let mark = Mark { seal: &seal, caption };
         let places = resolve(&document, &request.placement, &mark, self.settings.anchor.into())
@@ -130,24 +132,24 @@ impl Appliance {
             CertificateKind::Scene => None,
         };
         let consent = match &request.code {
-            Some(code) => Some(self.use_code(call, caller, &signer, code, input.sha256)?),
+            Some(code) => Some(self.use_code(call, caller, &signer, code, input.content.sha256)?),
             None => None,
         };
         let credential = match long {
             Some(credential) => credential,
-            None => self.scene(call, caller, &signer, request, &input, consent.as_ref())?,
+            None => self.scene(call, caller, &signer, request, &input.content, consent.as_ref())?,
         };
         let job = Job {
             act: Act::Sign,
             actor: Self::actor(call, caller),
             credential: &credential,
             document: &document,
-            input: &input,
+            input: &input.content,
             places: &places,
             mark,
             level,
             now,
-            facts: sign_facts(&signer, request, &input, consent.as_ref()),
+            facts: sign_facts(&signer, request, &input.content, consent.as_ref()),
         };
         let made = self.make_signature(call, job);
         if kind == CertificateKind::Scene {
@@ -159,7 +161,7 @@ impl Appliance {
             signer: signer.id,
             seal: request.seal,
             certificate_sha256: hex::encode(credential.fingerprint),
-            document_sha256: hex::encode(input.sha256),
+            document_sha256: hex::encode(input.content.sha256),
             output_sha256: made.output_sha256.clone(),
             path: request.save_path.clone(),
             title: request.title.clone(),
@@ -188,7 +190,7 @@ impl Appliance {
         projection: &Projection,
     ) -> Result<()> {
         let Made { tail, output_sha256, level, spent } = made;
-        let Input { bytes, target, .. } = input;
+        let Input { content: Content { bytes, .. }, target } = input;
         let written =
             target.stage(call.cx, vec![bytes, Bytes::from(tail)]).and_then(|staged| staged.publish(call.cx));
         if let Err(error) = written {
@@ -216,7 +218,7 @@ impl Appliance {
             .ok_or_else(|| Error::with(Code::ContractNotFound, format!("签署记录{id} 不存在")))
     }
 
-    fn level(&self, app: &super::rows::App) -> Result<Level> {
+    pub(super) fn level(&self, app: &super::rows::App) -> Result<Level> {
         let default = if self.ports.timestamps.is_some() { Level::BT } else { Level::BB };
         match app.level.or(self.settings.level).unwrap_or(default) {
             level @ (Level::BB | Level::BT) => Ok(level),
@@ -228,7 +230,7 @@ impl Appliance {
 fn sign_facts(
     signer: &Signer,
     request: &SignRequest,
-    input: &Input,
+    input: &Content,
     consent: Option<&Consent>,
 ) -> crate::audit::Facts {
     let mut facts =
