@@ -201,7 +201,6 @@ fn parse(param: &Param, raw: Raw) -> Result<Arg> {
     }
     match param.kind {
         Kind::File => match raw {
-            Raw::File(bytes) if bytes.is_empty() => Err(Error::missing(param.name)),
             Raw::File(bytes) => Ok(Arg::File(bytes)),
             // A form field without a file name: some clients send files so.
             Raw::Text(text) => Ok(Arg::File(Bytes::from(text.into_bytes()))),

@@ -245,10 +245,14 @@ fn responses(endpoint: &Endpoint) -> Value {
         "description": "A new token, once at most a third of the old one's life is left", "required": login,
         "schema": {"type": "string"},
     }});
-    let image = endpoint.path.ends_with("/image");
-    let ok = if image {
-        json!({"description": "PNG", "headers": renewed, "content": {
-            "image/png": {}, "application/json": {"schema": failure}}})
+    let file = match endpoint.path {
+        "/x/seals/{moulageId}/image" => Some("image/png"),
+        "/x/evidence/{czId}" => Some("application/zip"),
+        _ => None,
+    };
+    let ok = if let Some(kind) = file {
+        json!({"description": "The file", "headers": renewed, "content": {
+            kind: {}, "application/json": {"schema": failure}}})
     } else {
         json!({"description": "The result, in `code`", "headers": renewed, "content": {
             "application/json": {"schema": {"anyOf": [success, failure]}, "examples": examples}}})

@@ -8,7 +8,7 @@ use super::settings::Settings;
 use super::sign::Credential;
 use super::table::{self, Row};
 use super::{Error, Result, auth, places, seals, signers};
-use crate::audit::{Act, Actor, AuditLog, Ending, Event, Facts};
+use crate::audit::{Act, Actor, AuditLog, AuditReader, Ending, Event, Facts};
 use crate::codes::Code;
 use crate::documents::Documents;
 use crate::keys::Keys;
@@ -20,7 +20,7 @@ use hufu_api::{
     UnixTime,
 };
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
@@ -72,6 +72,7 @@ pub struct Appliance {
     pub(super) usage: super::quota::Usage,
     pub(super) refusals: super::refusals::Refusals,
     pub(super) trust: ArcSwap<TrustStore>,
+    pub(super) reader: OnceLock<Arc<dyn AuditReader>>,
     pub(super) nonces: super::validate::Nonces,
 }
 
@@ -170,6 +171,7 @@ impl Appliance {
             usage: super::quota::Usage::default(),
             refusals: super::refusals::Refusals::default(),
             trust: ArcSwap::from_pointee(TrustStore::new()),
+            reader: OnceLock::new(),
             nonces: super::validate::Nonces::default(),
         }
     }

@@ -191,6 +191,7 @@ impl Appliance {
                 input: &content,
                 places: &[],
                 mark: Mark { seal: &seal, caption: None },
+                may_hide: true,
                 level: self.level(&caller.app)?,
                 now,
                 facts: facts([

@@ -13,6 +13,7 @@ mod consent;
 mod deposit;
 mod enroll;
 mod error;
+mod evidence;
 mod handwriting;
 mod idempotency;
 mod ids;

@@ -5,7 +5,7 @@ use super::idempotency::Asked;
 use super::places::Service;
 use super::projection::{Projection, Row};
 use super::quota::Counted;
-use super::sign::{Source, save_error, sign_error, syntax_error};
+use super::sign::{Limit, Source, save_error, sign_error, syntax_error};
 use super::{Appliance, Call, Caller, Error, Result, table};
 use crate::audit::{Act, Ending};
 use crate::codes::Code;
@@ -58,7 +58,7 @@ impl Appliance {
         };
         let quota = self.count(app, Counted::Stamps)?;
         let input =
-            self.input(call, caller, &request.source, &request.save_path, self.settings.stream_bytes)?;
+            self.input(call, caller, &request.source, &request.save_path, Limit::Parameter("filePath", self.settings.stream_bytes))?;
         let document = Document::open(&input.content.bytes).map_err(|e| syntax_error(&e))?;
         let _place = self.remote.take(Service::Timestamps)?;
         let now = self.now()?;

@@ -178,6 +178,16 @@ pub(super) const CALLS: &[Endpoint] = &[
         |appliance, _, caller, args| done(&appliance.signature(caller, args.id("summaryId")?)?),
     ),
     get(
+        "/x/evidence/{czId}",
+        "存证证据包",
+        "The evidence package of a deposit, a ZIP",
+        &[required("czId", Kind::Id, "存证 id", "The deposit", "\"1000\"")],
+        |appliance, call, caller, args| {
+            let body = appliance.evidence_package(call, caller, args.id("czId")?)?;
+            Ok(Reply::Raw { kind: "application/zip", body })
+        },
+    ),
+    get(
         "/x/stamps/{timeStampSignId}",
         "时间戳记录",
         "What is known of a document time stamp",

@@ -30,6 +30,8 @@ pub(in crate::ops) struct Job<'a> {
     pub(in crate::ops) input: &'a Content,
     pub(in crate::ops) places: &'a [Place],
     pub(in crate::ops) mark: Mark<'a>,
+    /// Whether the signature may be made invisible where a visible field is not permitted.
+    pub(in crate::ops) may_hide: bool,
     pub(in crate::ops) level: Level,
     pub(in crate::ops) now: UnixTime,
     pub(in crate::ops) facts: Facts,
@@ -105,7 +107,7 @@ impl Appliance {
     fn prepare_update(&self, job: &Job<'_>, room: usize) -> Result<Prepared> {
         let mut entropy = [0; 32];
         self.ports.entropy.fill(&mut entropy)?;
-        let request = SignatureRequest {
+        let mut request = SignatureRequest {
             kind: Kind::Approval,
             format: Format::Pades,
             field: Field::Automatic,
@@ -127,7 +129,15 @@ impl Appliance {
             HashAlgorithm::Sha256 => job.input.prefix.clone(),
             other => PrefixHash::of(other, &job.input.bytes),
         };
-        prepare(job.document, &prefix, &request).map_err(|e| sign_error(&e))
+        let prepared = match prepare(job.document, &prefix, &request) {
+            // What shows nothing anyway needs no new visible field.
+            Err(SignError::NoFieldLeft(_)) if job.may_hide => {
+                request.places.clear();
+                prepare(job.document, &prefix, &request)
+            }
+            other => other,
+        };
+        prepared.map_err(|e| sign_error(&e))
     }
 
     fn begin_signature(

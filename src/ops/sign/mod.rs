@@ -11,7 +11,7 @@ mod reasons;
 mod seal_class;
 
 pub(super) use credential::Credential;
-pub(super) use input::Content;
+pub(super) use input::{Content, Limit};
 pub(super) use caption::beijing;
 pub use input::{Source, positions};
 pub(super) use made::{Job, Made};
@@ -113,7 +113,13 @@ impl Appliance {
         }
         let level = self.level(app)?;
         let quota = self.count(app, Counted::Signatures)?;
-        let input = self.input(call, caller, &request.source, &request.save_path, self.settings.pdf_bytes)?;
+        let input = self.input(
+            call,
+            caller,
+            &request.source,
+            &request.save_path,
+            Limit::Document(self.settings.pdf_bytes),
+        )?;
         let document = Document::open(&input.content.bytes).map_err(|e| syntax_error(&e))?;
         let now = self.now()?;
         let seal = self.seal_shown(app, &signer, request)?;
@@ -147,6 +153,7 @@ impl Appliance {
             input: &input.content,
             places: &places,
             mark,
+            may_hide: request.seal.is_none(),
             level,
             now,
             facts: sign_facts(&signer, request, &input.content, consent.as_ref()),
