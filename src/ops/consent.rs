@@ -122,7 +122,7 @@ impl Appliance {
         let mut codes = self.codes(&key)?;
         let now = self.ports.clock.now_untrusted();
         codes.forget_before(now.plus_millis(-DAY));
-        let verdict = self.judge(call.cx, signer, &mut codes, code, now);
+        let verdict = self.judge_code(call.cx, signer, &mut codes, code, now);
         self.keep_codes(key, &codes)?;
         let Some(sent) = codes.current.as_ref() else { return Err(Code::CodeNotVerified.into()) };
         let registered = signer.mobile.as_ref() == Some(&sent.mobile);
@@ -144,7 +144,7 @@ impl Appliance {
         verdict.map(|()| Consent { mobile_hash, registered, record })
     }
 
-    fn judge(&self, cx: Cx, signer: &Signer, codes: &mut Codes, code: &str, now: UnixTime) -> Result<()> {
+    fn judge_code(&self, cx: Cx, signer: &Signer, codes: &mut Codes, code: &str, now: UnixTime) -> Result<()> {
         let Some(sent) = codes.current.as_mut() else { return Err(Code::CodeNotVerified.into()) };
         if sent.used || sent.wrong_tries >= TRIES {
             return Err(Code::CodeVoid.into());
