@@ -20,7 +20,13 @@ pub(super) const SIGN: &str = "/v2/sign/byteSign";
 pub(super) const LOG: &str = "/v2/sign/byteSignLog";
 
 pub(super) const SIGN_PARAMS: &[Param] = &[
-    required("hash", text(256), "原文 SHA-512 哈希，128 位十六进制", "SHA-512 of the original, 128 hexadecimal digits", "\"cf83e1357eefb8bd…\""),
+    required(
+        "hash",
+        text(256),
+        "原文 SHA-512 哈希，128 位十六进制",
+        "SHA-512 of the original, 128 hexadecimal digits",
+        "\"cf83e1357eefb8bd…\"",
+    ),
     required(
         "signatories",
         Kind::Items { most: 100 },
@@ -29,9 +35,15 @@ pub(super) const SIGN_PARAMS: &[Param] = &[
         r#"[{"fullName": "张三", "identityType": "1", "identityCard": "123456789123456789"}]"#,
     ),
 ];
-pub(super) const LOG_PARAMS: &[Param] = &[required("seqNo", text(64), "数据签编号", "The data signature", "\"…\"")];
+pub(super) const LOG_PARAMS: &[Param] =
+    &[required("seqNo", text(64), "数据签编号", "The data signature", "\"…\"")];
 
-pub(super) async fn serve(edge: Arc<Edge>, request: Request<Body>, peer: Peer, path: &'static str) -> Response<Body> {
+pub(super) async fn serve(
+    edge: Arc<Edge>,
+    request: Request<Body>,
+    peer: Peer,
+    path: &'static str,
+) -> Response<Body> {
     let begun = Instant::now();
     let id = edge.request_id();
     let (parts, body) = request.into_parts();
@@ -39,7 +51,8 @@ pub(super) async fn serve(edge: Arc<Edge>, request: Request<Body>, peer: Peer, p
     let mut intake = Intake::new(body, limit, &edge.settings);
     let mut renewed = None;
     let query = query_fields(parts.uri.query());
-    let result = handle(&edge, &parts.headers, query, &mut intake, edge.call(id, peer), &mut renewed, path).await;
+    let result =
+        handle(&edge, &parts.headers, query, &mut intake, edge.call(id, peer), &mut renewed, path).await;
     if result.is_err() {
         intake.drain().await;
     }
@@ -86,7 +99,8 @@ async fn handle(
             let data = if path == SIGN {
                 let signatories: Vec<Signatory> = serde_json::from_value(args.items("signatories")?.clone())
                     .map_err(|e| Error::malformed("signatories").because(e))?;
-                let made = worker.appliance.byte_sign(&call, &caller, args.required("hash")?, &signatories)?;
+                let made =
+                    worker.appliance.byte_sign(&call, &caller, args.required("hash")?, &signatories)?;
                 json!({"presId": made.pres_id, "seqNo": made.seq_no})
             } else {
                 let seq_no = args.required("seqNo")?;

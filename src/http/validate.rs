@@ -28,11 +28,29 @@ pub(super) const FULL: &str = "/x/verify";
 
 /// Largest file name or other text of a form: files come as text in urlencoded bodies.
 const PARAMS: &[Param] = &[
-    required("contractType", Kind::OneOf(&["0", "1"]), "合同类型 0 为普通合同 1 为数据签", "0 a signed PDF, 1 data signature", "\"0\""),
-    required("contractFile", Kind::File, "合同文件", "The signed PDF, or the original of a data signature", "\"（文件）\""),
+    required(
+        "contractType",
+        Kind::OneOf(&["0", "1"]),
+        "合同类型 0 为普通合同 1 为数据签",
+        "0 a signed PDF, 1 data signature",
+        "\"0\"",
+    ),
+    required(
+        "contractFile",
+        Kind::File,
+        "合同文件",
+        "The signed PDF, or the original of a data signature",
+        "\"（文件）\"",
+    ),
     Param {
         need: Need::Conditional,
-        ..optional("byteSignLogFile", Kind::File, "数据签日志文件，contractType 为 1 必传", "The data signature's log", "\"（文件）\"")
+        ..optional(
+            "byteSignLogFile",
+            Kind::File,
+            "数据签日志文件，contractType 为 1 必传",
+            "The data signature's log",
+            "\"（文件）\"",
+        )
     },
 ];
 
@@ -40,7 +58,12 @@ const FULL_PARAMS: &[Param] =
     &[required("contractFile", Kind::File, "合同文件", "The signed PDF", "\"（文件）\"")];
 
 /// Serves either.
-pub(super) async fn serve(edge: Arc<Edge>, request: Request<Body>, peer: Peer, path: &'static str) -> Response<Body> {
+pub(super) async fn serve(
+    edge: Arc<Edge>,
+    request: Request<Body>,
+    peer: Peer,
+    path: &'static str,
+) -> Response<Body> {
     let begun = Instant::now();
     let id = edge.request_id();
     let (parts, body) = request.into_parts();
@@ -49,7 +72,8 @@ pub(super) async fn serve(edge: Arc<Edge>, request: Request<Body>, peer: Peer, p
     let mut intake = Intake::new(body, files.saturating_mul(4), &edge.settings);
     let mut renewed = None;
     let query = parts.uri.query();
-    let result = handle(&edge, &parts.headers, query, &mut intake, edge.call(id, peer), &mut renewed, path).await;
+    let result =
+        handle(&edge, &parts.headers, query, &mut intake, edge.call(id, peer), &mut renewed, path).await;
     if result.is_err() {
         intake.drain().await;
     }
@@ -170,7 +194,8 @@ pub(super) async fn form(edge: &Arc<Edge>, headers: &HeaderMap, intake: &mut Int
                 .take(64)
                 .map(|(name, value)| {
                     let file = matches!(&*name, "contractFile" | "byteSignLogFile") && !value.is_empty();
-                    let raw = if file { Raw::File(decoded(&name, &value)?) } else { Raw::Text(value.into_owned()) };
+                    let raw =
+                        if file { Raw::File(decoded(&name, &value)?) } else { Raw::Text(value.into_owned()) };
                     Ok((name.into_owned(), raw))
                 })
                 .collect()
@@ -181,7 +206,8 @@ pub(super) async fn form(edge: &Arc<Edge>, headers: &HeaderMap, intake: &mut Int
 
 fn decoded(name: &str, value: &str) -> Result<Bytes> {
     // A plus sign that a client forgot to escape has become a space.
-    let clean: String = value.chars().map(|c| if c == ' ' { '+' } else { c }).filter(|c| !c.is_whitespace()).collect();
+    let clean: String =
+        value.chars().map(|c| if c == ' ' { '+' } else { c }).filter(|c| !c.is_whitespace()).collect();
     STANDARD.decode(clean).map(Bytes::from).map_err(|_| Error::malformed(name))
 }
 

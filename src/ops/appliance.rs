@@ -20,8 +20,8 @@ use hufu_api::{
     UnixTime,
 };
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// What the appliance stands on.

@@ -88,7 +88,13 @@ impl Appliance {
     ///
     /// # Errors
     /// 201 naming `hash` or the entry of `signatories`; what signing may fail with.
-    pub fn byte_sign(&self, call: &Call, caller: &Caller, hash: &str, signatories: &[Signatory]) -> Result<ByteSignature> {
+    pub fn byte_sign(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        hash: &str,
+        signatories: &[Signatory],
+    ) -> Result<ByteSignature> {
         caller.platform_only()?;
         if !caller.app.grants.certificates {
             return Err(Code::NoCertificateService.into());
@@ -135,8 +141,16 @@ impl Appliance {
     ///
     /// # Errors
     /// 201 when the log is no log or names another original.
-    pub fn verify_byte_sign(&self, call: &Call, caller: &Caller, original: &[u8], log: &[u8]) -> Result<JudgedLog> {
-        let report = self.verify_document(call, caller, log).map_err(|e| Error::malformed("byteSignLogFile").because(e))?;
+    pub fn verify_byte_sign(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        original: &[u8],
+        log: &[u8],
+    ) -> Result<JudgedLog> {
+        let report = self
+            .verify_document(call, caller, log)
+            .map_err(|e| Error::malformed("byteSignLogFile").because(e))?;
         let record = attached(log, RECORD)
             .and_then(|bytes| serde_json::from_slice::<Record>(&bytes).map_err(Error::internal))
             .map_err(|e| Error::malformed("byteSignLogFile").because(e))?;
@@ -156,10 +170,16 @@ impl Appliance {
         let mut signers: Vec<Arc<Signer>> = Vec::new();
         for (at, signatory) in asked.iter().enumerate() {
             let refused = |reason: &str| {
-                Error::with(Code::BadParameter, format!("signatories[{at}]（{}）{reason}", signatory.full_name))
+                Error::with(
+                    Code::BadParameter,
+                    format!("signatories[{at}]（{}）{reason}", signatory.full_name),
+                )
             };
-            let key =
-                table::in_app_text(Space::SignerByCertify, &caller.app.id, &signatory.identity_card.to_ascii_uppercase());
+            let key = table::in_app_text(
+                Space::SignerByCertify,
+                &caller.app.id,
+                &signatory.identity_card.to_ascii_uppercase(),
+            );
             let id = table::read::<u64>(self.store(), &key)?.ok_or_else(|| refused("用户不存在"))?.value;
             let signer = self.signer(&caller.app, id)?;
             if signer.name.as_str() != signatory.full_name {
@@ -173,7 +193,14 @@ impl Appliance {
         Ok(signers)
     }
 
-    fn sign_log(&self, call: &Call, caller: &Caller, signer: &Signer, pdf: Vec<u8>, now: UnixTime) -> Result<Vec<u8>> {
+    fn sign_log(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        signer: &Signer,
+        pdf: Vec<u8>,
+        now: UnixTime,
+    ) -> Result<Vec<u8>> {
         if signer.certificates != CertificateKind::Long {
             return Err(Code::CertificateMissing.into());
         }

@@ -144,7 +144,14 @@ impl Appliance {
         verdict.map(|()| Consent { mobile_hash, registered, record })
     }
 
-    fn judge_code(&self, cx: Cx, signer: &Signer, codes: &mut Codes, code: &str, now: UnixTime) -> Result<()> {
+    fn judge_code(
+        &self,
+        cx: Cx,
+        signer: &Signer,
+        codes: &mut Codes,
+        code: &str,
+        now: UnixTime,
+    ) -> Result<()> {
         let Some(sent) = codes.current.as_mut() else { return Err(Code::CodeNotVerified.into()) };
         if sent.used || sent.wrong_tries >= TRIES {
             return Err(Code::CodeVoid.into());

@@ -81,7 +81,8 @@ impl Appliance {
     }
 
     fn prove(&self, call: &Call, record: u64) -> Result<Proof> {
-        let reader = self.reader.get().ok_or_else(|| Error::new(Code::Disabled).because("the log cannot be read"))?;
+        let reader =
+            self.reader.get().ok_or_else(|| Error::new(Code::Disabled).because("the log cannot be read"))?;
         Ok(reader.prove(call.cx, record)?)
     }
 

@@ -28,7 +28,6 @@ impl Ids {
         left.next().ok_or_else(|| super::Error::internal("the store reserved no ids"))
     }
 
-
     /// Forgets the current block, after ids were skipped in the store.
     pub(super) fn restart(&self) {
         *self.left.lock() = 0..0;

@@ -231,5 +231,9 @@ fn decode(text: &str) -> Result<Vec<u8>> {
 /// A SHA-256 as 64 hexadecimal digits.
 fn digest(text: &str) -> Result<String> {
     let bytes = hex::decode(text).map_err(|e| Error::malformed("sha256").because(e))?;
-    if bytes.len() == Sha256::output_size() { Ok(hex::encode(bytes)) } else { Err(Error::malformed("sha256")) }
+    if bytes.len() == Sha256::output_size() {
+        Ok(hex::encode(bytes))
+    } else {
+        Err(Error::malformed("sha256"))
+    }
 }

@@ -37,8 +37,14 @@ pub(super) fn paper(title: &str, lines: &[String], attachment: &Attachment<'_>) 
     file.object(&format!(
         "<</Type/Catalog/Pages 2 0 R/Lang(zh-CN)/AF[7 0 R]/Names<</EmbeddedFiles<</Names[({name})7 0 R]>>>>>>"
     ));
-    file.object(&format!("<</Type/Pages/Count {}/Kids[{}]/MediaBox[0 0 {width} {height}]>>", pages.len(), kids.join(" ")));
-    file.object("<</Type/Font/Subtype/Type0/BaseFont/STSong-Light/Encoding/UniGB-UTF16-H/DescendantFonts[4 0 R]>>");
+    file.object(&format!(
+        "<</Type/Pages/Count {}/Kids[{}]/MediaBox[0 0 {width} {height}]>>",
+        pages.len(),
+        kids.join(" ")
+    ));
+    file.object(
+        "<</Type/Font/Subtype/Type0/BaseFont/STSong-Light/Encoding/UniGB-UTF16-H/DescendantFonts[4 0 R]>>",
+    );
     file.object(
         "<</Type/Font/Subtype/CIDFontType0/BaseFont/STSong-Light/CIDSystemInfo<</Registry(Adobe)/Ordering(GB1)\
          /Supplement 4>>/FontDescriptor 5 0 R/DW 1000/W[1 95 500 814 939 500]>>",
@@ -48,8 +54,13 @@ pub(super) fn paper(title: &str, lines: &[String], attachment: &Attachment<'_>) 
          /Descent -120/CapHeight 880/StemV 93>>",
     );
     let media = attachment.kind.replace('/', "#2F");
-    file.stream(&format!("/Type/EmbeddedFile/Subtype/{media}/Params<</Size {}>>", attachment.bytes.len()), attachment.bytes);
-    file.object(&format!("<</Type/Filespec/F({name})/UF({name})/AFRelationship/Data/EF<</F 6 0 R/UF 6 0 R>>>>"));
+    file.stream(
+        &format!("/Type/EmbeddedFile/Subtype/{media}/Params<</Size {}>>", attachment.bytes.len()),
+        attachment.bytes,
+    );
+    file.object(&format!(
+        "<</Type/Filespec/F({name})/UF({name})/AFRelationship/Data/EF<</F 6 0 R/UF 6 0 R>>>>"
+    ));
     for (index, lines) in pages.iter().enumerate() {
         let content = 9 + 2 * index;
         file.object(&format!(
@@ -131,7 +142,10 @@ impl File {
         for offset in &self.offsets {
             let _ = write!(tail, "{offset:010} 00000 n \n");
         }
-        let _ = write!(tail, "trailer\n<</Size {size}/Root 1 0 R/ID[<{id}><{id}>]>>\nstartxref\n{start}\n%%EOF\n");
+        let _ = write!(
+            tail,
+            "trailer\n<</Size {size}/Root 1 0 R/ID[<{id}><{id}>]>>\nstartxref\n{start}\n%%EOF\n"
+        );
         self.bytes.extend_from_slice(tail.as_bytes());
         self.bytes
     }

@@ -57,8 +57,13 @@ impl Appliance {
             Asked::First(once) => once,
         };
         let quota = self.count(app, Counted::Stamps)?;
-        let input =
-            self.input(call, caller, &request.source, &request.save_path, Limit::Parameter("filePath", self.settings.stream_bytes))?;
+        let input = self.input(
+            call,
+            caller,
+            &request.source,
+            &request.save_path,
+            Limit::Parameter("filePath", self.settings.stream_bytes),
+        )?;
         let document = Document::open(&input.content.bytes).map_err(|e| syntax_error(&e))?;
         let _place = self.remote.take(Service::Timestamps)?;
         let now = self.now()?;

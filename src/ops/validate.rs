@@ -86,7 +86,10 @@ impl Appliance {
         let refused = || Error::new(Code::Unauthorized);
         let now = self.ports.clock.now_untrusted();
         let ts: i64 = shown.ts.parse().map_err(|_| refused())?;
-        if (now.millis().saturating_sub(ts)).abs() > WINDOW_MILLIS || shown.nonce.is_empty() || shown.nonce.len() > 128 {
+        if (now.millis().saturating_sub(ts)).abs() > WINDOW_MILLIS
+            || shown.nonce.is_empty()
+            || shown.nonce.len() > 128
+        {
             return Err(refused());
         }
         let app = self.app(shown.app)?.ok_or_else(refused)?;
@@ -94,7 +97,8 @@ impl Appliance {
             return Err(refused());
         }
         let said = |secret: &[u8]| {
-            let mut text = format!("nonce{}ts{}app_key{}app_secret", shown.nonce, shown.ts, shown.app).into_bytes();
+            let mut text =
+                format!("nonce{}ts{}app_key{}app_secret", shown.nonce, shown.ts, shown.app).into_bytes();
             text.extend_from_slice(secret);
             digest(shown.method.unwrap_or("sha256"), &text)
         };

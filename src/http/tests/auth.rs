@@ -93,7 +93,10 @@ async fn a_pinned_app_needs_its_certificate() {
 async fn disabling_ends_tokens_at_once_and_for_good() {
     let world = World::ready().await;
     let set = |change: AppChange| {
-        world.appliance.set_app(&operator(), &crate::audit::Actor::default(), &world.app.app, change).unwrap();
+        world
+            .appliance
+            .set_app(&operator(), &crate::audit::Actor::default(), &world.app.app, change)
+            .unwrap();
     };
     set(AppChange { online: Some(false), ..AppChange::default() });
     world.post("/user/userInfo/signerIds", &json!({})).await.is(20300, "应用未上线");

@@ -11,7 +11,9 @@ async fn unknown_things_answer_json() {
         assert_eq!((answer.status.as_u16(), answer.code()), (404, 404), "{path}");
         assert_eq!(answer.content_type, "application/json;charset=UTF-8");
     }
-    for (method, path) in [("GET", "/user/person"), ("PUT", "/auth/login"), ("POST", "/user/personNameAndPhone")] {
+    for (method, path) in
+        [("GET", "/user/person"), ("PUT", "/auth/login"), ("POST", "/user/personNameAndPhone")]
+    {
         let answer = world.send(method, path, "application/json", b"{}".to_vec()).await;
         assert_eq!((answer.status.as_u16(), answer.code()), (405, 405), "{method} {path}");
     }
@@ -20,11 +22,18 @@ async fn unknown_things_answer_json() {
 #[tokio::test]
 async fn media_types_and_sizes() {
     let world = World::ready().await;
-    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "application/json; charset=gbk"] {
+    for kind in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "",
+        "application/json; charset=gbk",
+    ] {
         let answer = world.send("POST", "/user/person", kind, b"{}".to_vec()).await;
         assert_eq!((answer.status.as_u16(), answer.code()), (415, 415), "{kind}");
     }
-    for kind in ["application/json", "application/json;charset=UTF-8", "Application/JSON; Charset=\"utf-8\""] {
+    for kind in ["application/json", "application/json;charset=UTF-8", "Application/JSON; Charset=\"utf-8\""]
+    {
         assert_eq!(world.send("POST", "/user/person", kind, b"{}".to_vec()).await.code(), 201, "{kind}");
     }
     let large = vec![b' '; (1 << 20) + 1];
@@ -43,7 +52,8 @@ async fn broken_json_is_201() {
         answer.is(201, "请求体 格式不正确");
         assert_eq!(answer.status.as_u16(), 200);
     }
-    let answer = world.send("POST", "/user/person", "application/json", b"{\"userName\":\"\xff\"}".to_vec()).await;
+    let answer =
+        world.send("POST", "/user/person", "application/json", b"{\"userName\":\"\xff\"}".to_vec()).await;
     answer.is(201, "请求体 格式不正确");
 }
 
@@ -81,9 +91,14 @@ async fn pages_and_documents() {
 fn the_openapi_document_has_every_call_and_is_current() {
     let document: serde_json::Value = serde_json::from_str(&crate::http::openapi_json()).unwrap();
     assert_eq!(document["openapi"], "3.1.0");
-    assert_eq!(document["paths"]["/user/person"]["post"]["requestBody"]["content"]["application/json"]["example"]["userName"], "张三");
+    assert_eq!(
+        document["paths"]["/user/person"]["post"]["requestBody"]["content"]["application/json"]["example"]["userName"],
+        "张三"
+    );
     let top = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    for (file, text) in [("docs/openapi.json", crate::http::openapi_json()), ("docs/API.md", crate::http::api_markdown())] {
+    for (file, text) in
+        [("docs/openapi.json", crate::http::openapi_json()), ("docs/API.md", crate::http::api_markdown())]
+    {
         let file = top.join(file);
         if std::env::var_os("HUFU_BLESS").is_some() {
             std::fs::write(&file, &text).unwrap();

@@ -27,13 +27,21 @@ async fn a_persons_seal() {
         ("mode", &["0", "2"]),
     ] {
         for value in good {
-            assert_eq!(world.post(path, &json!({"signerId": id, name: value})).await.code(), 200, "{name} {value}");
+            assert_eq!(
+                world.post(path, &json!({"signerId": id, name: value})).await.code(),
+                200,
+                "{name} {value}"
+            );
         }
         let wrong = format!("{name} 格式不正确");
         for bad in [json!("9"), json!(7), json!({}), json!("b1")] {
             world.post(path, &json!({"signerId": id, name: bad})).await.is(201, &wrong);
         }
-        assert_eq!(world.post(path, &json!({"signerId": id, name: ""})).await.code(), 200, "blank means the default");
+        assert_eq!(
+            world.post(path, &json!({"signerId": id, name: ""})).await.code(),
+            200,
+            "blank means the default"
+        );
     }
     world.post(path, &json!({"signerId": company})).await.is(20001, "用户无权限");
     world.post(path, &json!({"signerId": 99})).await.is(20206, "用户不存在");
@@ -74,7 +82,11 @@ async fn an_uploaded_seal() {
     let sent = |image: String| json!({"signerId": id, "imgBase": image});
     let seal = world.post(path, &sent(png(110, 200))).await.id("moulageId");
     assert_eq!(world.post(path, &sent(format!("data:image/png;base64,{}", png(200, 200)))).await.code(), 200);
-    for bad in ["####".to_owned(), base64::engine::general_purpose::STANDARD.encode(b"\xff\xd8\xff\xe0JFIF"), png(1001, 10)] {
+    for bad in [
+        "####".to_owned(),
+        base64::engine::general_purpose::STANDARD.encode(b"\xff\xd8\xff\xe0JFIF"),
+        png(1001, 10),
+    ] {
         world.post(path, &sent(bad)).await.is(201, "imgBase 格式不正确");
     }
     world.post(path, &sent(String::new())).await.is(201, "imgBase 为空");

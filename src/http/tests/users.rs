@@ -29,7 +29,10 @@ async fn a_person_as_in_the_sample_and_a_second_time() {
     assert_eq!(world.post("/user/person", &person()).await.id("signerId"), 1);
     let again = format!("认证号码({NUMBER})已经存在");
     world.post("/user/person", &person()).await.is(20207, &again);
-    world.post("/user/company", &json!({"userName": "公司", "certifyType": "1", "certifyNum": NUMBER})).await.is(20207, &again);
+    world
+        .post("/user/company", &json!({"userName": "公司", "certifyType": "1", "certifyNum": NUMBER}))
+        .await
+        .is(20207, &again);
     assert_eq!(world.keys.count(), 1, "no key without a signer");
 }
 
@@ -144,11 +147,16 @@ async fn queries() {
             {"signerId": two, "userName": "浙江律讯网络科技有限公司", "certifyNum": "987654321987654321",
              "phoneNo": "", "userType": "企业"}]})
     );
-    let second = world.post(path, &json!({"signerIdList": [one, two.to_string()], "pageNum": 2, "pageSize": "1"})).await;
+    let second = world
+        .post(path, &json!({"signerIdList": [one, two.to_string()], "pageNum": 2, "pageSize": "1"}))
+        .await;
     assert_eq!(second.body["data"]["userList"][0]["signerId"], two);
     assert_eq!(second.body["data"]["totalPages"], 2);
     let past = world.post(path, &json!({"pageNum": 9})).await;
-    assert_eq!(past.body["data"], json!({"page": 9, "totalPages": 1, "pageSize": 0, "total": 2, "userList": []}));
+    assert_eq!(
+        past.body["data"],
+        json!({"page": 9, "totalPages": 1, "pageSize": 0, "total": 2, "userList": []})
+    );
     world.post(path, &json!({"signerIdList": ["77"]})).await.is(20206, "用户不存在");
     world.post(path, &json!({"pageSize": 1001})).await.is(201, "pageSize 格式不正确");
     world.post(path, &json!({"pageNum": 0})).await.is(201, "pageNum 格式不正确");
@@ -161,7 +169,10 @@ async fn apps_do_not_see_each_other() {
     let id = world.person(NUMBER).await;
     let other = world.add_app("other", AppKind::Production, &[]);
     world.token = world.login("other", &other.key, None).await.token.unwrap();
-    world.patch("/user/personNameAndPhone", &json!({"signerId": id, "userName": "李四"})).await.is(20206, "用户不存在");
+    world
+        .patch("/user/personNameAndPhone", &json!({"signerId": id, "userName": "李四"}))
+        .await
+        .is(20206, "用户不存在");
     world.post("/moulage/person", &json!({"signerId": id})).await.is(20206, "用户不存在");
     world.post("/user/userInfo/signerIds", &json!({"signerIdList": [id]})).await.is(20206, "用户不存在");
     assert_eq!(world.post("/user/userInfo/signerIds", &json!({})).await.body["data"]["total"], 0);
@@ -175,7 +186,11 @@ async fn an_idempotency_key_gives_the_same_answer_once() {
     let send = |key: &'static str, body: Value| {
         let world = &world;
         async move {
-            let headers = [("content-type", "application/json"), ("token", world.token.as_str()), ("idempotency-key", key)];
+            let headers = [
+                ("content-type", "application/json"),
+                ("token", world.token.as_str()),
+                ("idempotency-key", key),
+            ];
             world.send_with("POST", "/user/person", &headers, body.to_string().into_bytes()).await
         }
     };

@@ -16,8 +16,8 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use hufu_api::{
-    CertificateAuthorities, Chain, ChannelError, Csr, Cx, Der, Enrolled, Enrollment, IssuerKey, MemoryStore, Mobile,
-    Profile, RequestId, Revocation, SmsChannel, SmsReceipt, SmsText, Ticket,
+    CertificateAuthorities, Chain, ChannelError, Csr, Cx, Der, Enrolled, Enrollment, IssuerKey, MemoryStore,
+    Mobile, Profile, RequestId, Revocation, SmsChannel, SmsReceipt, SmsText, Ticket,
 };
 use hufu_testkit::{HandClock, RealEntropy, SoftCa};
 use parking_lot::Mutex;
@@ -105,7 +105,14 @@ impl CertificateAuthorities for Authority {
         Ok(Enrolled { channel: "local".into(), enrollment: Enrollment::Issued(chain) })
     }
 
-    fn resume(&self, _: Cx, _: &str, _: &Ticket, _: Csr<'_>, _: &Profile) -> Result<Enrollment, ChannelError> {
+    fn resume(
+        &self,
+        _: Cx,
+        _: &str,
+        _: &Ticket,
+        _: Csr<'_>,
+        _: &Profile,
+    ) -> Result<Enrollment, ChannelError> {
         Err(ChannelError::Unsupported)
     }
 
@@ -171,8 +178,12 @@ impl World {
         let log = Arc::<Log>::default();
         let store = Arc::new(MemoryStore::new());
         let folder = TempDir::new().unwrap();
-        let documents =
-            LocalDocuments::open(&[Root { name: "contracts".into(), path: folder.path().into(), mode: 0o640 }]).unwrap();
+        let documents = LocalDocuments::open(&[Root {
+            name: "contracts".into(),
+            path: folder.path().into(),
+            mode: 0o640,
+        }])
+        .unwrap();
         let mut operations = ops::Settings::default();
         let mut edge = Settings::default();
         change(&mut operations, &mut edge);
@@ -262,15 +273,25 @@ impl World {
         self.send_with(method, path, &[("content-type", kind), ("token", &self.token)], body).await
     }
 
-    pub(super) async fn send_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+    pub(super) async fn send_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(format!("/hufu{path}"));
         for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
             request = request.header(*name, *value);
         }
         let address: SocketAddr = "192.0.2.7:4000".parse().unwrap();
         let peer = Peer { address, client: self.client };
-        let response =
-            self.router.clone().oneshot(request.extension(peer).body(Body::from(body)).unwrap()).await.unwrap();
+        let response = self
+            .router
+            .clone()
+            .oneshot(request.extension(peer).body(Body::from(body)).unwrap())
+            .await
+            .unwrap();
         let (parts, body) = response.into_parts();
         let header = |name: &str| parts.headers.get(name).map(|v| v.to_str().unwrap().to_owned());
         let (token, content_type) = (header("token"), header("content-type").unwrap_or_default());
@@ -289,8 +310,7 @@ impl World {
 
     /// Creates a company and returns the signerId.
     pub(super) async fn company(&self, number: &str) -> u64 {
-        let body =
-            serde_json::json!({"userName": "浙江律讯网络科技有限公司", "certifyType": "1", "certifyNum": number});
+        let body = serde_json::json!({"userName": "浙江律讯网络科技有限公司", "certifyType": "1", "certifyNum": number});
         self.post("/user/company", &body).await.id("signerId")
     }
 

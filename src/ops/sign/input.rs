@@ -75,17 +75,17 @@ impl Appliance {
         let (Limit::Document(bytes) | Limit::Parameter(_, bytes)) = limit;
         match source {
             Source::Bytes(bytes) => Ok(bytes.clone()),
-            Source::Path(path) => self
-                .ports
-                .documents
-                .read(cx, &caller.app.roots, path, bytes)
-                .map(Bytes::from)
-                .map_err(|e| match (&e, limit) {
-                    (DocumentError::TooLarge { limit }, Limit::Parameter(name, _)) => {
-                        Error::with(Code::BadParameter, format!("{name} 格式不正确：文件超过 {limit} 字节"))
+            Source::Path(path) => {
+                self.ports.documents.read(cx, &caller.app.roots, path, bytes).map(Bytes::from).map_err(|e| {
+                    match (&e, limit) {
+                        (DocumentError::TooLarge { limit }, Limit::Parameter(name, _)) => Error::with(
+                            Code::BadParameter,
+                            format!("{name} 格式不正确：文件超过 {limit} 字节"),
+                        ),
+                        _ => read_error(&e, path),
                     }
-                    _ => read_error(&e, path),
-                }),
+                })
+            }
         }
     }
 }

@@ -10,9 +10,9 @@ mod made;
 mod reasons;
 mod seal_class;
 
+pub(super) use caption::beijing;
 pub(super) use credential::Credential;
 pub(super) use input::{Content, Limit};
-pub(super) use caption::beijing;
 pub use input::{Source, positions};
 pub(super) use made::{Job, Made};
 pub(super) use reasons::{place_error, read_error, save_error, sign_error, syntax_error};
