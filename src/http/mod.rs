@@ -194,9 +194,17 @@ async fn flush(edge: &Arc<Edge>) {
     }
 }
 
+/// Certificates replaced in one round, which comes every five minutes: some 14,000 a day at most, beside everything else.
+const RENEWALS_A_ROUND: u64 = 50;
+
 async fn settle(edge: &Arc<Edge>) {
     let (worker, call) = (Arc::clone(edge), own_call(edge));
     if let Err(error) = edge.pool.run(move || worker.appliance.settle_certificates(&call)).await {
         tracing::warn!(%error, "certificates not settled");
+    }
+    let (worker, call) = (Arc::clone(edge), own_call(edge));
+    let renewing = move || worker.appliance.renew_certificates(&call, RENEWALS_A_ROUND);
+    if let Err(error) = edge.pool.run(renewing).await {
+        tracing::warn!(%error, "certificates not renewed");
     }
 }

@@ -166,7 +166,7 @@ impl Appliance {
         Ok(())
     }
 
-    fn renew_certificate(
+    pub(super) fn renew_certificate(
         &self,
         call: &Call,
         actor: &Actor,

@@ -1,28 +1,13 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
 use super::*;
 use hufu_api::{CertificateKind, IssuerKey};
-use hufu_testkit::{HandClock, Reply, Requester, Server, SoftCa, cx, profile};
-use hufu_x509::{Role, asn1, subject_name};
+use hufu_testkit::{HandClock, Reply, Requester, Server, SoftCa, certs_only, cx, profile};
+use hufu_x509::{Role, subject_name};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const MIME: &str = "application/pkcs7-mime; smime-type=certs-only";
-
-/// A certs-only SignedData, base64 in lines, as servers send it.
-fn certs_only(certificates: &[&Der]) -> Vec<u8> {
-    let all: Vec<&[u8]> = certificates.iter().map(|d| d.0.as_slice()).collect();
-    let oid = |dotted: &str| asn1::oid(&dotted.parse().unwrap());
-    let signed = asn1::sequence(&[
-        &asn1::integer_u64(1),
-        &asn1::set(&[]),
-        &asn1::sequence(&[&oid("1.2.840.113549.1.7.1")]),
-        &asn1::context(0, &all),
-        &asn1::set(&[]),
-    ]);
-    let info = asn1::sequence(&[&oid("1.2.840.113549.1.7.2"), &asn1::context(0, &[&signed])]);
-    STANDARD.encode(info).into_bytes().chunks(64).flat_map(|line| [line, b"\r\n"].concat()).collect()
-}
 
 fn channel(server: &Server, clock: &Arc<HandClock>) -> EstCa {
     let dir = tempfile::tempdir().unwrap();

@@ -1,5 +1,6 @@
 //! A server that answers as a test wants, well or badly.
 
+use crate::tls::TlsFiles;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -71,6 +72,7 @@ impl Reply {
 
 /// An HTTP server on the loopback interface; ends when dropped.
 pub struct Server {
+    scheme: &'static str,
     address: String,
     stop: Arc<AtomicBool>,
 }
@@ -78,6 +80,19 @@ pub struct Server {
 impl Server {
     /// Starts a server that answers each request with `handler`.
     pub fn start(handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        Self::listen(None, handler)
+    }
+
+    /// The same over TLS; only clients with the certificate in `files` are served.
+    pub fn start_tls(files: &TlsFiles, handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        Self::listen(Some(Arc::clone(&files.config)), handler)
+    }
+
+    fn listen(
+        tls: Option<Arc<rustls::ServerConfig>>,
+        handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (stop, handler) = (Arc::new(AtomicBool::new(false)), Arc::new(handler));
@@ -87,16 +102,25 @@ impl Server {
                 if stopped.load(Ordering::SeqCst) {
                     return;
                 }
-                let (handler, stopped) = (Arc::clone(&handler), Arc::clone(&stopped));
-                std::thread::spawn(move || serve(stream, handler.as_ref(), &stopped));
+                let (handler, stopped, tls) = (Arc::clone(&handler), Arc::clone(&stopped), tls.clone());
+                std::thread::spawn(move || match tls {
+                    None => serve(stream, handler.as_ref(), &stopped),
+                    Some(config) => {
+                        let connection = rustls::ServerConnection::new(config).unwrap();
+                        let mut stream = rustls::StreamOwned::new(connection, stream);
+                        serve(&mut stream, handler.as_ref(), &stopped);
+                        stream.conn.send_close_notify();
+                        let _ = stream.flush();
+                    }
+                });
             }
         });
-        Self { address, stop }
+        Self { scheme, address, stop }
     }
 
-    /// Its address, `http://127.0.0.1:PORT`.
+    /// Its address, `http://127.0.0.1:PORT` or `https://…`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 }
 
@@ -107,8 +131,8 @@ impl Drop for Server {
     }
 }
 
-fn serve(mut stream: TcpStream, handler: &dyn Fn(&Request) -> Reply, stopped: &AtomicBool) {
-    let Some(request) = read(&stream) else { return };
+fn serve(mut stream: impl Read + Write, handler: &dyn Fn(&Request) -> Reply, stopped: &AtomicBool) {
+    let Some(request) = read(&mut stream) else { return };
     let _ = match handler(&request) {
         Reply::Hang => {
             while !stopped.load(Ordering::SeqCst) {
@@ -129,7 +153,7 @@ fn serve(mut stream: TcpStream, handler: &dyn Fn(&Request) -> Reply, stopped: &A
     };
 }
 
-fn read(stream: &TcpStream) -> Option<Request> {
+fn read(stream: &mut impl Read) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;

@@ -184,3 +184,40 @@ fn what_cannot_be_answered_is_not_signed() {
     pki.world.keys.set_down(true);
     assert_eq!(pki.responder.respond(cx(5), &request).response, [0x30, 3, 0x0a, 1, 3]);
 }
+
+#[test]
+fn a_linter_finds_no_error() {
+    let Some(folder) = std::env::var_os("HUFU_PKILINT") else {
+        println!("skipped: HUFU_PKILINT does not name the folder of pkilint's programs");
+        return;
+    };
+    let pki = Pki::new();
+    let leaf = pki.leaf("张三", CertificateKind::Long);
+    let gone = pki.leaf("李四", CertificateKind::Scene);
+    pki.revoke(&gone);
+    let dir = pki.files(&leaf);
+    pki.write("ocsp.pem", pem("CERTIFICATE", &pki.ocsp.certificate.0));
+    openssl(dir, &["ocsp", "-issuer", "issuing.pem", "-cert", "leaf.pem", "-no_nonce", "-reqout", "q.der"])
+        .unwrap();
+    let answer = pki.responder.respond(cx(5), &std::fs::read(dir.join("q.der")).unwrap());
+    pki.write("answer.der", &answer.response);
+    let certificate = ["lint_pkix_cert", "lint", "-s", "ERROR"];
+    for (command, file) in [
+        (&certificate[..], "leaf.pem"),
+        (&certificate[..], "issuing.pem"),
+        (&certificate[..], "root.pem"),
+        (&certificate[..], "ocsp.pem"),
+        (&["lint_crl", "lint", "-t", "CRL", "-p", "PKIX", "-s", "ERROR"][..], "crl.pem"),
+        (&["lint_ocsp_response", "lint", "-s", "ERROR"][..], "answer.der"),
+    ] {
+        let program = Path::new(&folder).join(command[0]);
+        let out = std::process::Command::new(program)
+            .args(&command[1..])
+            .arg(file)
+            .current_dir(dir)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success(), "{command:?} {file}: {said}");
+    }
+}

@@ -15,7 +15,8 @@ use crate::channels::{SmsOutbox, TSA_LOCAL};
 use hufu_api::{CaChannel, Factory, SmsChannel, TimestampSource};
 
 /// Certificate channels.
-pub const CA: &[Factory<dyn CaChannel>] = &[hufu_ca_local::FACTORY, hufu_ca_est::FACTORY, hufu_exec::FACTORY];
+pub const CA: &[Factory<dyn CaChannel>] =
+    &[hufu_ca_local::FACTORY, hufu_ca_est::FACTORY, hufu_ca_cmp::FACTORY, hufu_exec::FACTORY];
 
 /// SMS gateways.
 pub const SMS: &[Factory<dyn SmsChannel>] = &[SmsOutbox::FACTORY, hufu_sms_http::FACTORY];

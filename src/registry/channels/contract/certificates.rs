@@ -8,7 +8,9 @@ use hufu_api::{
     CaChannel, CertificateAuthorities, CertificateKind, ChannelError, Clock, Csr, Cx, Der, Enrolled,
     Enrollment, IssuerKey, IssuerKeyError, MemoryStore, UnixTime,
 };
-use hufu_testkit::{HandClock, Requester, SoftCa, SoftKey, cx, host, profile};
+use hufu_testkit::{
+    HandClock, Reply, Requester, Server, SoftCa, SoftKey, TlsFiles, certs_only, cx, host, profile,
+};
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -214,6 +216,37 @@ fn exec(suite: &Suite, fault: Fault) -> Box<dyn CaChannel> {
     host(suite.dir.path(), &suite.clock, &Arc::new(MemoryStore::new()), &[], |host| {
         (hufu_exec::FACTORY.build)(host, file.parse().unwrap()).unwrap()
     })
+}
+
+const EST: &str = "application/pkcs7-mime; smime-type=certs-only";
+
+/// An EST server over mutual TLS. It lives as long as the suite's process; there are few.
+fn est(suite: &Suite, fault: Fault) -> Box<dyn CaChannel> {
+    let folder = suite.dir.path();
+    let (leaf, anchors) =
+        (suite.leaf(fault), [suite.issuing.certificate().clone(), suite.root.certificate().clone()]);
+    let server =
+        Server::start_tls(&TlsFiles::new(folder), move |request| match (fault, request.path.as_str()) {
+            (_, "/.well-known/est/cacerts") => Reply::ok(EST, certs_only(&[&anchors[0], &anchors[1]])),
+            (Fault::Slow, _) => Reply::Hang,
+            (Fault::Garbage, _) => Reply::ok(EST, b"<html>".to_vec()),
+            (Fault::ServerError, _) => Reply::status(500),
+            (Fault::Cut, _) => Reply::Cut,
+            (Fault::None | Fault::WrongKey | Fault::Expired, _) => Reply::ok(EST, certs_only(&[&leaf])),
+        });
+    let file = format!(
+        "url = \"{}\"\n[tls]\nroots = \"roots.pem\"\ncertificate = \"client.pem\"\nkey = \"client.key\"",
+        server.url()
+    );
+    std::mem::forget(server);
+    host(folder, &suite.clock, &Arc::new(MemoryStore::new()), &[], |host| {
+        (hufu_ca_est::FACTORY.build)(host, file.parse().unwrap()).unwrap()
+    })
+}
+
+#[test]
+fn ca_est() {
+    Suite::new().run(&est);
 }
 
 #[test]
