@@ -64,7 +64,7 @@ impl Appliance {
             &request.save_path,
             Limit::Parameter("filePath", self.settings.stream_bytes),
         )?;
-        let document = Document::open(&input.content.bytes).map_err(|e| syntax_error(&e))?;
+        let document = Document::open_to_sign(&input.content.bytes).map_err(|e| syntax_error(&e))?;
         let _place = self.remote.take(Service::Timestamps)?;
         let now = self.now()?;
         let mut room = self.largest_stamp.load(Ordering::Relaxed) + 1_024;

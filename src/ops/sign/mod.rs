@@ -120,7 +120,7 @@ impl Appliance {
             &request.save_path,
             Limit::Document(self.settings.pdf_bytes),
         )?;
-        let document = Document::open(&input.content.bytes).map_err(|e| syntax_error(&e))?;
+        let document = Document::open_to_sign(&input.content.bytes).map_err(|e| syntax_error(&e))?;
         let now = self.now()?;
         let seal = self.seal_shown(app, &signer, request)?;
         let beneath = self.caption(request.class, &input.content, &seal, now)?;

@@ -13,6 +13,8 @@ use crate::pdf::appearance::Mark;
 use crate::pdf::place::Place;
 use crate::pdf::syntax::SyntaxError;
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -48,7 +48,7 @@ pub(crate) fn request<'r>() -> SignatureRequest<'r> {
 
 /// Signs with a real PAdES B-B signature and runs the self-check.
 pub(crate) fn signed(bytes: &[u8], request: &SignatureRequest<'_>) -> Result<Signed, SignError> {
-    let document = Document::open(bytes)?;
+    let document = Document::open_to_sign(bytes)?;
     let prefix = PrefixHash::of(HashAlgorithm::Sha256, bytes);
     let prepared = prepare(&document, &prefix, request)?;
     let (pki, identity) = signer();
@@ -95,7 +95,7 @@ pub(crate) fn sign_placed(
     let seal = seal();
     let mark = Mark { seal: &seal, caption: None };
     let points = points.iter().map(|&(page, x, y)| Point { page, x, y }).collect();
-    let document = Document::open(bytes)?;
+    let document = Document::open_to_sign(bytes)?;
     request.places = resolve(&document, &Placement::At(points), &mark, Anchor::LowerLeft)
         .map_err(|e| SignError::Request(e.to_string()))?;
     let mut request = SignatureRequest { mark: Some(mark), ..request };

@@ -41,6 +41,11 @@ impl Container {
         Ok(Self { id, bytes, first, index })
     }
 
+    /// Object numbers in their order.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = u32> + '_ {
+        self.index.iter().map(|(number, _)| *number)
+    }
+
     /// Object `number`, which the cross-reference expects at `index`; and whether it was there.
     pub(super) fn object(&self, number: u32, index: u32, limits: &Limits) -> Result<(Object, bool)> {
         let missing = SyntaxError::Object { id: self.id, what: "the object stream lacks an object" };

@@ -103,9 +103,9 @@ impl<'a> Document<'a> {
             return Ok(());
         };
         self.encryption_object = value.as_reference();
-        let dict = match self.latest().resolve(&value)? {
-            Object::Dictionary(dict) => dict,
-            _ => return Err(SyntaxError::Encryption("no encryption dictionary")),
+        // Four levels: the dictionary, its crypt filters, each of them, their entries.
+        let Object::Dictionary(dict) = self.latest().resolve_inside(&value, 4)? else {
+            return Err(SyntaxError::Encryption("no encryption dictionary"));
         };
         if self.trailer().contains("AuthCode") {
             return Err(SyntaxError::Encryption("integrity protection (ISO/TS 32004)"));
@@ -115,10 +115,6 @@ impl<'a> Document<'a> {
         let first = first.map(|s| s.as_bytes().to_vec()).unwrap_or_default();
         self.encryption = Some(Encryption::open(&dict, &first)?);
         Ok(())
-    }
-
-    pub(super) fn remark(&mut self, finding: Finding) {
-        self.findings.push(finding);
     }
 
     /// The bytes.

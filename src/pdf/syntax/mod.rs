@@ -29,6 +29,7 @@ pub(crate) mod lexer;
 mod limits;
 mod object;
 mod parser;
+mod rebuild;
 mod revision;
 mod section;
 mod view;

@@ -135,6 +135,20 @@ impl<'d, 'a> View<'d, 'a> {
         Err(SyntaxError::Object { id, what: "references run in a circle" })
     }
 
+    /// An object with the references inside its dictionaries followed, down to a depth.
+    pub(super) fn resolve_inside(&self, object: &Object, depth: usize) -> Result<Object> {
+        match self.resolve(object)? {
+            Object::Dictionary(dict) if depth > 0 => {
+                let mut out = Dict::new();
+                for (key, value) in dict.iter() {
+                    out.push(key.clone(), self.resolve_inside(value, depth - 1)?);
+                }
+                Ok(Object::Dictionary(out))
+            }
+            other => Ok(other),
+        }
+    }
+
     /// The value of a key, references followed; `Null` if it is missing.
     ///
     /// # Errors

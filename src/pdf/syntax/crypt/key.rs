@@ -70,25 +70,29 @@ fn old(p: &Parameters<'_>) -> Result<Zeroizing<Vec<u8>>> {
 }
 
 fn new(p: &Parameters<'_>) -> Result<Zeroizing<Vec<u8>>> {
-    let user = string(p, "U", 48)?;
-    let wrapped = string(p, "UE", 32)?;
-    let part = |range| user.get(range).ok_or(BAD);
-    let hash = |salt: &[u8]| {
-        if p.revision == 5 { Ok(Sha256::digest(salt).to_vec()) } else { hardened(salt) }
-    };
-    if hash(part(32..40)?)? != part(0..32)? {
-        return Err(SyntaxError::Password);
+    let (user, owner) = (string(p, "U", 48)?, string(p, "O", 48)?);
+    // The owner's hashes take the user's 48 bytes along; an empty owner password opens the file as well.
+    for (check, wrapped, along) in [(user, "UE", &b""[..]), (owner, "OE", user)] {
+        let part = |range| check.get(range).ok_or(BAD);
+        let hash = |salt: &[u8]| {
+            let salted = [salt, along].concat();
+            if p.revision == 5 { Ok(Sha256::digest(&salted).to_vec()) } else { hardened(&salted, along) }
+        };
+        if hash(part(32..40)?)? == part(0..32)? {
+            let key = Zeroizing::new(hash(part(40..48)?)?);
+            return Ok(Zeroizing::new(unwrap_key(&key, string(p, wrapped, 32)?)?));
+        }
     }
-    let key = Zeroizing::new(hash(part(40..48)?)?);
-    Ok(Zeroizing::new(unwrap_key(&key, wrapped)?))
+    Err(SyntaxError::Password)
 }
 
-/// Algorithm 2.B for the empty password.
-fn hardened(salt: &[u8]) -> Result<Vec<u8>> {
-    let mut k = Sha256::digest(salt).to_vec();
+/// Algorithm 2.B for the empty password; `along` is the user's entry where the owner's is checked.
+fn hardened(salted: &[u8], along: &[u8]) -> Result<Vec<u8>> {
+    let mut k = Sha256::digest(salted).to_vec();
     let mut round = 0u32;
     loop {
-        let e = aes128_cbc(k.get(..16).ok_or(BAD)?, k.get(16..32).ok_or(BAD)?, &k.repeat(64))?;
+        let e = [k.as_slice(), along].concat().repeat(64);
+        let e = aes128_cbc(k.get(..16).ok_or(BAD)?, k.get(16..32).ok_or(BAD)?, &e)?;
         // The first 16 bytes as a number modulo 3: 256 is 1 modulo 3, so their sum will do.
         let sum: u32 = e.iter().take(16).map(|&b| u32::from(b)).sum();
         k = match sum % 3 {
