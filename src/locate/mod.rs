@@ -1,4 +1,17 @@
 //! Keyword search: where on which page a text is shown.
+//!
+//! Pages are interpreted with `hayro-interpret`, so that form XObjects, every kind of font and every way to place text
+//! count as on paper. What is searched are positions on the page, not the order of the content stream.
+
+mod glyphs;
+mod lines;
+mod prepare;
+
+use crate::pdf::pages::{self, Page};
+use crate::pdf::syntax::{Document, SyntaxError};
+
+/// Longest keyword in characters.
+const MAX_KEYWORD: usize = 200;
 
 /// One occurrence of the keyword.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,16 +80,63 @@ pub enum LocateError {
     TooLarge(&'static str),
 }
 
-/// Finds every place where `keyword` is shown.
+/// Finds every place where `keyword` is shown. Width variants and compatibility forms count as equal (NFKC), white space
+/// does not count at all.
 ///
 /// # Errors
 /// [`LocateError`]; no hit is not an error.
 pub fn locate(document: &[u8], keyword: &str, limits: &Limits) -> Result<Located, LocateError> {
-    if keyword.trim().is_empty() {
+    let keyword = glyphs::normalised(keyword);
+    if keyword.is_empty() {
         return Err(LocateError::EmptyKeyword);
+    }
+    if keyword.len() > MAX_KEYWORD {
+        return Err(LocateError::TooLarge("characters in the keyword"));
     }
     if u64::try_from(document.len()).unwrap_or(u64::MAX) > limits.bytes {
         return Err(LocateError::TooLarge("bytes"));
     }
-    Err(LocateError::Unreadable("not a PDF".into()))
+    let bounds =
+        crate::pdf::syntax::Limits { stream_bytes: 32 << 20, total_bytes: 256 << 20, ..Default::default() };
+    let unreadable = |e: SyntaxError| LocateError::Unreadable(e.to_string());
+    let opened = Document::open_to_sign_within(document, bounds).map_err(unreadable)?;
+    let pages = pages::pages(opened.latest()).map_err(unreadable)?;
+    let number = u32::try_from(pages.len()).unwrap_or(u32::MAX);
+    if number > limits.pages {
+        return Err(LocateError::TooLarge("pages"));
+    }
+    let readable = prepare::readable(&opened)?;
+    // The interpreter is somebody else's: whatever a file makes it do, the search ends with an answer.
+    std::panic::catch_unwind(|| search(readable, &pages, &keyword, limits))
+        .unwrap_or_else(|_| Err(LocateError::Unreadable("the page content cannot be interpreted".into())))
 }
+
+fn search(bytes: Vec<u8>, pages: &[Page], keyword: &[char], limits: &Limits) -> Result<Located, LocateError> {
+    let pdf = hayro_syntax::Pdf::new(bytes).map_err(|e| LocateError::Unreadable(format!("{e:?}")))?;
+    if pdf.pages().len() != pages.len() {
+        return Err(LocateError::Unreadable("the page tree is ambiguous".into()));
+    }
+    let cache = hayro_interpret::InterpreterCache::new();
+    let mut out = Located { pages: u32::try_from(pages.len()).unwrap_or(u32::MAX), ..Located::default() };
+    let (mut shown, mut hidden) = (Vec::new(), Vec::new());
+    for (content, page) in pdf.pages().iter().zip(pages) {
+        let left = limits.glyphs.saturating_sub(out.glyphs);
+        let glyphs = glyphs::of_page(&pdf, content, page, &cache, left);
+        out.glyphs += glyphs.seen;
+        out.unmapped_glyphs += glyphs.unmapped;
+        if glyphs.seen > left {
+            return Err(LocateError::TooLarge("glyphs"));
+        }
+        shown.extend(lines::hits(page, &glyphs.painted, keyword));
+        hidden.extend(lines::hits(page, &glyphs.invisible, keyword));
+        if shown.len().max(hidden.len()) > limits.hits {
+            return Err(LocateError::TooLarge("hits"));
+        }
+    }
+    // Text that is not painted is the text layer of a scan: it counts where nothing painted says the keyword.
+    out.hits = if shown.is_empty() { hidden } else { shown };
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests;

@@ -18,3 +18,5 @@ pub mod place;
 pub mod sign;
 pub mod syntax;
 mod update;
+
+pub(crate) use update::Patch;

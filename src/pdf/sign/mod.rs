@@ -5,6 +5,7 @@
 
 mod appear;
 mod dictionary;
+mod dss;
 mod field;
 mod prepare;
 mod prepared;
@@ -15,10 +16,13 @@ use crate::pdf::syntax::SyntaxError;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod policy_tests;
+#[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use dss::{ValidationMaterial, add_validation_material};
 use hufu_api::UnixTime;
 pub use prepare::prepare;
 pub use prepared::{Prepared, Signed};

@@ -46,4 +46,6 @@ pub use section::{Entry, Section, SectionKind};
 pub use view::{Definition, View};
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;

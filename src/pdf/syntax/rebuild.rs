@@ -16,8 +16,8 @@ use super::{Dict, Limits, Object, ObjectId};
 use crate::pdf::pages;
 use std::collections::BTreeMap;
 
-/// Headers that turn out to be none, after which the search gives up.
-const MAX_FALSE_HEADERS: usize = 200;
+/// What looks like an object and is none may cost so many bytes of parsing, or four times the file.
+const MAX_WASTE: usize = 32 << 20;
 
 impl<'a> Document<'a> {
     /// Opens a file to add to it: as [`Document::open`] does or, where its cross-reference leads nowhere and it is not
@@ -26,7 +26,15 @@ impl<'a> Document<'a> {
     /// # Errors
     /// [`SyntaxError`]: what was wrong with the file in the first place.
     pub fn open_to_sign(data: &'a [u8]) -> Result<Self> {
-        let error = match Self::open(data) {
+        Self::open_to_sign_within(data, Limits::default())
+    }
+
+    /// [`Document::open_to_sign`] within other bounds.
+    ///
+    /// # Errors
+    /// [`SyntaxError`]: what was wrong with the file in the first place.
+    pub fn open_to_sign_within(data: &'a [u8], limits: Limits) -> Result<Self> {
+        let error = match Self::open_within(data, limits) {
             Ok(document) => match pages::page(document.latest(), 1) {
                 Ok(Some(_)) => return Ok(document),
                 Ok(None) => SyntaxError::Structure("the document has no page"),
@@ -39,14 +47,14 @@ impl<'a> Document<'a> {
         if hopeless || memchr::memmem::find(data, b"/ByteRange").is_some() {
             return Err(error);
         }
-        match Self::rebuilt(data) {
+        match Self::rebuilt(data, limits) {
             Ok(document) if matches!(pages::page(document.latest(), 1), Ok(Some(_))) => Ok(document),
             _ => Err(error),
         }
     }
 
-    fn rebuilt(data: &'a [u8]) -> Result<Self> {
-        let mut document = Self::bare(data, Limits::default())?;
+    fn rebuilt(data: &'a [u8], limits: Limits) -> Result<Self> {
+        let mut document = Self::bare(data, limits)?;
         let mut found = Found::default();
         found.search(&document)?;
         let trailer = found.trailer.take().ok_or(SyntaxError::Structure("no trailer"))?;
@@ -74,7 +82,7 @@ struct Found {
 impl Found {
     fn search(&mut self, document: &Document<'_>) -> Result<()> {
         let data = document.bytes();
-        let mut false_headers = 0;
+        let mut waste = MAX_WASTE.max(data.len().saturating_mul(4));
         let mut pos = 0;
         while let Some(at) =
             memchr::memmem::find(data.get(pos..).unwrap_or_default(), b"obj").map(|n| n + pos)
@@ -87,10 +95,11 @@ impl Found {
                     self.take(indirect.id, start, &indirect.object);
                 }
                 Err(_) => {
-                    false_headers += 1;
-                    if false_headers > MAX_FALSE_HEADERS {
+                    let looked_at = data.len() - start;
+                    let Some(left) = waste.checked_sub(looked_at) else {
                         return malformed(start, "too much that looks like objects and is none");
-                    }
+                    };
+                    waste = left;
                 }
             }
             if self.entries.len() > document.limits().entries {

@@ -67,6 +67,15 @@ impl<'d, 'a> View<'d, 'a> {
         newest.into_iter().find_map(|(revision, r)| Some(Definition { revision, entry: r.entry(number)? }))
     }
 
+    /// Number and generation of the object that is in use under this number.
+    pub fn id(&self, number: u32) -> Option<ObjectId> {
+        match self.definition(number)?.entry {
+            Entry::InFile { generation, .. } => Some(ObjectId { number, generation }),
+            Entry::InStream { .. } => Some(ObjectId::new(number)),
+            Entry::Free => None,
+        }
+    }
+
     /// The bytes of an object in the file: itself, or the object stream that it is in.
     ///
     /// # Errors

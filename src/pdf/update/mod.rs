@@ -182,3 +182,30 @@ fn unambiguous(id: ObjectId, dict: Dict) -> Result<Dict, SyntaxError> {
 pub(super) fn name(name: &str) -> Object {
     Object::Name(Name::from(name))
 }
+
+/// An update by other kernels: dictionaries of the input that get another entry.
+#[derive(Debug)]
+pub(crate) struct Patch<'d, 'a>(Update<'d, 'a>);
+
+impl<'d, 'a> Patch<'d, 'a> {
+    pub(crate) fn new(view: View<'d, 'a>, entropy: [u8; 32]) -> Self {
+        Self(Update::new(view, entropy))
+    }
+
+    /// A new stream, not encoded.
+    pub(crate) fn add_stream(&mut self, dict: Dict, data: Vec<u8>) -> Result<ObjectId, SyntaxError> {
+        self.0.add(Body::Stream(dict, data))
+    }
+
+    /// Sets a key of a dictionary of the input.
+    pub(crate) fn set(&mut self, id: ObjectId, key: &str, value: Object) -> Result<(), SyntaxError> {
+        self.0.change(id, |dict| {
+            dict.set(key, value);
+        })
+    }
+
+    /// The bytes that go behind the input.
+    pub(crate) fn finish(self) -> Result<Vec<u8>, SyntaxError> {
+        self.0.finish().map(|tail| tail.bytes)
+    }
+}
