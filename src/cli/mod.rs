@@ -2,9 +2,13 @@
 
 mod app;
 mod appliance;
+mod audit;
+mod doctor;
+mod import;
 mod init;
 mod serve;
 mod tls;
+mod verify;
 
 use crate::conf::{LogFormat, Site};
 use clap::{Parser, Subcommand};
@@ -40,6 +44,18 @@ enum Command {
     /// Add, list, change, disable or purge the business systems that may call.
     #[command(subcommand)]
     App(app::App),
+    /// Read and verify the audit log.
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    Verify(verify::Verify),
+    Import(import::Import),
+    /// Certificates of signers.
+    #[command(subcommand)]
+    Cert(import::Cert),
+    /// CA programs that run through the `exec` plugin.
+    #[command(subcommand)]
+    Plugin(import::Plugin),
+    Doctor(doctor::Doctor),
     /// Read the configuration with all its layers, say what is wrong with it, and print what is in force.
     CheckConfig,
     /// Make TLS certificates for the listener and its clients, where the site has no PKI of its own.
@@ -53,7 +69,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let file = &cli.config;
-    let done: Result<(), Failure> = match &cli.command {
+    let done = |()| ExitCode::SUCCESS;
+    let ended: Result<ExitCode, Failure> = match &cli.command {
         Command::Internal(what) => {
             // The supervisor hands both down.
             let format =
@@ -61,14 +78,20 @@ pub fn main() -> ExitCode {
             log_to_stderr("info", format);
             return serve::internal(*what);
         }
-        Command::Serve => serve::run(file),
-        Command::Init(args) => init::run(args, file),
-        Command::App(command) => app::run(command, file),
-        Command::CheckConfig => check_config(file),
-        Command::Tls(args) => tls::run(args).map(|path| say(&path.display().to_string())).map_err(Into::into),
+        Command::Serve => serve::run(file).map(done),
+        Command::Init(args) => init::run(args, file).map(done),
+        Command::App(command) => app::run(command, file).map(done),
+        Command::Audit(command) => audit::run(command, file),
+        Command::Verify(args) => verify::run(args, file),
+        Command::Import(args) => import::import(args, file).map(done),
+        Command::Cert(command) => import::cert(command, file).map(done),
+        Command::Plugin(command) => import::plugin(command),
+        Command::Doctor(args) => doctor::run(args, file),
+        Command::CheckConfig => check_config(file).map(done),
+        Command::Tls(args) => tls::run(args).map(|path| done(say(&path.display().to_string()))).map_err(Into::into),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
+    match ended {
+        Ok(code) => code,
         Err(error) => {
             complain(&*error);
             ExitCode::FAILURE

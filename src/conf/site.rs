@@ -41,6 +41,9 @@ pub struct Site {
     /// Certificate profiles.
     #[serde(default)]
     pub certificates: ops::Certificates,
+    /// Verification.
+    #[serde(default)]
+    pub validation: Validation,
     /// The audit log.
     #[serde(default)]
     pub audit: Audit,
@@ -126,6 +129,14 @@ pub struct Seals {
 pub struct Sms {
     /// Seconds until another code may be sent to a signer.
     pub resend_seconds: u32,
+}
+
+/// `[validation]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Validation {
+    /// A folder of further trust anchors (PEM) for signers and time stamps.
+    pub trust_folder: Option<PathBuf>,
 }
 
 /// `[audit]`
@@ -246,7 +257,7 @@ impl Site {
         let settle = |path: &mut PathBuf| *path = relative_to(file, path);
         settle(&mut site.data);
         site.documents.iter_mut().for_each(|root| settle(&mut root.path));
-        site.seals.font_folders.iter_mut().for_each(settle);
+        site.seals.font_folders.iter_mut().chain(&mut site.validation.trust_folder).for_each(settle);
         let tls = &mut site.server.tls;
         [&mut tls.certificate, &mut tls.key].into_iter().chain(&mut tls.client_ca).for_each(settle);
         site.check(file)?;
@@ -393,6 +404,11 @@ impl Site {
     /// The socket that commands of this program use.
     pub fn admin_socket(&self) -> PathBuf {
         self.run_folder().join("admin.sock")
+    }
+
+    /// The socket through which the log of a serving appliance is read.
+    pub fn audit_socket(&self) -> PathBuf {
+        self.run_folder().join("audit.sock")
     }
 
     /// Where transcripts of ceremonies are.

@@ -2,8 +2,8 @@
 //! JSON request per connection, one JSON answer.
 
 use crate::audit::Actor;
-use crate::ops::{AppChange, AppView, Appliance, Call, IssuedKey, NewApp};
-use hufu_api::{Entropy, RequestId};
+use crate::ops::{AppChange, AppView, Appliance, Call, ImportLine, IssuedKey, NewApp};
+use hufu_api::{Entropy, RequestId, RevocationReason};
 use rustix::net::sockopt::socket_peercred;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,10 @@ pub enum Command {
     RotateKey(String, bool),
     /// 应用清库. Answered by the number of rows removed.
     PurgeApp(String),
+    /// Take one record of an older installation into an app. Answered by null.
+    Import(String, Box<ImportLine>),
+    /// Revoke a certificate of an app by its number. Answered by null.
+    RevokeCertificate(String, u64, RevocationReason),
 }
 
 /// Why a command was not carried out.
@@ -125,6 +129,10 @@ fn carry_out(appliance: &Appliance, call: &Call, operator: &Actor, command: Comm
             json(&appliance.rotate_app_key(call, operator, &id, at_once).map_err(refused)?)
         }
         Command::PurgeApp(id) => json(&appliance.purge_app(call, operator, &id).map_err(refused)?),
+        Command::Import(app, line) => json(&appliance.import(call, operator, &app, *line).map_err(refused)?),
+        Command::RevokeCertificate(app, id, reason) => {
+            json(&appliance.revoke_certificate(call, &app, id, reason).map_err(refused)?)
+        }
     }
 }
 

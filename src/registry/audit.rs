@@ -3,7 +3,7 @@
 use super::Told;
 use crate::clock::SystemClock;
 use crate::keys::{Keys, StoredKey};
-use crate::ledger::Folder;
+use crate::ledger::{Folder, admin};
 use crate::ledger::process::{AuditProcess, CheckpointKey, Settings};
 use crate::ledger::server::Role;
 use crate::supervisor::child::{Audit, AuditOrder};
@@ -43,6 +43,7 @@ pub fn serve(child: Audit) -> Result<(), String> {
     let settings = Settings { cache_bytes, receipt_life: RECEIPT_LIFE, sinks: Vec::new() };
     let process = AuditProcess::start(&folder, log, clock, settings, Some(checkpoints))
         .map_err(|e| format!("audit log: {e}"))?;
+    admin::listen(&site.audit_socket(), process.service()).map_err(|e| format!("audit socket: {e}"))?;
     voice.ready(&format!("audit log in {}", site.audit_folder().display()));
     loop {
         match orders.recv_timeout(LOOK) {

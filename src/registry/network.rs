@@ -13,10 +13,11 @@ use crate::http::pki::{self, Pki};
 use crate::http::{self, Listeners, Metrics, Service};
 use crate::keys::Keys;
 use crate::ledger;
-use crate::ops::{Appliance, Ports};
+use crate::ops::{Appliance, Call, Ports};
 use crate::seal::Chain;
 use crate::store::SledStore;
 use crate::supervisor::child::{Network, NetworkOrder};
+use crate::x509::path::TrustStore;
 use hufu_api::{Clock, Cx, Entropy, RequestId, Store};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -26,6 +27,11 @@ use tokio::sync::{Semaphore, oneshot};
 
 /// How long the audit writer may take to come up.
 const AUDIT_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Certificates renewed in one round, the time it may take, and the pause between rounds.
+const RENEWALS: u64 = 200;
+const RENEWAL_TIME: Duration = Duration::from_secs(300);
+const RENEWAL_PAUSE: Duration = Duration::from_secs(3600);
 
 /// Requests of the PKI listener that may need the token at once.
 const PKI_PLACES: usize = 8;
@@ -84,6 +90,9 @@ pub fn serve(child: Network) -> Result<(), String> {
         fonts: Arc::new(fonts.set),
     };
     let appliance = Arc::new(Appliance::new(ports, site.operations()));
+    appliance.read_log_through(Arc::clone(&log) as Arc<dyn crate::audit::AuditReader>);
+    appliance.trust(cx, trust(site)?);
+    renewals(&appliance, &entropy)?;
     let _maintenance = Maintenance::start(made.authorities.clone(), Arc::clone(&clock), Arc::clone(&entropy))
         .map_err(|e| e.to_string())?;
     let ocsp =
@@ -164,6 +173,39 @@ fn documents(site: &Site) -> Result<LocalDocuments, String> {
         .map(|root| Ok(Root { name: root.name.clone(), path: root.path.clone(), mode: root.bits()? }))
         .collect::<Result<Vec<_>, String>>()?;
     LocalDocuments::open(&roots).map_err(|e| e.to_string())
+}
+
+/// Roots of signers' and time stamps' certificates that the site trusts beside its own.
+pub(crate) fn trust(site: &Site) -> Result<TrustStore, String> {
+    let mut store = TrustStore::new();
+    let mut files = vec![site.pki_folder().join("signer-root.pem"), site.pki_folder().join("tsa-root.pem")];
+    if let Some(folder) = &site.validation.trust_folder {
+        let entries = std::fs::read_dir(folder).map_err(|e| format!("validation.trust_folder {}: {e}", folder.display()))?;
+        files.extend(entries.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "pem" || e == "crt")));
+    }
+    for file in files.iter().filter(|f| f.exists()) {
+        let named = |e: &dyn std::fmt::Display| format!("{}: {e}", file.display());
+        let text = std::fs::read_to_string(file).map_err(|e| named(&e))?;
+        store.add_pem(&text).map_err(|e| named(&e))?;
+    }
+    Ok(store)
+}
+
+/// Certificates near their end are replaced in the background, some each hour.
+fn renewals(appliance: &Arc<Appliance>, entropy: &Arc<dyn Entropy>) -> Result<(), String> {
+    let (appliance, entropy) = (Arc::downgrade(appliance), Arc::clone(entropy));
+    let rounds = move || {
+        loop {
+            std::thread::sleep(RENEWAL_PAUSE);
+            let Some(appliance) = appliance.upgrade() else { return };
+            let Ok(cx) = own_cx(entropy.as_ref()) else { continue };
+            match appliance.renew_certificates(&Call::operator(cx.request, RENEWAL_TIME), RENEWALS) {
+                Ok(round) => tracing::info!(?round, "certificates renewed"),
+                Err(error) => tracing::warn!(%error, "certificates not renewed"),
+            }
+        }
+    };
+    std::thread::Builder::new().name("renewals".into()).spawn(rounds).map(|_| ()).map_err(|e| e.to_string())
 }
 
 /// Fonts as configured: the site's folders and chains in place of the shipped ones.
