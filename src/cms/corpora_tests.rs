@@ -114,3 +114,76 @@ fn the_corpora_are_judged_as_pyhanko_does() {
     eprintln!("{files} files, {good} good signatures");
     assert!(differ.is_empty(), "{}", differ.join("\n"));
 }
+
+/// The literal string after `/Cert`, unescaped (ISO 32000-1 7.3.4.2).
+fn certificate(pdf: &[u8]) -> Option<crate::x509::Certificate> {
+    let at = pdf.windows(6).position(|w| w == b"/Cert(")? + 6;
+    let mut out = Vec::new();
+    let mut rest = pdf[at..].iter().copied().peekable();
+    let mut open = 1;
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'(' => open += 1,
+            b')' if open == 1 => break,
+            b')' => open -= 1,
+            b'\\' => {
+                let escaped = rest.next()?;
+                out.push(match escaped {
+                    b'n' => b'\n',
+                    b'r' => b'\r',
+                    b't' => b'\t',
+                    b'b' => 8,
+                    b'f' => 12,
+                    b'0'..=b'7' => {
+                        let mut value = u32::from(escaped - b'0');
+                        for _ in 0..2 {
+                            let Some(digit) = rest.next_if(|d| (b'0'..=b'7').contains(d)) else { break };
+                            value = value * 8 + u32::from(digit - b'0');
+                        }
+                        u8::try_from(value & 0xff).unwrap()
+                    }
+                    other => other,
+                });
+                continue;
+            }
+            _ => {}
+        }
+        out.push(byte);
+    }
+    crate::x509::Certificate::from_der(&out).ok()
+}
+
+#[test]
+fn signatures_of_the_old_web_capture_form_verify() {
+    let Some(corpora) = std::env::var_os("HUFU_CORPORA").map(PathBuf::from) else {
+        eprintln!("skipped: HUFU_CORPORA is not set");
+        return;
+    };
+    let mut files: Vec<PathBuf> = (1..=14)
+        .map(|n| corpora.join(format!("verify-pdf/test-resources/samples/sample{n:02}.notSupported.pdf")))
+        .collect();
+    files.push(corpora.join("endesive/examples/pdf-adobe-webcapture-x509.rsa_sha1.pdf"));
+    files.push(corpora.join("pdfcpu-sig/pkg/samples/signatures/adbe.x509.rsa_sha1/sample01.pdf"));
+    let mut good = 0;
+    for path in &files {
+        let pdf = std::fs::read(path).unwrap();
+        let certificate = certificate(&pdf).unwrap_or_else(|| panic!("{}", path.display()));
+        for found in signatures(&pdf) {
+            let verdict =
+                legacy::verify_x509_rsa(&found.contents, &certificate, Content::Pieces(&found.pieces));
+            match verdict {
+                Ok(verified) => {
+                    assert!(!verified.weaknesses.is_empty(), "SHA-1 or a short key goes unnamed");
+                    let changed = [found.pieces[0], b"x", found.pieces[1]];
+                    let changed =
+                        legacy::verify_x509_rsa(&found.contents, &certificate, Content::Pieces(&changed));
+                    assert_eq!(changed, Err(crate::x509::signature::SignatureError::Invalid));
+                    good += 1;
+                }
+                Err(error) => eprintln!("{}: {error}", path.display()),
+            }
+        }
+    }
+    eprintln!("{good} good signatures in {} files", files.len());
+    assert!(good >= files.len());
+}

@@ -369,3 +369,103 @@ fn a_long_term_signature_gets_all_it_needs_and_nothing_else() {
     let revoked = needed(&cms, &pool, stamped).unwrap();
     assert_eq!(revoked.missing, [Missing::Revoked(Box::new(signer.certificate.clone()))]);
 }
+
+#[test]
+fn a_signature_time_stamp_travels_unsigned_and_within_the_bound() {
+    use crate::tsp::{Token, tests as tsp};
+    use crate::x509::Role;
+    let pki = Pki::new(SignatureAlgorithm::EcdsaSha256);
+    let signer = pki.signer(SignatureAlgorithm::RsaSha256);
+    let tsa = pki.leaf(SignatureAlgorithm::EcdsaSha256, Role::TimeStamping);
+    let attributes = AttributesSpec {
+        content_type: oid::DATA,
+        message_digest: &SignatureAlgorithm::RsaSha256.digest(DOCUMENT),
+        algorithm: SignatureAlgorithm::RsaSha256,
+        certificate: signer.certificate.der(),
+        signing_time: Some(crate::x509::testing::now()),
+        algorithm_protection: true,
+        others: &[],
+    }
+    .build()
+    .unwrap();
+    let spec = SignedDataSpec {
+        content: Encapsulated::Detached,
+        signer: &signer.certificate,
+        chain: &[pki.chain(), pki.chain()].concat(),
+        with_certificates: true,
+        algorithm: SignatureAlgorithm::RsaSha256,
+        signed_attributes: &attributes,
+    };
+    let signature = signer.key.sign(&attributes);
+    let request = crate::tsp::Request {
+        digest: Digest::Sha256.of(&signature),
+        ..tsp::request(hufu_api::HashAlgorithm::Sha256)
+    };
+    let token = tsp::stamp(&pki, &tsa, &request, |_| ());
+    let cms = spec.assemble(&signature, Some(&token)).unwrap();
+    assert_eq!(cms.len(), spec.longest(Some(token.len())).unwrap());
+
+    let folder = Folder::new();
+    folder.write("document", DOCUMENT);
+    folder.write("stamped.p7", &cms);
+    folder.write_pem("root.pem", &[&pki.root.certificate]);
+    openssl(
+        folder.path(),
+        "cms -verify -cades -binary -inform DER -purpose any -CAfile root.pem -in stamped.p7 -content document -out out",
+    );
+    let read = SignedData::from_bytes(&cms).unwrap();
+    assert_eq!(read.certificates.len(), 3, "each certificate once");
+    let verified = read.verify_single(Some(Content::Pieces(&[DOCUMENT])), &[]).unwrap();
+    assert_eq!(verified.findings, []);
+    assert!(verified.signing_time.is_some());
+    let stamps: Vec<_> = read.signers[0].unsigned_values(&oid::TIME_STAMP_TOKEN).collect();
+    let stamp = Token::from_bytes(stamps[0]).unwrap();
+    assert_eq!(
+        stamp.verify(Content::Pieces(&[&signature]), &[]).unwrap().signer.certificate,
+        tsa.certificate
+    );
+}
+
+/// RFC 5652 5.4 has the DER form of the signed attributes signed, whatever is transmitted; some signers sign what they transmit.
+#[test]
+fn attributes_out_of_order_are_verified_both_ways_and_named() {
+    use crate::x509::asn1;
+    let pki = Pki::new(SignatureAlgorithm::EcdsaSha256);
+    let signer = pki.signer(SignatureAlgorithm::EcdsaSha256);
+    let read = SignedData::from_bytes(&sign(&pki, &signer, Encapsulated::Detached, false).cms).unwrap();
+    let set = read.signers[0].signed.clone().unwrap();
+    let mut attributes: Vec<Vec<u8>> = asn1::Value::parse(&set.der, asn1::Rules::Der)
+        .unwrap()
+        .children()
+        .unwrap()
+        .all(9, "attributes")
+        .unwrap()
+        .iter()
+        .map(|v| v.raw.to_vec())
+        .collect();
+    attributes.reverse();
+    let reversed: Vec<&[u8]> = attributes.iter().map(Vec::as_slice).collect();
+    let transmitted = asn1::set(&reversed);
+    assert_ne!(transmitted, set.der);
+    for (signed, reencoded) in [(&set.der, true), (&transmitted, false)] {
+        let mut forged = read.clone();
+        let info = &mut forged.signers[0];
+        info.signature = signer.key.sign(signed);
+        info.signed = Some(SignedSet { transmitted: transmitted.clone(), ..set.clone() });
+        let verified = forged.verify_single(Some(Content::Pieces(&[DOCUMENT])), &[]).unwrap();
+        assert_eq!(verified.findings, [Finding::AttributesNotDer { reencoded }]);
+    }
+}
+
+#[test]
+fn substituted_algorithms_are_noticed() {
+    let pki = Pki::new(SignatureAlgorithm::EcdsaSha256);
+    let signer = pki.signer(SignatureAlgorithm::EcdsaSha256);
+    let mut read = SignedData::from_bytes(&sign(&pki, &signer, Encapsulated::Detached, true).cms).unwrap();
+    // ecdsa-with-SHA256 by its generic name: the same computation, but not what was protected.
+    read.signers[0].signature_algorithm = crate::x509::asn1::sequence(&[&crate::x509::asn1::oid(
+        &const_oid::ObjectIdentifier::new_unwrap("1.2.840.10045.2.1"),
+    )]);
+    let outcome = read.verify_single(Some(Content::Pieces(&[DOCUMENT])), &[]);
+    assert_eq!(outcome, Err(SignerError::Attributes("the algorithms are not the protected ones".into())));
+}

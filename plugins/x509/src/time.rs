@@ -136,6 +136,19 @@ mod tests {
         assert!(generalized_time(UnixTime::from_seconds(5), true).unwrap().ends_with(b"05Z"));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn times_come_back(millis in -2_000_000_000_000i64..200_000_000_000_000) {
+            let t = UnixTime::from_millis(millis);
+            if let Ok(der) = x509_time(t) {
+                proptest::prop_assert_eq!(read(&der), Ok(UnixTime::from_seconds(t.seconds())));
+            }
+            if let Ok(der) = generalized_time(t, true) {
+                proptest::prop_assert_eq!(read(&der), Ok(t));
+            }
+        }
+    }
+
     #[test]
     fn what_is_not_utc_with_seconds_is_refused() {
         for text in [

@@ -99,3 +99,29 @@ fn integers_are_minimal() {
         Ok(u64::MAX)
     );
 }
+
+proptest::proptest! {
+    /// Whatever the bytes, each reader ends, and what it takes as DER it gives back byte for byte.
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
+        for rules in [Rules::Der, Rules::Ber] {
+            if let Ok(value) = Value::parse(&bytes, rules) {
+                proptest::prop_assert_eq!(value.raw, &bytes[..]);
+                let rewritten = to_der(value);
+                if let Ok(der) = rewritten {
+                    let again = Value::parse(&der, Rules::Der).unwrap();
+                    proptest::prop_assert_eq!(to_der(again).unwrap(), der);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_come_back(n in proptest::num::u64::ANY, bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..400)) {
+        proptest::prop_assert_eq!(Value::parse(&integer_u64(n), Rules::Der).unwrap().unsigned(), Ok(n));
+        let string = octet_string(&bytes);
+        proptest::prop_assert_eq!(&*Value::parse(&string, Rules::Der).unwrap().octets().unwrap(), &bytes[..]);
+        let wrapped = sequence(&[&string, &context(3, &[&integer_u64(n)])]);
+        proptest::prop_assert_eq!(to_der(Value::parse(&wrapped, Rules::Ber).unwrap()).unwrap(), wrapped);
+    }
+}
