@@ -32,7 +32,8 @@ const PICTURE_TIME: Duration = Duration::from_secs(10);
 /// The routes below the service prefix.
 pub(super) fn router(edge: &Arc<Edge>) -> Router {
     let pictures = Pool::new(PICTURES, PICTURE_TURN);
-    let (of_link, submitting, showing) = (Arc::clone(edge), Arc::clone(edge), Arc::clone(edge));
+    let (of_link, submitting) = (Arc::clone(edge), Arc::clone(edge));
+    let (judging, showing) = (Arc::clone(edge), Arc::clone(edge));
     Router::new()
         .route(
             "/handwriting/{token}",
@@ -57,6 +58,12 @@ pub(super) fn router(edge: &Arc<Edge>) -> Router {
                     .await
                 },
             ),
+        )
+        .route(
+            "/verify",
+            post(move |Extension(peer): Extension<Peer>, request: Request| async move {
+                serve(&judging, request, peer, "/verify", PDF, |edge, _, _, body| judged(edge, body)).await
+            }),
         )
         .route(
             "/verify/page",
@@ -154,6 +161,13 @@ async fn written(edge: Arc<Edge>, call: Call, token: String, body: Bytes) -> Res
         })
         .await?;
     Ok(Reply::id("moulageId", id))
+}
+
+/// The full report on a file, which is neither stored nor recorded: nobody is named who asked.
+async fn judged(edge: Arc<Edge>, body: Bytes) -> Result<Reply> {
+    let worker = Arc::clone(&edge);
+    let report = edge.pool.run(move || worker.appliance.judge(&body)).await?;
+    Ok(Reply::Done(Some(serde_json::to_value(&report).map_err(Error::internal)?)))
 }
 
 /// A page of the file that was sent, as PNG, with the number of pages and the page's matrix in header fields.

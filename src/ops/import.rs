@@ -140,7 +140,7 @@ impl Appliance {
             }
             ImportLine::Seal { moulage_id, signer_id, img_base } => {
                 self.signer(&known, signer_id)?;
-                let picture = self.picture(&decode(&img_base)?)?;
+                let picture = self.picture(&decode(&img_base)?, false)?;
                 let design = Design::Imported(hex::encode(picture.digest()));
                 let seal = Seal { id: moulage_id, signer: signer_id, design, revoked: None, created: now };
                 let writes = self.seal_writes(&known, &seal, &SealFace::Picture(picture))?;

@@ -51,6 +51,18 @@ impl Appearances {
     }
 }
 
+impl Design {
+    /// A word for lists: how the seal was made.
+    pub fn origin(&self) -> &'static str {
+        match self {
+            Self::Person(_) | Self::Company(_) => "template",
+            Self::Uploaded(_) => "upload",
+            Self::Handwritten => "handwriting",
+            Self::Imported(_) => "import",
+        }
+    }
+}
+
 impl Appliance {
     /// 创建个人印章, from the signer's registered name.
     ///
@@ -86,22 +98,29 @@ impl Appliance {
         self.keep_seal(call, caller, signer, Design::Company(design), SealFace::Drawn(face), Vec::new())
     }
 
-    /// 自定义印章: a PNG.
+    /// 自定义印章: a PNG, its white ground made transparent on request.
     ///
     /// # Errors
     /// 20001 another's token, 20206, 201 for a picture that breaks the rules.
-    pub fn upload_seal(&self, call: &Call, caller: &Caller, signer: u64, png: &[u8]) -> Result<u64> {
+    pub fn upload_seal(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        signer: u64,
+        png: &[u8],
+        white_transparent: bool,
+    ) -> Result<u64> {
         caller.may_act_for(signer)?;
         self.signer(&caller.app, signer)?;
-        let picture = self.picture(png)?;
+        let picture = self.picture(png, white_transparent)?;
         let design = Design::Uploaded(hex::encode(picture.digest()));
         self.keep_seal(call, caller, signer, design, SealFace::Picture(picture), Vec::new())
     }
 
-    pub(super) fn picture(&self, png: &[u8]) -> Result<UploadedSeal> {
+    pub(super) fn picture(&self, png: &[u8], white_transparent: bool) -> Result<UploadedSeal> {
         let limits =
             PictureLimits { strict_sizes: self.settings.strict_seal_sizes, ..PictureLimits::default() };
-        UploadedSeal::from_png(png, &limits, false)
+        UploadedSeal::from_png(png, &limits, white_transparent)
             .map_err(|error: PictureError| Error::malformed("imgBase").because(error))
     }
 
@@ -216,6 +235,18 @@ impl Appliance {
         let row = table::read::<Seal>(self.store(), &key)?.ok_or(Code::SealNotFound)?;
         caller.may_act_for(row.value.signer)?;
         self.face(&caller.app, id)?.to_png(pixels).map_err(|e| seal_error(&e))
+    }
+
+    /// A drawn seal's outlines as SVG; 201 for a picture, which has none.
+    ///
+    /// # Errors
+    /// 20205, 20001 for another signer's token, 201.
+    pub fn seal_svg(&self, caller: &Caller, id: u64) -> Result<String> {
+        let key = table::in_app(Space::Seal, &caller.app.id, id);
+        let row = table::read::<Seal>(self.store(), &key)?.ok_or(Code::SealNotFound)?;
+        caller.may_act_for(row.value.signer)?;
+        let svg = self.face(&caller.app, id)?.to_svg();
+        svg.ok_or_else(|| Error::malformed("format").because("a picture has no outlines"))
     }
 
     fn face(&self, app: &App, id: u64) -> Result<SealFace> {

@@ -103,6 +103,7 @@ pub(super) const CALLS: &[Endpoint] = &[
                         json!({
                             "moulageId": seal.id,
                             "signerId": seal.signer,
+                            "origin": seal.design.origin(),
                             "created": seal.created.millis(),
                             "revoked": seal.revoked.map(|at| at.millis()),
                         })
@@ -117,7 +118,7 @@ pub(super) const CALLS: &[Endpoint] = &[
         ..get(
             "/x/seals/{moulageId}/image",
             "印章图片",
-            "A seal as PNG",
+            "A seal as PNG, or as SVG where it was drawn or written",
             &[
                 required("moulageId", Kind::Id, "印章 id", "The seal", "\"1\""),
                 optional(
@@ -127,8 +128,19 @@ pub(super) const CALLS: &[Endpoint] = &[
                     "Longer side in pixels",
                     "400",
                 ),
+                optional(
+                    "format",
+                    Kind::OneOf(&["png", "svg"]),
+                    "图片格式，默认 png；上传的印章没有 svg",
+                    "png, or svg where the seal was not uploaded",
+                    "\"png\"",
+                ),
             ],
             |appliance, _, caller, args| {
+                if args.text("format") == Some("svg") {
+                    let body = appliance.seal_svg(caller, args.id("moulageId")?)?.into_bytes();
+                    return Ok(Reply::Raw { kind: "image/svg+xml", body });
+                }
                 let pixels = u32::try_from(args.some_id("pixels").unwrap_or(400)).unwrap_or(400);
                 let body = appliance.seal_png(caller, args.id("moulageId")?, pixels)?;
                 Ok(Reply::Raw { kind: "image/png", body })

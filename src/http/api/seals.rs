@@ -160,11 +160,27 @@ pub(super) const CALLS: &[Endpoint] = &[
                 "Base64 of a PNG of at most 409,600 bytes, a data-URI prefix allowed",
                 "\"iVBORw0KGgoAAAANSUhEUgAA…\"",
             ),
+            Param {
+                need: Need::Default("0"),
+                ..optional(
+                    "whiteTransparent",
+                    Kind::OneOf(&["0", "1"]),
+                    "白色背景是否变为透明：0=保持原样，1=变为透明（扩展参数）",
+                    "1 makes the white ground transparent (extension)",
+                    "\"0\"",
+                )
+            },
         ],
         data: r#"{"moulageId": 3}"#,
         failures: &[NO_PERMISSION],
         run: |appliance, call, caller, args| {
-            let id = appliance.upload_seal(call, caller, args.id("signerId")?, args.binary("imgBase")?)?;
+            let id = appliance.upload_seal(
+                call,
+                caller,
+                args.id("signerId")?,
+                args.binary("imgBase")?,
+                args.text("whiteTransparent") == Some("1"),
+            )?;
             Ok(Reply::id("moulageId", id))
         },
     },
