@@ -12,13 +12,12 @@ use crate::ipc::json::Json;
 use crate::ipc::serve;
 use crate::keys::{Custody, Keys, Purpose, StoredKey};
 use crate::token::tests::acts::document;
-use crate::token::tests::site::{PIN, SoftToken, cx, now, settings, spec, write_pin};
+use crate::token::tests::site::{PIN, SoftToken, cx, now, spec, write_pin};
 use crate::token::{CaRules, WorkerSettings};
 use crossbeam_channel::{Receiver, Sender};
 use hufu_api::Cx;
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
-use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -184,10 +183,9 @@ impl Site {
         let mut launch = Launch::own();
         launch.program = std::env::current_exe().unwrap();
         launch.before = before.iter().map(Into::into).collect();
-        let conf = token.path().join("softhsm2.conf").into_os_string();
         let worker = WorkerSettings {
             purpose: Purpose::Signer,
-            token: settings(token.path()),
+            token: token.settings(),
             sessions: 1,
             unwrapped_keys: 4,
             ca: CaRules::default(),
@@ -196,11 +194,7 @@ impl Site {
             launch,
             network: Self::socket(token).into_os_string().into_string().unwrap().into_bytes(),
             audit: Vec::new(),
-            pools: vec![Pool {
-                worker,
-                processes,
-                environment: BTreeMap::from([("SOFTHSM2_CONF".into(), conf)]),
-            }],
+            pools: vec![Pool { worker, processes, environment: token.environment() }],
             pid_file: Some(token.path().join("network.pid")),
             grace: Duration::from_secs(20),
             pin_retry: Duration::from_secs(2),
@@ -320,6 +314,44 @@ fn a_refused_pin_is_tried_again_only_after_the_interval() {
     assert!(site.sign().contains("no worker"));
     write_pin(site.token.path(), PIN);
     println!("after the PIN was put right: {:?}", site.recovered());
+    site.stop();
+}
+
+#[test]
+fn a_token_that_is_taken_out_serves_again_once_it_is_back() {
+    let site = Site::start(SoftToken::faulty(), |_| ());
+    site.up();
+    site.recovered();
+    site.token.break_function("C_GetTokenInfo", "E0");
+    site.token.break_function("C_SignInit", "32");
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(3) {
+        assert_ne!(site.sign(), "ok");
+    }
+    let logins = site.token.logins();
+    site.token.mend_function("C_SignInit");
+    site.token.mend_function("C_GetTokenInfo");
+    println!("after the token was back: {:?}", site.recovered());
+    // Nobody tried the PIN on a token that was not there.
+    assert!(site.token.logins() - logins <= 2);
+    site.stop();
+}
+
+#[test]
+fn a_pin_that_was_changed_is_tried_once_and_not_again() {
+    let site = Site::start(SoftToken::faulty(), |settings| settings.pin_retry = Duration::from_secs(3600));
+    site.up();
+    site.recovered();
+    let before = site.token.logins();
+    site.token.break_function("C_Login", "A0");
+    site.token.break_function("C_SignInit", "logout once");
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(4) {
+        site.sign();
+    }
+    // The worker that was logged out tried; the other one was never logged out and serves on.
+    assert_eq!(site.token.logins() - before, 1);
+    assert_eq!(site.sign(), "ok");
     site.stop();
 }
 

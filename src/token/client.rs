@@ -16,6 +16,8 @@ use zeroize::Zeroizing;
 const MAX_IN_FLIGHT: usize = 512;
 /// How often workers are looked at.
 const WATCH_EVERY: Duration = Duration::from_millis(500);
+/// Every worker makes a test signature once in so long, whether it is suspect or not.
+const CHECK_EVERY: Duration = Duration::from_secs(15);
 /// A worker that leaves a call unanswered for this long is asked for a sign of life.
 const SUSPECT_AFTER: Duration = Duration::from_secs(2);
 /// A worker that gives no sign of life within this is hung.
@@ -32,6 +34,8 @@ struct Worker {
     hung: AtomicBool,
     /// When a call last went unanswered past its deadline, if nothing was answered since.
     unanswered: Mutex<Option<Instant>>,
+    /// The last test signature: when it was asked for, and what went wrong.
+    checked: Mutex<(Instant, Option<String>)>,
 }
 
 /// State of one worker, for `/health`.
@@ -45,6 +49,8 @@ pub struct WorkerState {
     pub healthy: bool,
     /// Calls waiting for its answer.
     pub in_flight: usize,
+    /// Why its last test signature failed, if it did.
+    pub trouble: Option<String>,
 }
 
 /// Who is told that a worker hangs.
@@ -92,7 +98,8 @@ impl Client {
     ) -> std::io::Result<()> {
         let link = Link::new(stream, move || tracing::info!(%generation, "token worker gone"))?;
         let hung = AtomicBool::new(false);
-        let worker = Arc::new(Worker { purpose, generation, link, hung, unanswered: Mutex::new(None) });
+        let (unanswered, checked) = (Mutex::new(None), Mutex::new((Instant::now(), None)));
+        let worker = Arc::new(Worker { purpose, generation, link, hung, unanswered, checked });
         let mut workers = self.workers.write();
         workers.retain(|old| !old.link.is_closed());
         workers.push(worker);
@@ -109,6 +116,7 @@ impl Client {
                 generation: worker.generation,
                 healthy: worker.is_usable(),
                 in_flight: worker.link.in_flight(),
+                trouble: worker.checked.lock().1.clone(),
             })
             .collect()
     }
@@ -158,7 +166,7 @@ impl Client {
         }
     }
 
-    /// Looks for workers that leave calls unanswered and asks them for a sign of life, each in its own thread.
+    /// Looks for workers that leave calls unanswered, or that were not asked for long, and asks them for a sign of life, each in its own thread.
     fn watch(self: &Arc<Self>) {
         self.workers.write().retain(|worker| !worker.link.is_closed());
         let suspects: Vec<_> =
@@ -166,10 +174,16 @@ impl Client {
         for worker in suspects {
             // Taken until the answer is in, so that a worker is asked once at a time.
             *worker.unanswered.lock() = None;
+            worker.checked.lock().0 = Instant::now();
             let client = Arc::clone(self);
             let asked = std::thread::Builder::new().name("token-probe".into()).spawn(move || {
                 let deadline = Instant::now() + HUNG_AFTER;
                 let alive = worker.link.call(Cx { request: RequestId(0), deadline }, TokenRequest::Health);
+                worker.checked.lock().1 = match &alive {
+                    Ok(Ok(_)) => None,
+                    Ok(Err(error)) => Some(error.to_string()),
+                    Err(error) => Some(error.to_string()),
+                };
                 if matches!(alive, Err(CallError::Timeout)) && !worker.hung.swap(true, Ordering::SeqCst) {
                     tracing::error!(generation = %worker.generation, "token worker hangs");
                     (client.report)(worker.generation);
@@ -190,6 +204,7 @@ impl Worker {
     fn is_suspect(&self) -> bool {
         self.is_usable()
             && (self.unanswered.lock().is_some()
+                || self.checked.lock().0.elapsed() > CHECK_EVERY
                 || self.link.oldest().is_some_and(|since| since.elapsed() > SUSPECT_AFTER))
     }
 }

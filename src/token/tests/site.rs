@@ -10,10 +10,13 @@ use crate::token::ceremony::{self, Ceremony};
 use crate::token::wire::{TokenAnswer, TokenDone, TokenRequest};
 use crate::token::{CaRules, PinSource, TokenName, TokenSettings, WorkerSettings, pin, worker};
 use hufu_api::{Cx, RequestId, SignerKind, Subject};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
@@ -108,6 +111,8 @@ pub(super) fn part_command(folder: &Path, part: &str) -> Command {
         .args(["--exact", "token::tests::site::part", "--ignored", "--nocapture"])
         .env(PART, part)
         .env("SOFTHSM2_CONF", folder.join("softhsm2.conf"))
+        .env("HUFU_FAULTY_MODULE", module())
+        .env("HUFU_FAULTY_FOLDER", folder.join("faults"))
         .env("HUFU_TEST_FOLDER", folder)
         .stdout(Stdio::null());
     command
@@ -116,6 +121,10 @@ pub(super) fn part_command(folder: &Path, part: &str) -> Command {
 /// A token with the ceremony's keys.
 pub(crate) struct SoftToken {
     folder: TempDir,
+    /// The module through which workers see it.
+    module: PathBuf,
+    /// Sessions of each worker.
+    pub(crate) sessions: u16,
     pub(crate) keys: Vec<StoredKey>,
 }
 
@@ -130,7 +139,62 @@ impl SoftToken {
         let done = part_command(path, "ceremony").output().unwrap();
         assert!(done.status.success(), "ceremony: {}", String::from_utf8_lossy(&done.stderr));
         let keys = serde_json::from_slice(&std::fs::read(path.join("keys.json")).unwrap()).unwrap();
-        Self { folder, keys }
+        Self { folder, module: module(), sessions: 2, keys }
+    }
+
+    /// The same behind a module that fails on purpose (`tests/tokens/faulty`).
+    pub(crate) fn faulty() -> Self {
+        static BUILT: OnceLock<PathBuf> = OnceLock::new();
+        let module = BUILT.get_or_init(|| {
+            let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+            let target = top.join("target/faulty");
+            let done = Command::new(env!("CARGO"))
+                .args(["build", "--quiet", "--locked", "--manifest-path"])
+                .arg(top.join("tests/tokens/faulty/Cargo.toml"))
+                .arg("--target-dir")
+                .arg(&target)
+                .output()
+                .unwrap();
+            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+            target.join("debug/libfaulty.so")
+        });
+        let token = Self { module: module.clone(), ..Self::new() };
+        std::fs::create_dir(token.path().join("faults")).unwrap();
+        token
+    }
+
+    /// How its workers get at it.
+    pub(crate) fn settings(&self) -> TokenSettings {
+        TokenSettings { module: self.module.clone(), ..settings(self.path()) }
+    }
+
+    /// What its workers' module needs in the environment.
+    pub(crate) fn environment(&self) -> BTreeMap<OsString, OsString> {
+        let path = |name: &str| self.path().join(name).into_os_string();
+        BTreeMap::from([
+            ("SOFTHSM2_CONF".into(), path("softhsm2.conf")),
+            ("HUFU_FAULTY_MODULE".into(), module().into_os_string()),
+            ("HUFU_FAULTY_FOLDER".into(), path("faults")),
+        ])
+    }
+
+    /// Makes a function of the module fail from now on.
+    pub(crate) fn break_function(&self, function: &str, how: &str) {
+        // Whole or not at all: the module reads it at any time.
+        let path = self.path().join("faults").join(function);
+        let draft = path.with_extension("draft");
+        std::fs::write(&draft, how).unwrap();
+        std::fs::rename(draft, path).unwrap();
+    }
+
+    /// Puts it right again; whether it was still broken.
+    pub(crate) fn mend_function(&self, function: &str) -> bool {
+        std::fs::remove_file(self.path().join("faults").join(function)).is_ok()
+    }
+
+    /// How often its workers have logged in.
+    pub(crate) fn logins(&self) -> usize {
+        std::fs::read_to_string(self.path().join("faults/logins")).map_or(0, |log| log.lines().count())
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -211,8 +275,8 @@ impl TestWorker {
     pub(super) fn try_start(token: &SoftToken, purpose: Purpose) -> Result<Self, FromChild> {
         let settings = WorkerSettings {
             purpose,
-            token: settings(token.path()),
-            sessions: 2,
+            token: token.settings(),
+            sessions: token.sessions,
             unwrapped_keys: 2,
             ca: CaRules::default(),
         };
@@ -268,6 +332,16 @@ impl TestWorker {
     pub(super) fn destroy(&self, key: &StoredKey) -> TokenAnswer {
         let receipt = self.receipt(key.id, key.purpose, key.destroy_digest());
         self.ask(TokenRequest::Destroy(receipt, key.clone()))
+    }
+
+    /// Waits for it to give up by itself; what it said last.
+    pub(super) fn last_words(&mut self) -> Option<FromChild> {
+        let mut last = None;
+        while let Ok(Some((said, _))) = self.control.receive::<FromChild>() {
+            last = Some(said);
+        }
+        self.process.wait().unwrap();
+        last
     }
 
     /// Tells it to stop and waits for its end.
