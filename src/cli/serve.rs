@@ -100,7 +100,9 @@ pub(super) enum Internal {
 
 pub(super) fn internal(what: Internal) -> ExitCode {
     match what {
-        Internal::Network => supervisor::child::network(registry::network::serve),
+        Internal::Network => {
+            supervisor::child::confined_network(registry::confinement::limits, registry::network::serve)
+        }
         Internal::Audit => supervisor::child::audit(registry::audit::serve),
         Internal::Worker => supervisor::child::worker(),
     }

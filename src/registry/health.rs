@@ -6,6 +6,7 @@ use crate::files::fonts::ChainReport;
 use crate::http::{Health, Part, State};
 use crate::keys::Purpose;
 use crate::ledger;
+use crate::supervisor::sandbox;
 use crate::token;
 use hufu_api::{Clock, Cx, Key, RequestId, Space, Store};
 use std::sync::Arc;
@@ -37,6 +38,7 @@ impl Health for Overview {
         parts.extend(self.workers());
         parts.extend(self.channels());
         parts.extend(self.fonts());
+        parts.push(sandbox());
         parts
     }
 }
@@ -50,6 +52,22 @@ fn of<T>(name: &str, vital: bool, result: Result<T, String>, say: impl FnOnce(T)
         Ok(value) => part(name, vital, State::Up, say(value)),
         Err(reason) => part(name, vital, State::Down, Some(reason)),
     }
+}
+
+/// What the kernel really denies this process, as tried at its start.
+fn sandbox() -> Part {
+    let Some(active) = sandbox::active() else {
+        return part("sandbox", false, State::Down, Some("not confined".into()));
+    };
+    let state = if active.files_denied && active.calls_denied { State::Up } else { State::Warning };
+    let said = |denied| if denied { "restricted" } else { "not restricted by this kernel" };
+    let detail = format!(
+        "files {} (Landlock: {}), system calls {} (seccomp), no core dumps",
+        said(active.files_denied),
+        active.files,
+        said(active.calls_denied)
+    );
+    part("sandbox", false, state, Some(detail))
 }
 
 impl Overview {

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod audit;
 pub mod ceremony;
 pub mod channels;
+pub mod confinement;
 mod health;
 pub mod network;
 mod plugin_test;

@@ -94,6 +94,11 @@ impl Handles {
         self.keys.write().insert(id, handle);
     }
 
+    /// A loss of login ends private session objects; their numbers may be given to others.
+    pub(super) fn forget_ephemeral(&self) {
+        self.ephemeral.lock().clear();
+    }
+
     pub(super) fn forget(&self, id: KeyId) {
         self.keys.write().remove(&id);
     }

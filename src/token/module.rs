@@ -13,6 +13,7 @@ use cryptoki::slot::{Slot, TokenInfo};
 use cryptoki::types::AuthPin;
 use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Simultaneous starts of some modules disturb each other for a moment.
@@ -57,6 +58,8 @@ pub(super) struct Module {
     pin: AuthPin,
     /// Set once the token has refused the PIN; never tried again in this process.
     pin_refused: Mutex<Option<String>>,
+    /// Counts logins.
+    logins: AtomicU64,
     pub(super) abilities: Abilities,
     pub(super) handles: Handles,
     pub(super) described: String,
@@ -77,13 +80,17 @@ impl Module {
             slot,
             pin,
             pin_refused: Mutex::new(None),
+            logins: AtomicU64::new(0),
             abilities: Abilities::of(&offered),
             handles: Handles::default(),
             described: format!("{} {} serial {}", info.manufacturer_id(), info.label(), info.serial_number()),
             condemned: Mutex::new(None),
         };
         let keeper = module.first_session()?;
-        module.handles.enumerate(&keeper).map_err(token)?;
+        // Logged in already by somebody else in this process.
+        if module.login_number() == 0 {
+            module.handles.enumerate(&keeper).map_err(token)?;
+        }
         Ok((module, keeper))
     }
 
@@ -127,7 +134,12 @@ impl Module {
             return Ok(());
         }
         match session.login(UserType::User, Some(&self.pin)) {
-            Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
+            Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
+            Ok(()) => {
+                self.logins.fetch_add(1, Ordering::SeqCst);
+                self.handles.forget_ephemeral();
+                self.handles.enumerate(session).map_err(Trouble::from)
+            }
             Err(error) => {
                 if remedy(&error) == Remedy::PinRefused {
                     *refused = Some(error.to_string());
@@ -135,6 +147,11 @@ impl Module {
                 Err(error.into())
             }
         }
+    }
+
+    /// Tells logins apart.
+    pub(super) fn login_number(&self) -> u64 {
+        self.logins.load(Ordering::SeqCst)
     }
 
     /// Whether private objects can be seen. A token that lost its login shows none, which must not be taken for

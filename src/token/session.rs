@@ -15,13 +15,20 @@ pub(super) struct TokenSession {
     pub(super) session: Session,
     /// Session objects made by unwrapping, by the digest of all that was unwrapped.
     pub(super) unwrapped: LruCache<[u8; 32], ObjectHandle>,
+    /// The login under which they were made.
+    login: u64,
 }
 
 impl TokenSession {
     pub(super) fn open(module: &Arc<Module>, unwrapped_keys: u16) -> Result<Self, Trouble> {
         let session = module.session()?;
         let room = NonZeroUsize::new(usize::from(unwrapped_keys)).unwrap_or(NonZeroUsize::MIN);
-        Ok(Self { module: Arc::clone(module), session, unwrapped: LruCache::new(room) })
+        Ok(Self {
+            module: Arc::clone(module),
+            session,
+            unwrapped: LruCache::new(room),
+            login: module.login_number(),
+        })
     }
 
     /// Runs `act`; on a failure that has a remedy applies it and runs `act` once more. `act` must be safe to repeat after
@@ -30,6 +37,7 @@ impl TokenSession {
         &mut self,
         mut act: impl FnMut(&mut Self) -> Result<T, Trouble>,
     ) -> Result<T, KeyError> {
+        self.forget_earlier_logins();
         let error = match act(self) {
             Ok(done) => return Ok(done),
             Err(Trouble::Final(error)) => return Err(error),
@@ -39,8 +47,7 @@ impl TokenSession {
         tracing::warn!(%error, ?remedy, "token call failed");
         let remedied = match remedy {
             Remedy::Reopen => self.reopen(),
-            Remedy::LogIn => self.log_in(),
-            Remedy::Refresh => self.refresh(),
+            Remedy::LogIn | Remedy::Refresh => self.log_in(),
             Remedy::PinRefused | Remedy::None => return Err(told(&error)),
             Remedy::Restart => {
                 self.module.condemn(&error.to_string());
@@ -61,6 +68,15 @@ impl TokenSession {
         }
     }
 
+    /// A handle from before a login may name another object by now.
+    fn forget_earlier_logins(&mut self) {
+        let login = self.module.login_number();
+        if self.login != login {
+            self.login = login;
+            self.unwrapped.clear();
+        }
+    }
+
     fn reopen(&mut self) -> Result<(), Trouble> {
         // Its session objects are gone with it.
         self.unwrapped.clear();
@@ -68,15 +84,15 @@ impl TokenSession {
         Ok(())
     }
 
-    /// After a loss of login, handles of private objects are not valid any more.
+    /// After a loss of login, handles of private objects are not valid any more; a login reads them again. Without one,
+    /// a single object was lost.
     fn log_in(&mut self) -> Result<(), Trouble> {
+        let before = self.module.login_number();
         self.module.log_in(&self.session)?;
         self.unwrapped.clear();
-        self.module.handles.enumerate(&self.session)?;
+        if self.module.login_number() == before {
+            self.module.handles.enumerate(&self.session)?;
+        }
         Ok(())
-    }
-
-    fn refresh(&mut self) -> Result<(), Trouble> {
-        self.log_in()
     }
 }

@@ -1,0 +1,101 @@
+//! What the network process may touch, read off the configuration before its first thread.
+
+use super::Told;
+use crate::conf::channels_folder;
+use crate::files::fonts::SYSTEM_FOLDERS;
+use crate::supervisor::sandbox::Confinement;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// The folders of configuration, state, documents, fonts and TLS files, and the files that channels name. Not the audit
+/// log's, not the tokens', not the PIN's.
+///
+/// # Errors
+/// When settings or channel files cannot be read.
+pub fn limits(settings: &[u8]) -> Result<Confinement, String> {
+    let told = Told::parse(settings)?;
+    let site = &told.site;
+    let base = told.file.parent().map(PathBuf::from).unwrap_or_default();
+    let mut limits = Confinement {
+        read: vec![base.clone(), site.pki_folder()],
+        write: vec![site.state_folder(), site.run_folder()],
+        programs: false,
+    };
+    limits.write.extend(site.documents().iter().map(|root| root.path.clone()));
+    let fonts = &site.seals.font_folders;
+    limits.read.extend(fonts.iter().cloned().chain(SYSTEM_FOLDERS.iter().map(PathBuf::from)));
+    // Folders, since certificates are renewed by putting new files in the place of the old.
+    let tls = &site.server.tls;
+    let files = [&tls.certificate, &tls.key].into_iter().chain(&tls.client_ca);
+    limits.read.extend(files.filter_map(|file| file.parent().map(PathBuf::from)));
+    let folder = channels_folder(&told.file);
+    let listed = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    for entry in listed.flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let text =
+                std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            // What is no TOML is told by whoever loads the channels.
+            if let Ok(table) = text.parse::<toml::Table>() {
+                channel(&table, &base, &mut limits)?;
+            }
+        }
+    }
+    Ok(limits)
+}
+
+/// Every file that a channel's settings name.
+fn channel(table: &toml::Table, base: &Path, limits: &mut Confinement) -> Result<(), String> {
+    limits.programs |=
+        table.get("kind").and_then(toml::Value::as_str).is_some_and(|kind| kind.ends_with("-exec"));
+    for (key, value) in table {
+        for text in texts(value) {
+            let path = base.join(text);
+            if key == "outbox" {
+                // Made now: a rule can only name what is there.
+                let made = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
+                made.map_err(|error| format!("outbox {}: {error}", path.display()))?;
+                limits.write.push(path);
+            } else if path.is_file() {
+                limits.read.push(path);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// All strings in a value, however deep; TOML's reader bounds the depth.
+fn texts(value: &toml::Value) -> Vec<&str> {
+    match value {
+        toml::Value::String(text) => vec![text],
+        toml::Value::Array(values) => values.iter().flat_map(texts).collect(),
+        toml::Value::Table(table) => table.values().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn files_that_channels_name_may_be_read_and_an_outbox_written() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["key.pem", "ca.pem", "other.pem"] {
+            std::fs::write(folder.path().join(name), b"x").unwrap();
+        }
+        let table = "kind = \"ca-est\"\nurl = \"https://ca.example\"\nkey = \"key.pem\"\n[tls]\nroots = [\"ca.pem\"]\n";
+        let mut limits = Confinement::default();
+        channel(&table.parse().unwrap(), folder.path(), &mut limits).unwrap();
+        let named = |name: &str| folder.path().join(name);
+        assert_eq!(limits.read, [named("key.pem"), named("ca.pem")]);
+        assert!(limits.write.is_empty() && !limits.programs);
+        channel(&"kind = \"sms-dev\"\noutbox = \"out\"\n".parse().unwrap(), folder.path(), &mut limits)
+            .unwrap();
+        assert_eq!(limits.write, [named("out")]);
+        channel(&"kind = \"ca-exec\"\n".parse().unwrap(), folder.path(), &mut limits).unwrap();
+        assert!(limits.programs);
+    }
+}
