@@ -2,7 +2,7 @@
 //!
 //! - L0 contracts: `hufu-api`, [`audit`], [`keys`], [`documents`], [`codes`]
 //! - L1 kernels, bytes in and bytes out, without IO, clock or randomness: [`pdf`], [`locate`], [`cms`], [`x509`],
-//!   [`tsp`], [`render`], [`seal`], [`verify`], [`tlog`]
+//!   [`tsp`], [`render`], [`seal`], [`verify`], [`tlog`], [`evidence`]
 //! - L2 adapters: [`ipc`], [`token`], [`ledger`], [`store`], [`clock`], [`files`], [`channels`]
 //! - L3 operations: [`ops`]
 //! - L4 edge: [`http`]
@@ -14,6 +14,7 @@ pub mod documents;
 pub mod keys;
 
 pub mod cms;
+pub mod evidence;
 pub mod locate;
 pub mod pdf;
 pub mod render;

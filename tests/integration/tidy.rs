@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The layers of `docs/ARCHITECTURE.md`, lowest first.
 const LAYERS: &[&[&str]] = &[
     &["audit", "keys", "documents", "codes"],
-    &["pdf", "locate", "cms", "x509", "tsp", "render", "seal", "verify", "tlog"],
+    &["pdf", "locate", "cms", "x509", "tsp", "render", "seal", "verify", "tlog", "evidence"],
     &["ipc", "token", "ledger", "store", "clock", "files", "channels"],
     &["ops"],
     &["http"],
