@@ -2,10 +2,12 @@
 
 use super::{Failure, say};
 use crate::audit::{Act, Body, Ending, Entry};
+use crate::conf::Site;
 use crate::ledger::search::{self, Filter};
 use crate::ledger::source::{Live, Offline, Source};
 use crate::ledger::verify::{Options, Report, verify};
 use crate::ledger::{Folder, export};
+use crate::registry::audit::SOCKET;
 use crate::tlog::NoteKey;
 use base64::Engine as _;
 use clap::{Args, Subcommand};
@@ -159,9 +161,33 @@ fn moment(text: &str) -> Result<UnixTime, String> {
     Ok(UnixTime::from_seconds(parsed.unix_timestamp()))
 }
 
-/// Does it. `folder` and `socket` are the configured appliance's.
-pub(super) fn run(command: &Audit, folder: &Folder, socket: &Path) -> Result<(), Failure> {
-    let place = |from: &From| from.dir.as_ref().map_or_else(|| folder.clone(), |dir| Folder::new(dir.clone()));
+impl Audit {
+    /// Whether only a copied folder is read: then no configuration is needed.
+    fn copy(&self) -> Option<&PathBuf> {
+        match self {
+            Self::Verify(Verify { from, .. })
+            | Self::List(List { from, .. })
+            | Self::Search(Search { from, .. })
+            | Self::Show { from, .. }
+            | Self::Prove { from, .. }
+            | Self::Export { from, .. } => from.dir.as_ref(),
+            Self::Checkpoint => None,
+        }
+    }
+}
+
+/// Does it, on the appliance that the configuration `file` describes or on a copied folder.
+pub(super) fn run(command: &Audit, file: &Path) -> Result<(), Failure> {
+    match command.copy() {
+        Some(copy) => act(command, &Folder::new(copy.clone()), Path::new("")),
+        None => {
+            let site = Site::read(file)?;
+            act(command, &Folder::new(site.audit_folder()), &site.run_folder().join(SOCKET))
+        }
+    }
+}
+
+fn act(command: &Audit, folder: &Folder, socket: &Path) -> Result<(), Failure> {
     let open = |from: &From| -> Result<Box<dyn Source>, Failure> {
         match &from.dir {
             None if socket.exists() => match Live::connect(socket) {
@@ -169,11 +195,11 @@ pub(super) fn run(command: &Audit, folder: &Folder, socket: &Path) -> Result<(),
                 // Left behind by an appliance that was killed.
                 Err(_) => Ok(Box::new(Offline::open(folder)?)),
             },
-            _ => Ok(Box::new(Offline::open(&place(from))?)),
+            _ => Ok(Box::new(Offline::open(folder)?)),
         }
     };
     match command {
-        Audit::Verify(args) => check(args, &place(&args.from), open(&args.from)?.as_mut()),
+        Audit::Verify(args) => check(args, folder, open(&args.from)?.as_mut()),
         Audit::List(args) => {
             let found = search::newest(open(&args.from)?.as_ref(), &args.narrow.filter(None), args.limit)?;
             print(&found, args.narrow.json)
@@ -193,8 +219,9 @@ pub(super) fn run(command: &Audit, folder: &Folder, socket: &Path) -> Result<(),
             })
         }
         Audit::Prove { number, from } => {
-            let proof = export::prove(&place(from), open(from)?.as_ref(), *number)?;
-            let proof = proof.ok_or("no checkpoint covers that record yet; `hufu audit checkpoint` makes one")?;
+            let proof = export::prove(folder, open(from)?.as_ref(), *number)?;
+            let proof =
+                proof.ok_or("no checkpoint covers that record yet; `hufu audit checkpoint` makes one")?;
             let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
             say(&serde_json::to_string_pretty(&serde_json::json!({
                 "number": proof.number,
@@ -210,7 +237,7 @@ pub(super) fn run(command: &Audit, folder: &Folder, socket: &Path) -> Result<(),
         Audit::Export { to, from } => {
             let source = open(from)?;
             let bar = bar(source.size());
-            let size = export::export(&place(from), source.as_ref(), to, &mut |n| bar.set_position(n))?;
+            let size = export::export(folder, source.as_ref(), to, &mut |n| bar.set_position(n))?;
             bar.finish_and_clear();
             say(&format!("{size} records in {}", to.display()));
             Ok(())
@@ -308,5 +335,8 @@ fn line(entry: &Entry) -> Result<String, Failure> {
     let ending = ending.map(serde_json::to_value).transpose()?.map(name).unwrap_or_default();
     let who = actor.and_then(|a| a.app.as_ref().or(a.operator.as_ref())).map_or("", String::as_str);
     let at = OffsetDateTime::from_unix_timestamp(entry.at.seconds())?.format(&Rfc3339)?;
-    Ok(format!("{:>8}  {at}  {kind:<10}  {act:<18}  {ending:<11}  {who:<16}  {}", entry.number, entry.request))
+    Ok(format!(
+        "{:>8}  {at}  {kind:<10}  {act:<18}  {ending:<11}  {who:<16}  {}",
+        entry.number, entry.request
+    ))
 }

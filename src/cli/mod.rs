@@ -4,6 +4,7 @@ mod app;
 mod appliance;
 mod audit;
 mod doctor;
+mod evidence;
 mod import;
 mod init;
 mod serve;
@@ -47,6 +48,9 @@ enum Command {
     /// Read and verify the audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Check evidence packages.
+    #[command(subcommand)]
+    Evidence(evidence::Evidence),
     Verify(verify::Verify),
     Import(import::Import),
     /// Certificates of signers.
@@ -82,6 +86,7 @@ pub fn main() -> ExitCode {
         Command::Init(args) => init::run(args, file).map(done),
         Command::App(command) => app::run(command, file).map(done),
         Command::Audit(command) => audit::run(command, file),
+        Command::Evidence(command) => evidence::run(command),
         Command::Verify(args) => verify::run(args, file),
         Command::Import(args) => import::import(args, file).map(done),
         Command::Cert(command) => import::cert(command, file).map(done),

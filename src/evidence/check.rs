@@ -114,9 +114,8 @@ fn judge(
     if entry.act() != Some(Act::Deposit) {
         return Err(EvidenceFinding::NotADeposit(number));
     }
-    let digest = document_digest(&entry).ok_or_else(|| {
-        EvidenceFinding::Malformed("record.json".into(), "it names no document".into())
-    })?;
+    let digest = document_digest(&entry)
+        .ok_or_else(|| EvidenceFinding::Malformed("record.json".into(), "it names no document".into()))?;
     judgement.document = Some(hex::encode(digest));
     if let Some(bytes) = document.or_else(|| files.bytes("document").ok()) {
         if Hash::from(Sha256::digest(bytes)) != digest {
@@ -163,8 +162,7 @@ fn included(
 ) -> Result<(Entry, RecordNumber), EvidenceFinding> {
     let malformed = |e: &str| EvidenceFinding::Malformed(path.into(), e.into());
     let bytes = files.bytes(record)?;
-    let entry =
-        Entry::parse(bytes).map_err(|e| EvidenceFinding::Malformed(record.into(), e.to_string()))?;
+    let entry = Entry::parse(bytes).map_err(|e| EvidenceFinding::Malformed(record.into(), e.to_string()))?;
     let mut lines = files.text(path)?.lines();
     let mut numbers = lines.next().unwrap_or_default().split(' ').map(str::parse::<u64>);
     let (Some(Ok(number)), Some(Ok(size)), None) = (numbers.next(), numbers.next(), numbers.next()) else {
@@ -211,7 +209,7 @@ impl Files {
         let mut left = MAX_BYTES;
         for index in 0..zip.len() {
             let file = zip.by_index(index).map_err(|e| refused(e.to_string()))?;
-            let name = file.name().to_owned();
+            let name = file.name().map_err(|e| refused(e.to_string()))?.into_owned();
             let mut bytes = Vec::new();
             file.take(left + 1).read_to_end(&mut bytes).map_err(|e| refused(e.to_string()))?;
             let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);

@@ -103,7 +103,10 @@ fn what_does_not_hold_is_named() {
     let unrelated = Contents { related: vec![all[3].clone()], ..contents(&all) };
     assert_eq!(findings(&package(&unrelated).unwrap(), None, None), [EvidenceFinding::Unrelated(3)]);
     let stamped = Contents { timestamp: Some(b"no token"), ..contents(&all) };
-    assert!(matches!(findings(&package(&stamped).unwrap(), None, None)[..], [EvidenceFinding::Timestamp(..)]));
+    assert!(matches!(
+        findings(&package(&stamped).unwrap(), None, None)[..],
+        [EvidenceFinding::Timestamp(..)]
+    ));
     assert!(verify(b"no zip", None, None).is_err());
 }
 
@@ -129,7 +132,10 @@ fn openssl_and_a_shell_check_a_package() {
     };
     let script = |folder: &std::path::Path| {
         let output = Command::new("sh").arg(folder.join("verify.sh")).output().unwrap();
-        (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
+        )
     };
     if Command::new("xxd").arg("-v").output().is_err() {
         println!("skipped: xxd is not installed");

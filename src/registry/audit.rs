@@ -3,9 +3,9 @@
 use super::Told;
 use crate::clock::SystemClock;
 use crate::keys::{Keys, StoredKey};
-use crate::ledger::{Folder, admin};
 use crate::ledger::process::{AuditProcess, CheckpointKey, Settings};
 use crate::ledger::server::Role;
+use crate::ledger::{Folder, admin};
 use crate::supervisor::child::{Audit, AuditOrder};
 use crossbeam_channel::RecvTimeoutError;
 use hufu_api::Clock;
@@ -14,6 +14,9 @@ use std::time::Duration;
 
 /// A receipt is used at once; this covers a busy token's queue.
 const RECEIPT_LIFE: Duration = Duration::from_secs(60);
+
+/// The admin socket's name in the run folder.
+pub const SOCKET: &str = "audit.sock";
 
 /// How often the writer's health is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -43,7 +46,8 @@ pub fn serve(child: Audit) -> Result<(), String> {
     let settings = Settings { cache_bytes, receipt_life: RECEIPT_LIFE, sinks: Vec::new() };
     let process = AuditProcess::start(&folder, log, clock, settings, Some(checkpoints))
         .map_err(|e| format!("audit log: {e}"))?;
-    admin::listen(&site.audit_socket(), process.service()).map_err(|e| format!("audit socket: {e}"))?;
+    admin::listen(&site.run_folder().join(SOCKET), process.service())
+        .map_err(|e| format!("audit admin socket: {e}"))?;
     voice.ready(&format!("audit log in {}", site.audit_folder().display()));
     loop {
         match orders.recv_timeout(LOOK) {

@@ -1,0 +1,79 @@
+//! `hufu evidence …`: checking evidence packages, anywhere, without an appliance.
+
+use super::{Failure, say};
+use crate::evidence::verify;
+use crate::tlog::NoteKey;
+use clap::Subcommand;
+use hufu_api::UnixTime;
+use std::path::PathBuf;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// Largest package that is read, in bytes.
+const MAX_PACKAGE: u64 = 256 << 20;
+
+/// What to do with a package.
+#[derive(Debug, Subcommand)]
+pub(super) enum Evidence {
+    /// Check a package; exit status 0 only if everything in it holds.
+    Verify {
+        /// The package, a ZIP file.
+        package: PathBuf,
+        /// The deposited file, if the package does not hold it.
+        #[arg(long, value_name = "FILE")]
+        document: Option<PathBuf>,
+        /// A file with the verifier key that the appliance's operator has published.
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+    },
+}
+
+/// Does it.
+pub(super) fn run(command: &Evidence) -> Result<(), Failure> {
+    let Evidence::Verify { package, document, key } = command;
+    let read = |file: &PathBuf| std::fs::read(file).map_err(|e| format!("{}: {e}", file.display()));
+    if std::fs::metadata(package).is_ok_and(|m| m.len() > MAX_PACKAGE) {
+        return Err(format!("{} is larger than {MAX_PACKAGE} bytes", package.display()).into());
+    }
+    let key = key.as_ref().map(read).transpose()?.map(String::from_utf8).transpose()?;
+    // The newest key of the audit folder's list is its last line.
+    let key = key.map(|text| NoteKey::parse(text.lines().last().unwrap_or_default())).transpose()?;
+    let document = document.as_ref().map(read).transpose()?;
+    let judged = verify(&read(package)?, document.as_deref(), key.as_ref())?;
+    let time = |at: UnixTime| -> Result<String, Failure> {
+        Ok(OffsetDateTime::from_unix_timestamp(at.seconds())?.format(&Rfc3339)?)
+    };
+    if let Some(number) = judged.number {
+        say(&format!("record          {number}"));
+    }
+    if let Some(at) = judged.deposited {
+        say(&format!("deposited       {}", time(at)?));
+    }
+    if let Some(digest) = &judged.document {
+        say(&format!(
+            "document        {digest}{}",
+            if judged.document_seen { ", seen" } else { ", not seen" }
+        ));
+    }
+    if let Some(at) = judged.stamped {
+        say(&format!("time-stamped    {}", time(at)?));
+    }
+    if let Some(at) = judged.anchored {
+        say(&format!("log anchored    {}", time(at)?));
+    }
+    if let Some(key) = &judged.key {
+        let origin =
+            if judged.key_trusted { "given" } else { "from the package: compare it with the published one" };
+        say(&format!("checkpoint key  {key} ({origin})"));
+    }
+    for number in &judged.related {
+        say(&format!("related record  {number}"));
+    }
+    judged.findings.iter().for_each(|finding| say(&format!("wrong: {finding}")));
+    if judged.holds() {
+        say("holds");
+        Ok(())
+    } else {
+        Err("the package does not hold".into())
+    }
+}
