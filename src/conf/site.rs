@@ -149,6 +149,16 @@ pub struct Audit {
     pub checkpoint_seconds: u64,
     /// Memory for the log's database, MiB.
     pub cache_mib: u64,
+    /// How many of the newest records stay in the database; all when left out. Older ones stay in the tile files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_records: Option<u64>,
+    /// A second copy of every record: a file that only grows, JSON lines, absolute path. Put it on another disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_to: Option<PathBuf>,
+    /// Copy every record to the system's log as well.
+    pub syslog: bool,
+    /// Whether a copy that cannot be written stops signing.
+    pub copy_required: bool,
 }
 
 /// `[clock]`
@@ -230,7 +240,15 @@ impl Default for Sms {
 
 impl Default for Audit {
     fn default() -> Self {
-        Self { origin: "hufu.example/audit".into(), checkpoint_seconds: 300, cache_mib: 64 }
+        Self {
+            origin: "hufu.example/audit".into(),
+            checkpoint_seconds: 300,
+            cache_mib: 64,
+            keep_records: None,
+            copy_to: None,
+            syslog: false,
+            copy_required: false,
+        }
     }
 }
 

@@ -171,15 +171,18 @@ impl Log {
         Ok(self.head.write(Head { size: self.range.size(), root: self.range.root() })?)
     }
 
-    /// Removes records below `number` from sled; they stay in the entry bundles, which must be durable.
+    /// Removes at most `limit` of the records below `below` from sled, oldest first, and tells how many. They stay in the entry
+    /// bundles, which must be durable.
     ///
     /// # Errors
     /// See [`LogError`].
-    pub(super) fn prune(&mut self, numbers: &[RecordNumber]) -> Result<(), LogError> {
+    pub(super) fn prune(&mut self, below: RecordNumber, limit: usize) -> Result<usize, LogError> {
+        let numbers = self.records.held_below(below, limit)?;
         let mut batch = sled::Batch::default();
         numbers.iter().for_each(|number| batch.remove(&record_key(*number)));
         self.durable.apply(batch)?;
-        Ok(self.durable.sync()?)
+        self.durable.sync()?;
+        Ok(numbers.len())
     }
 }
 

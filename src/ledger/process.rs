@@ -1,24 +1,27 @@
 //! The audit writer's process, put together.
 
 use super::checkpointer::{Checkpointer, Running};
+use super::checkpoints;
 use super::log::{Log, LogError};
 use super::server::{Role, Service};
 use super::sink::Sink;
 use super::tiles::TileWriter;
-use super::writer::{self, Status, Writer};
+use super::writer::{self, Ask, Done, Inbox, Owner, Status, Writer};
 use super::{Folder, Records};
 use crate::audit::{AuditError, ReceiptKey};
 use crate::keys::{Keys, StoredKey};
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
-use hufu_api::{Clock, UnixTime};
+use hufu_api::{Clock, Cx, RequestId, UnixTime};
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often the tile files catch up with the log.
 const TILE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long one step of retention may wait for the writer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What checkpoints are signed with.
 pub struct CheckpointKey {
@@ -40,6 +43,9 @@ pub struct Settings {
     pub receipt_life: Duration,
     /// Further places that records go to.
     pub sinks: Vec<Box<dyn Sink>>,
+    /// How many of the newest records stay in sled; `None`: all. Older ones that a checkpoint covers are then in the entry
+    /// bundles alone, where every reader and proof finds them.
+    pub keep: Option<u64>,
 }
 
 /// The running process. Dropping it makes a last checkpoint and finishes what waits.
@@ -64,7 +70,7 @@ impl AuditProcess {
         checkpoints: Option<CheckpointKey>,
     ) -> Result<Self, LogError> {
         let records = log.records();
-        let Settings { receipt_life, sinks, .. } = settings;
+        let Settings { receipt_life, sinks, keep, .. } = settings;
         let writer = Writer::start(log, writer::Settings { clock, receipt_life, sinks })?;
         let (inbox, status) = (writer.inbox(), writer.status());
         let mut running = None;
@@ -77,7 +83,8 @@ impl AuditProcess {
             running = Some(made.run(interval)?);
             checkpointer = Some(made);
         }
-        let tiles = Tiles::start(folder.clone(), records.clone(), Arc::clone(&status))?;
+        let retention = keep.map(|keep| Retention { folder: folder.clone(), inbox: inbox.clone(), keep });
+        let tiles = Tiles::start(folder.clone(), records.clone(), Arc::clone(&status), retention)?;
         let service = Service::new(folder.clone(), records, inbox, status, checkpointer);
         Ok(Self { checkpoints: running, tiles: Some(tiles), service: Arc::new(service), writer })
     }
@@ -141,7 +148,12 @@ struct Tiles {
 }
 
 impl Tiles {
-    fn start(folder: Folder, records: Records, status: Arc<Status>) -> io::Result<Self> {
+    fn start(
+        folder: Folder,
+        records: Records,
+        status: Arc<Status>,
+        retention: Option<Retention>,
+    ) -> io::Result<Self> {
         let (stop, stopped) = bounded::<()>(0);
         let thread = std::thread::Builder::new().name("audit-tiles".into()).spawn(move || {
             let mut writer = TileWriter::new(folder, records);
@@ -149,6 +161,10 @@ impl Tiles {
                 let last = !matches!(stopped.recv_timeout(TILE_INTERVAL), Err(RecvTimeoutError::Timeout));
                 if let Err(error) = writer.catch_up(status.size()) {
                     tracing::error!(%error, "tiles are behind");
+                } else if let Some(retention) = &retention
+                    && let Err(error) = retention.apply(&writer, status.size())
+                {
+                    tracing::error!(%error, "old records stay in sled");
                 }
                 if last {
                     return;
@@ -165,5 +181,34 @@ impl Drop for Tiles {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// Moves what is old, in bundles and under a checkpoint out of sled.
+struct Retention {
+    folder: Folder,
+    inbox: Inbox,
+    keep: u64,
+}
+
+impl Retention {
+    fn apply(&self, tiles: &TileWriter, size: u64) -> Result<(), LogError> {
+        let checkpoint = checkpoints::newest(&self.folder)?.map_or(0, |newest| newest.size);
+        let below = size.saturating_sub(self.keep).min(checkpoint).min(tiles.covered());
+        let mut synced = false;
+        while !tiles.held_below(below)?.is_empty() {
+            if !synced {
+                tiles.sync()?;
+                synced = true;
+            }
+            let now = Instant::now();
+            let cx = Cx { request: RequestId(0), deadline: now.checked_add(PATIENCE).unwrap_or(now) };
+            match self.inbox.ask(Owner(0), cx, Ask::Prune { below }) {
+                Ok(Done::Pruned(count)) if count > 0 => {}
+                Ok(_) => return Ok(()),
+                Err(error) => return Err(io::Error::other(error).into()),
+            }
+        }
+        Ok(())
     }
 }

@@ -127,6 +127,19 @@ impl Records {
         Ok(range.root())
     }
 
+    /// Numbers of the oldest records in sled below `below`, at most `limit`.
+    pub(super) fn held_below(
+        &self,
+        below: RecordNumber,
+        limit: usize,
+    ) -> Result<Vec<RecordNumber>, LogError> {
+        let rows = self.tree.range(record_key(0)..record_key(below)).take(limit);
+        let number = |row: sled::Result<(sled::IVec, sled::IVec)>| -> Result<RecordNumber, LogError> {
+            untagged(&row?.0).ok_or_else(|| LogError::Damaged("a record's key is malformed".into()))
+        };
+        rows.map(number).collect()
+    }
+
     /// Number of the last record in sled.
     pub(super) fn last(&self) -> Result<Option<RecordNumber>, LogError> {
         let last = self.tree.range(record_key(0)..=record_key(u64::MAX)).next_back().transpose()?;

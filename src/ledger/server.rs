@@ -48,7 +48,7 @@ impl Desk for IpcDesk {
         let on_wire = |answer: Answer| match answer {
             Ok(Done::Begun { number, receipts }) => AuditAnswer::Begun { number, receipts },
             Ok(Done::Recorded(number)) => AuditAnswer::Recorded(number),
-            Ok(Done::Checkpoint { .. }) => AuditAnswer::Failed(AuditFailure::NotFound),
+            Ok(Done::Checkpoint { .. } | Done::Pruned(_)) => AuditAnswer::Failed(AuditFailure::NotFound),
             Err(error) => AuditAnswer::Failed(error.into()),
         };
         self.0.answer_all(answers.into_iter().map(|(ticket, answer)| (CallId(ticket), on_wire(answer))));

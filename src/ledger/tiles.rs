@@ -94,6 +94,14 @@ impl TileWriter {
         Ok(write_renamed(&path, bytes, false)?)
     }
 
+    /// The oldest record below `below` that sled still holds, if any.
+    ///
+    /// # Errors
+    /// See [`LogError`].
+    pub fn held_below(&self, below: u64) -> Result<Vec<u64>, LogError> {
+        self.records.held_below(below, 1)
+    }
+
     /// Makes all tiles so far durable, before records leave sled.
     ///
     /// # Errors

@@ -27,6 +27,8 @@ const GROUP: usize = 4096;
 const GROUP_BYTES: usize = 8 << 20;
 /// Jobs waiting, at most.
 const WAITING: usize = 16_384;
+/// Records that leave sled in one step, at most: others wait meanwhile.
+pub const PRUNED_AT_ONCE: usize = 1024;
 /// Key uses that one intent may announce.
 const MAX_USES: usize = 64;
 
@@ -64,6 +66,11 @@ pub enum Ask {
         /// The worker that will sign.
         generation: Generation,
     },
+    /// Remove some of the oldest records below this one from sled; the durable entry bundles hold them.
+    Prune {
+        /// The first that stays.
+        below: RecordNumber,
+    },
 }
 
 /// What the writer has done.
@@ -78,6 +85,8 @@ pub enum Done {
     },
     /// The record is on disk; for an owner that is gone, the number of the last record.
     Recorded(RecordNumber),
+    /// That many records have left sled.
+    Pruned(usize),
     /// A checkpoint may be signed.
     Checkpoint {
         /// What is to be signed.
@@ -273,6 +282,7 @@ fn close_all_open(log: &mut Log, clock: &dyn Clock) -> Result<(), LogError> {
 enum Drafted {
     Begun { number: RecordNumber, owner: Owner, uses: Vec<Use>, deadline: Instant },
     Recorded(RecordNumber),
+    Pruned(usize),
     Checkpoint { checkpoint: Checkpoint, number: RecordNumber, r#use: Use },
 }
 
@@ -415,6 +425,10 @@ impl Run {
                 let number = draft.add(at, cx.request, body).map_err(refused)?;
                 Ok(Drafted::Checkpoint { checkpoint, number, r#use })
             }
+            Ask::Prune { below } => {
+                let pruned = self.log.prune(below, PRUNED_AT_ONCE);
+                pruned.map(Drafted::Pruned).map_err(|e| AuditError::Unavailable(e.to_string()))
+            }
         }
     }
 
@@ -455,6 +469,7 @@ impl Run {
                 Ok(Done::Begun { number, receipts: receipts.collect() })
             }
             Drafted::Recorded(number) => Ok(Done::Recorded(number)),
+            Drafted::Pruned(count) => Ok(Done::Pruned(count)),
             Drafted::Checkpoint { checkpoint, number, r#use } => {
                 Ok(Done::Checkpoint { checkpoint, receipt: Receipt::issue(key?, number, 0, &r#use, expires) })
             }

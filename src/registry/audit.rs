@@ -5,10 +5,12 @@ use crate::clock::SystemClock;
 use crate::keys::{Keys, StoredKey};
 use crate::ledger::process::{AuditProcess, CheckpointKey, Settings};
 use crate::ledger::server::Role;
+use crate::ledger::sink::{FileSink, Sink, SyslogSink};
 use crate::ledger::{Folder, admin};
 use crate::supervisor::child::{Audit, AuditOrder};
 use crossbeam_channel::RecvTimeoutError;
 use hufu_api::Clock;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,7 +45,16 @@ pub fn serve(child: Audit) -> Result<(), String> {
         origin: site.audit.origin.clone(),
         interval: Duration::from_secs(site.audit.checkpoint_seconds.max(1)),
     };
-    let settings = Settings { cache_bytes, receipt_life: RECEIPT_LIFE, sinks: Vec::new() };
+    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+    if let Some(path) = &site.audit.copy_to {
+        let copy = FileSink::open(path, site.audit.copy_required);
+        sinks.push(Box::new(copy.map_err(|e| format!("audit.copy_to {}: {e}", path.display()))?));
+    }
+    if site.audit.syslog {
+        let syslog = SyslogSink::open(Path::new("/dev/log"), site.audit.copy_required);
+        sinks.push(Box::new(syslog.map_err(|e| format!("audit.syslog: {e}"))?));
+    }
+    let settings = Settings { cache_bytes, receipt_life: RECEIPT_LIFE, sinks, keep: site.audit.keep_records };
     let process = AuditProcess::start(&folder, log, clock, settings, Some(checkpoints))
         .map_err(|e| format!("audit log: {e}"))?;
     admin::listen(&site.run_folder().join(SOCKET), process.service())

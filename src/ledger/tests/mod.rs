@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod crash;
 mod faults;
 mod mutations;
 mod process;
@@ -85,9 +86,17 @@ impl Site {
     }
 
     pub(super) fn start_over(&self, log: Log) -> AuditProcess {
+        self.start_keeping(log, None)
+    }
+
+    pub(super) fn start_keeping(&self, log: Log, keep: Option<u64>) -> AuditProcess {
         let clock = Arc::new(SystemClock::new(1_000, log.last_at()));
-        let settings =
-            Settings { cache_bytes: 16 << 20, receipt_life: Duration::from_secs(30), sinks: Vec::new() };
+        let settings = Settings {
+            cache_bytes: 16 << 20,
+            receipt_life: Duration::from_secs(30),
+            sinks: Vec::new(),
+            keep,
+        };
         let keys: Arc<dyn Keys> = Arc::<SoftKeys>::clone(&self.token.keys);
         let checkpoints = CheckpointKey {
             keys,

@@ -2,7 +2,7 @@
 //!
 //! The attacker can write to the whole disk and knows the format: he makes everything anew that carries no signature (tree
 //! head, head file, record numbers). He has no token. What no checkpoint covers is not protected from him, so he is let loose
-//! on what one covers. `HUFU_MUTATIONS` sets the number of mutations.
+//! on what one covers. `HUFU_LONG` makes it ten times as many mutations.
 
 use super::*;
 use crate::audit::Entry;
@@ -198,7 +198,8 @@ fn mutate(ground: &Ground, dice: &mut Dice) -> (&'static str, InMemory) {
 #[test]
 fn every_mutation_is_found() {
     let ground = ground();
-    let mutations: u64 = std::env::var("HUFU_MUTATIONS").ok().map_or(10_000, |n| n.parse().unwrap());
+    let long = std::env::var("HUFU_LONG").is_ok_and(|long| !long.is_empty());
+    let mutations = if long { 100_000 } else { 10_000 };
     let judge = |source: &InMemory| {
         verify(&ground.site.folder, &mut source.clone(), &Options::default(), &mut |_| ())
     };

@@ -138,8 +138,12 @@ fn an_intent_announces_one_to_64_uses() {
 fn without_the_receipt_key_nobody_gets_a_permit() {
     let site = Site::new();
     let log = open(&site.folder).unwrap();
-    let settings =
-        Settings { cache_bytes: 1 << 20, receipt_life: Duration::from_secs(30), sinks: Vec::new() };
+    let settings = Settings {
+        cache_bytes: 1 << 20,
+        receipt_life: Duration::from_secs(30),
+        sinks: Vec::new(),
+        keep: None,
+    };
     let clock = Arc::new(SystemClock::new(1_000, None));
     let process = AuditProcess::start(&site.folder, log, clock, settings, None).unwrap();
     let client = connect(&process, Role::Network);
