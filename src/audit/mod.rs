@@ -90,4 +90,6 @@ pub struct Proof {
     pub hashes: Vec<[u8; 32]>,
     /// RFC 3161 token over the checkpoint, when it has been anchored.
     pub anchor: Option<Vec<u8>>,
+    /// The C2SP verifier key that signed the checkpoint.
+    pub key: String,
 }

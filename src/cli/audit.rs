@@ -231,6 +231,7 @@ fn act(command: &Audit, folder: &Folder, socket: &Path) -> Result<(), Failure> {
                 "hashes": proof.hashes.iter().map(|hash| base64(hash)).collect::<Vec<_>>(),
                 "checkpoint": proof.checkpoint,
                 "anchor": proof.anchor.as_deref().map(base64),
+                "key": proof.key,
             }))?);
             Ok(())
         }

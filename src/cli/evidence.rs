@@ -66,8 +66,9 @@ pub(super) fn run(command: &Evidence) -> Result<(), Failure> {
             if judged.key_trusted { "given" } else { "from the package: compare it with the published one" };
         say(&format!("checkpoint key  {key} ({origin})"));
     }
-    for number in &judged.related {
-        say(&format!("related record  {number}"));
+    for (number, names) in &judged.related {
+        let of = if *names { "names the document" } else { "does not name the document itself" };
+        say(&format!("related record  {number}, {of}"));
     }
     judged.findings.iter().for_each(|finding| say(&format!("wrong: {finding}")));
     if judged.holds() {

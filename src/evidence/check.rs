@@ -38,9 +38,6 @@ pub enum EvidenceFinding {
     /// The document is another one.
     #[error("the document is not the one that was deposited")]
     OtherDocument,
-    /// A related record is about another document.
-    #[error("record {0} is about another document")]
-    Unrelated(RecordNumber),
     /// A time-stamp token does not hold.
     #[error("{0}: {1}")]
     Timestamp(String, String),
@@ -65,8 +62,8 @@ pub struct Judgement {
     pub key: Option<String>,
     /// Whether that key was given from outside: one from the package proves nothing about who signed.
     pub key_trusted: bool,
-    /// Related records that are proved too.
-    pub related: Vec<RecordNumber>,
+    /// Related records that are proved too, and whether each names the document's digest itself.
+    pub related: Vec<(RecordNumber, bool)>,
     /// What is wrong.
     pub findings: Vec<EvidenceFinding>,
 }
@@ -145,10 +142,7 @@ fn judge(
         let mentions = entry.encode().is_ok_and(|bytes| {
             String::from_utf8_lossy(&bytes).contains(&format!("\"{}\"", hex::encode(digest)))
         });
-        if !mentions {
-            return Err(EvidenceFinding::Unrelated(number));
-        }
-        judgement.related.push(number);
+        judgement.related.push((number, mentions));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Evidence kernel: the package that proves a deposit (存证), its readable sheet, and its verification.
+//! Evidence kernel: the package that proves a deposit (存证), and its verification.
 //!
 //! Bytes in, bytes out. A package is a ZIP file that stands on its own: `hufu evidence verify` checks it, and so does the
 //! `verify.sh` inside it with nothing but openssl, xxd and a shell.
@@ -6,7 +6,7 @@
 //! ```text
 //! README.txt            what this is and how to check it
 //! verify.sh             the check, with openssl
-//! 存证证书.pdf            the readable sheet, signed by the appliance
+//! report.pdf            存证证书, the readable sheet
 //! record.json           the deposit's audit record, canonical (RFC 8785)
 //! path.txt              its number, the tree's size, and the RFC 6962 inclusion path, one hash a line
 //! checkpoint            the C2SP signed note over the tree
@@ -16,15 +16,14 @@
 //! document              the file itself, if the archive keeps it
 //! related/N.json, .txt  records of the same document's signatures and consents, with their paths
 //! certificates/N.pem    certificates of the document's signers, TSA and CAs
+//! …                     what else the appliance tells, as JSON
 //! ```
 
 mod check;
 mod package;
-mod sheet;
 
 pub use check::{EvidenceFinding, Judgement, verify};
 pub use package::{Contents, package};
-pub use sheet::{Line, SheetFont, sheet};
 
 /// Why a package or sheet cannot be made or read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,9 +35,6 @@ pub enum EvidenceError {
     /// Not a ZIP file, or one beyond all bounds.
     #[error("not an evidence package: {0}")]
     Package(String),
-    /// The font cannot be used, or the PDF not be made.
-    #[error("the sheet cannot be made: {0}")]
-    Sheet(String),
 }
 
 #[cfg(test)]

@@ -10,9 +10,6 @@ use std::io::{Cursor, Write as _};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-/// Name of the readable sheet.
-pub(super) const SHEET: &str = "存证证书.pdf";
-
 /// What goes into a package.
 #[derive(Clone, Debug)]
 pub struct Contents<'a> {
@@ -28,8 +25,10 @@ pub struct Contents<'a> {
     pub certificates: Vec<&'a [u8]>,
     /// The document, where the archive keeps it.
     pub document: Option<&'a [u8]>,
-    /// The readable sheet, signed.
+    /// The readable sheet, a PDF.
     pub sheet: &'a [u8],
+    /// Further files by name.
+    pub extra: Vec<(&'a str, &'a [u8])>,
 }
 
 /// Makes the ZIP file. The same contents give the same bytes.
@@ -41,7 +40,7 @@ pub fn package(contents: &Contents<'_>) -> Result<Vec<u8>, EvidenceError> {
     let mut zip = Zip(ZipWriter::new(Cursor::new(Vec::new())));
     zip.add("README.txt", README.as_bytes())?;
     zip.add("verify.sh", VERIFY.as_bytes())?;
-    zip.add(SHEET, contents.sheet)?;
+    zip.add("report.pdf", contents.sheet)?;
     zip.add("record.json", &contents.proof.record)?;
     zip.add("path.txt", path(&contents.proof, &key)?.as_bytes())?;
     zip.add("checkpoint", contents.proof.checkpoint.as_bytes())?;
@@ -63,6 +62,9 @@ pub fn package(contents: &Contents<'_>) -> Result<Vec<u8>, EvidenceError> {
         if proof.checkpoint != contents.proof.checkpoint {
             zip.add(&format!("related/{number}.checkpoint"), proof.checkpoint.as_bytes())?;
         }
+    }
+    for (name, bytes) in &contents.extra {
+        zip.add(name, bytes)?;
     }
     for (number, der) in contents.certificates.iter().enumerate() {
         zip.add(&format!("certificates/{number}.pem"), pem("CERTIFICATE", der).as_bytes())?;

@@ -56,6 +56,8 @@ pub enum AuditRequest {
         /// The token, DER.
         token: Vec<u8>,
     },
+    /// The verifier key of the newest checkpoint; answered by [`AuditAnswer::Key`].
+    Key,
     /// The token beside the checkpoint over `size` records; answered by [`AuditAnswer::Token`].
     AnchorOf {
         /// Which checkpoint.
@@ -88,6 +90,8 @@ pub enum AuditAnswer {
     },
     /// Hashes of a proof.
     Proof(Vec<[u8; 32]>),
+    /// A C2SP verifier key.
+    Key(String),
     /// An RFC 3161 token, if there is one.
     Token(Option<Vec<u8>>),
     /// It was not done.

@@ -189,7 +189,11 @@ impl AuditReader for Client {
             AuditAnswer::Token(token) => token,
             _ => return Err(unexpected()),
         };
-        Ok(Proof { number, record, checkpoint: head.checkpoint, size, hashes, anchor })
+        let key = match self.0.call(cx, AuditRequest::Key)? {
+            AuditAnswer::Key(key) => key,
+            _ => return Err(unexpected()),
+        };
+        Ok(Proof { number, record, checkpoint: head.checkpoint, size, hashes, anchor, key })
     }
 
     fn anchor(&self, cx: Cx, size: u64, token: Vec<u8>) -> Result<(), AuditError> {

@@ -6,7 +6,7 @@ use super::folder::write_renamed;
 use super::log::LogError;
 use super::source::Source;
 use crate::audit::{Proof, RecordNumber};
-use crate::tlog::{Checkpoint, Hash, leaf_hash, tile};
+use crate::tlog::{Checkpoint, Hash, NoteKey, leaf_hash, tile};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -23,7 +23,10 @@ pub fn prove(folder: &Folder, source: &dyn Source, number: RecordNumber) -> Resu
     let Some(record) = source.read(number)?.into_iter().next() else { return Ok(None) };
     let hashes = source.inclusion(number, size)?;
     let anchor = checkpoints::anchor(folder, size)?;
-    Ok(Some(Proof { number, record, checkpoint, size, hashes, anchor }))
+    let signed = |key: &NoteKey| Checkpoint::open(&checkpoint, key).is_ok();
+    let key = checkpoints::keys(folder)?.iter().find(|key| signed(key)).map(NoteKey::verifier);
+    let key = key.ok_or_else(|| LogError::Damaged("no known key has signed the checkpoint".into()))?;
+    Ok(Some(Proof { number, record, checkpoint, size, hashes, anchor, key }))
 }
 
 /// Writes the log up to its newest checkpoint into an empty folder: `records.jsonl`, `checkpoint`, `key`, its time-stamp

@@ -161,6 +161,10 @@ impl Service {
                 checkpoints::keep_anchor(&self.folder, size, &token)?;
                 Ok(AuditAnswer::Token(Some(token)))
             }
+            AuditRequest::Key => {
+                let newest = checkpoints::keys(&self.folder)?.pop().ok_or(AuditError::NotFound)?;
+                Ok(AuditAnswer::Key(newest.verifier()))
+            }
             AuditRequest::AnchorOf { size } => {
                 Ok(AuditAnswer::Token(checkpoints::anchor(&self.folder, size)?))
             }
