@@ -97,7 +97,7 @@ fn page_of(view: View<'_, '_>, widget: ObjectId) -> Option<u32> {
 }
 
 /// Left, bottom, right, top; `None` when nothing is to be seen.
-fn rectangle(view: View<'_, '_>, widget: &Dict) -> Option<[f64; 4]> {
+pub(super) fn rectangle(view: View<'_, '_>, widget: &Dict) -> Option<[f64; 4]> {
     let numbers: Vec<f64> = view
         .get_array(widget, "Rect")
         .ok()?

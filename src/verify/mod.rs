@@ -9,6 +9,8 @@ mod found;
 mod judge;
 mod pages;
 mod pdf_date;
+mod presign;
+mod release;
 mod permissions;
 mod report;
 mod revisions;
@@ -20,6 +22,8 @@ mod visible;
 
 pub use finding::{Attack, Finding, Severity, Subject};
 pub use judge::{Options, VerifyError, verify};
+pub use presign::inspect_before_signing;
+pub use release::release_check;
 pub use report::{
     Bytes, CertificateReport, Change, Indication, Permission, Place, Report, RevisionReport, SignDate,
     SignatureKind, SignatureReport, SubIndication, TimeSource, TimestampReport,

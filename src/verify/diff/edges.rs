@@ -91,6 +91,11 @@ impl Edges {
         self.referrers.get(&number).copied().unwrap_or(0)
     }
 
+    /// Every object number that the trailer leads to, existing or not.
+    pub(in crate::verify) fn reached(&self) -> impl Iterator<Item = u32> + '_ {
+        self.referrers.keys().copied()
+    }
+
     /// Whether the trailer leads to the object.
     pub(in crate::verify) fn reaches(&self, number: u32) -> bool {
         self.referrers.contains_key(&number)

@@ -187,6 +187,10 @@ impl Diff<'_, '_, '_> {
     /// A field that was there, and everything below it.
     fn field(&mut self, id: ObjectId, above: &Inherited, depth: usize) -> Result<()> {
         let at = Spot { owner: id.number, path: String::new() };
+        if !self.visited.insert(id.number) {
+            self.forbid(&at, Some(Attack::FieldOverlay), "a field stands in two places of the form");
+            return Ok(());
+        }
         let (old, new) = (self.old.object(id)?, self.new.object(id)?);
         let (Some(old), Some(new)) = (old.as_dict(), new.as_dict()) else {
             if !old.is_null() {

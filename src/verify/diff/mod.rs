@@ -85,6 +85,8 @@ struct Diff<'x, 'd, 'a> {
     changes: Vec<Change>,
     steps: usize,
     page_numbers: HashMap<u32, u32>,
+    /// Fields that were judged: a field stands in one place of the tree.
+    visited: BTreeSet<u32>,
     /// Widgets of new signature fields: these may join a page's annotations.
     new_widgets: BTreeSet<u32>,
 }
@@ -100,7 +102,7 @@ enum Referrers {
 
 /// The analysis gave up: too much work, or something in the way could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct GaveUp(pub String);
+pub(super) struct GaveUp(pub(super) String);
 
 type Result<T, E = GaveUp> = std::result::Result<T, E>;
 
@@ -150,6 +152,7 @@ pub(super) fn compare(
         changes: Vec::new(),
         steps: MAX_STEPS,
         page_numbers,
+        visited: BTreeSet::new(),
         new_widgets: BTreeSet::new(),
     };
     diff.trailer()?;

@@ -1,0 +1,173 @@
+//! A look at a file before it is signed: what somebody may have prepared to show something else afterwards
+//! ("Shadow Attacks", Mainka et al. 2021).
+
+use super::diff::Edges;
+use super::finding::{Attack, Finding, Subject};
+use super::judge::VerifyError;
+use super::pages;
+use super::revisions;
+use crate::pdf::syntax::{Dict, Document, Entry, Object, ObjectId, View};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Findings of one kind that are listed one by one.
+const LISTED: usize = 20;
+/// Objects that are looked at, at most.
+const MAX_OBJECTS: u32 = 500_000;
+/// Annotation flags (ISO 32000-2 12.5.3): Hidden and NoView.
+const HIDING: i64 = 2 | 32;
+
+/// Lists prepared content: objects of the document's own kind that nothing refers to, references to objects that are
+/// missing, hidden layers, hidden and overlapping fields, and whatever the strict look at the file finds. Nothing here
+/// breaks a signature; the caller reports it and refuses by policy. An empty list means that nothing was found.
+///
+/// # Errors
+/// [`VerifyError`] when the file cannot be read.
+pub fn inspect_before_signing(bytes: &[u8]) -> Result<Vec<Finding>, VerifyError> {
+    let document = Document::open(bytes)?;
+    let view = document.latest();
+    let mut findings = match revisions::strict(&document) {
+        Ok(inspection) => revisions::earlier_oddities(&inspection, bytes.len()),
+        Err(finding) => vec![finding],
+    };
+    findings.extend(revisions::trailing(&document));
+    match Edges::collect(view, &BTreeMap::new()) {
+        Ok(edges) => {
+            unreferenced(view, &edges, &mut findings);
+            dangling(view, &edges, &mut findings);
+        }
+        Err(gave_up) => findings.push(Finding::warning(Subject::File, "too-large", gave_up.0)),
+    }
+    hidden_layers(view, &mut findings);
+    fields(view, &mut findings);
+    Ok(findings)
+}
+
+fn prepared(code: &'static str, attack: Attack, detail: String) -> Finding {
+    Finding::warning(Subject::File, code, detail).attack(attack)
+}
+
+/// Pages, catalogues, fonts, forms, images and annotations that the trailer does not lead to.
+fn unreferenced(view: View<'_, '_>, edges: &Edges, findings: &mut Vec<Finding>) {
+    let mut listed = 0;
+    for number in 1..view.size().min(MAX_OBJECTS) {
+        let used = !matches!(view.definition(number).map(|d| d.entry), None | Some(Entry::Free));
+        if !used || edges.reaches(number) {
+            continue;
+        }
+        let Ok(object) = view.object(ObjectId::new(number)) else { continue };
+        let Some(kind) = object.as_dict().and_then(kind_of) else { continue };
+        listed += 1;
+        if listed <= LISTED {
+            let detail = format!("object {number} ({kind}) is not used by the document");
+            findings.push(prepared("unreferenced-object", Attack::ShadowHideAndReplace, detail));
+        }
+    }
+    if listed > LISTED {
+        let detail = format!("{} more objects are not used by the document", listed - LISTED);
+        findings.push(prepared("unreferenced-object", Attack::ShadowHideAndReplace, detail));
+    }
+}
+
+/// Kinds of objects that can become part of what is shown.
+fn kind_of(dict: &Dict) -> Option<&'static str> {
+    const KINDS: [&str; 7] = ["Catalog", "Pages", "Page", "Font", "FontDescriptor", "XObject", "Annot"];
+    let kind = dict.get("Type").and_then(Object::as_name)?;
+    KINDS.into_iter().find(|k| k.as_bytes() == kind)
+}
+
+/// References to objects that are not there: a later revision could fill them in.
+fn dangling(view: View<'_, '_>, edges: &Edges, findings: &mut Vec<Finding>) {
+    let missing: Vec<u32> = edges
+        .reached()
+        .filter(|n| matches!(view.definition(*n).map(|d| d.entry), None | Some(Entry::Free)))
+        .collect();
+    if let Some(first) = missing.iter().min() {
+        let detail =
+            format!("{} objects are referred to but missing, {first} the first of them", missing.len());
+        findings.push(prepared("missing-object", Attack::ShadowReplace, detail));
+    }
+}
+
+/// Optional content that is off by default (ISO 32000-2 8.11.4).
+fn hidden_layers(view: View<'_, '_>, findings: &mut Vec<Finding>) {
+    let properties = view.catalog().ok().and_then(|c| view.get_dict(&c, "OCProperties").ok().flatten());
+    let Some(properties) = properties else { return };
+    let default = view.get_dict(&properties, "D").ok().flatten().unwrap_or_default();
+    let off = view.get_array(&default, "OFF").unwrap_or_default().len();
+    let all = view.get_array(&properties, "OCGs").unwrap_or_default().len();
+    let base_off = default.is_name("BaseState", "OFF");
+    if off > 0 || base_off {
+        let hidden = if base_off { all } else { off };
+        let detail = format!("{hidden} of {all} layers are hidden by default");
+        findings.push(prepared("hidden-layer", Attack::OptionalContentSwap, detail));
+    }
+}
+
+/// Widgets that are hidden although they take room, and widgets that overlap.
+fn fields(view: View<'_, '_>, findings: &mut Vec<Finding>) {
+    for (page, number) in pages::pages(view).unwrap_or_default().iter().zip(1u32..).take(2_000) {
+        let object = view.object(*page).unwrap_or_default();
+        let annotations = object.as_dict().and_then(|d| view.get_array(d, "Annots").ok()).unwrap_or_default();
+        let mut seen: Vec<(u32, [f64; 4])> = Vec::new();
+        let mut reported = BTreeSet::new();
+        for annotation in annotations.iter().take(500) {
+            let Ok(widget) = view.resolve(annotation) else { continue };
+            let Some(widget) = widget.as_dict().filter(|d| d.is_name("Subtype", "Widget")) else { continue };
+            let Some(rect) = super::found::rectangle(view, widget) else { continue };
+            let id = annotation.as_reference().map_or(0, |id| id.number);
+            if widget.get("F").and_then(Object::as_integer).is_some_and(|f| f & HIDING != 0) {
+                let detail = format!("field {id} on page {number} is hidden but takes room");
+                findings.push(prepared("hidden-field", Attack::ShadowHideAndReplace, detail));
+            }
+            if let Some((other, _)) = seen.iter().find(|(_, r)| overlap(r, &rect))
+                && reported.insert(id)
+            {
+                let detail = format!("fields {other} and {id} overlap on page {number}");
+                findings.push(prepared("overlapping-fields", Attack::FieldOverlay, detail));
+            }
+            seen.push((id, rect));
+        }
+    }
+}
+
+fn overlap(a: &[f64; 4], b: &[f64; 4]) -> bool {
+    let [a_left, a_bottom, a_right, a_top] = a;
+    let [b_left, b_bottom, b_right, b_top] = b;
+    a_left < b_right && b_left < a_right && a_bottom < b_top && b_bottom < a_top
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::inspect_before_signing;
+    use crate::pdf::sign::testing::{document, with_table};
+
+    fn codes(bytes: &[u8]) -> Vec<&'static str> {
+        inspect_before_signing(bytes).unwrap().iter().map(|f| f.code).collect()
+    }
+
+    #[test]
+    fn a_plain_document_has_nothing_prepared() {
+        assert_eq!(codes(&document(3, "", "")), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn prepared_pages_layers_and_missing_objects_are_listed() {
+        let catalog = "/OCProperties<</OCGs[9 0 R]/D<</OFF[9 0 R]>>>>";
+        let mut objects = vec![
+            format!("<</Type/Catalog/Pages 2 0 R{catalog}>>"),
+            "<</Type/Pages/Kids[3 0 R]/Count 1/MediaBox[0 0 595 842]>>".to_owned(),
+            "<</Type/Page/Parent 2 0 R/Resources<</XObject<</X 77 0 R>>>>/Annots[4 0 R 5 0 R]>>".to_owned(),
+            "<</Type/Annot/Subtype/Widget/FT/Tx/T(a)/F 2/Rect[0 0 50 50]>>".to_owned(),
+            "<</Type/Annot/Subtype/Widget/FT/Tx/T(b)/F 4/Rect[40 40 90 90]>>".to_owned(),
+        ];
+        objects.push("<</Type/Catalog/Pages 7 0 R>>".to_owned());
+        objects.push("<</Type/Pages/Kids[]/Count 0>>".to_owned());
+        let found = codes(&with_table(&objects));
+        for code in
+            ["unreferenced-object", "missing-object", "hidden-layer", "hidden-field", "overlapping-fields"]
+        {
+            assert!(found.contains(&code), "{code} in {found:?}");
+        }
+    }
+}

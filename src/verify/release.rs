@@ -1,0 +1,103 @@
+//! The check before a file that Hufu signed is released (invariant 5): only what was added is judged.
+
+use super::diff::{self, Edges, LaterSignature, LaterSignatures};
+use super::finding::{Attack, Finding, Subject};
+use super::found;
+use super::permissions::Permissions;
+use super::report::Permission;
+use super::structure;
+use crate::pdf::syntax::Document;
+
+/// Judges the one revision that was appended to the first `input_length` bytes of `file`: it is one revision, exactly
+/// around `cms`, covering the whole file, and everything else that it changes is what the difference analysis permits,
+/// so that no earlier signature's verdict gets worse.
+///
+/// The caller has verified `cms` over the digest of the ByteRange already; there is no second public-key operation
+/// here and no second hash. What the document's older objects refer to is not walked, since the writer adds no objects
+/// under numbers that were spoken of.
+///
+/// # Errors
+/// The first reason not to release the file.
+pub fn release_check(file: &[u8], input_length: usize, cms: &[u8]) -> Result<(), Finding> {
+    let fail = |code, detail: String| Err(Finding::failure(Subject::File, code, detail));
+    let document = match Document::open(file) {
+        Ok(document) => document,
+        Err(error) => return fail("unreadable", error.to_string()),
+    };
+    let last = document.revisions().len().saturating_sub(1);
+    let starts_there =
+        document.revisions().last().is_some_and(|r| r.start <= input_length && r.end == file.len());
+    let Some(before) = last.checked_sub(1).filter(|_| starts_there) else {
+        return fail("not-one-revision", "what was added is not exactly one revision".into());
+    };
+    let (signatures, _) = found::signatures(&document);
+    let view = document.latest();
+    let mut later = LaterSignatures::new();
+    for signature in signatures.iter().filter(|s| s.present) {
+        if let Ok(coverage) = structure::coverage(file, view, &signature.dict)
+            && coverage.end == file.len()
+            && coverage.contents == cms
+        {
+            let timestamp = signature.dict.is_name("Type", "DocTimeStamp");
+            later.insert(signature.holder, LaterSignature { sound: true, timestamp });
+        }
+    }
+    if later.len() != 1 {
+        return fail("not-one-signature", format!("{} new signatures cover the whole file", later.len()));
+    }
+    let old = document.as_of(before);
+    let touched = diff::touched(&document, old, last);
+    let permissions = Permissions::of(old);
+    let changes = match diff::compare(old, view, &touched, &Edges::default(), &permissions, &later) {
+        Ok(changes) => changes,
+        Err(diff::GaveUp(why)) => return fail("not-comparable", why),
+    };
+    match changes.into_iter().find(|c| c.permission == Permission::Forbidden) {
+        None => Ok(()),
+        Some(change) => {
+            let finding = Finding::failure(Subject::Modification, "forbidden-change", change.reason);
+            Err(finding.attack(change.attack.unwrap_or(Attack::IncrementalSaving)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::release_check;
+    use crate::pdf::sign::testing::{document, sign_at};
+    use crate::pdf::syntax::Document;
+    use crate::verify::{found, structure};
+
+    fn cms_of(file: &[u8], at: usize) -> Vec<u8> {
+        let document = Document::open(file).unwrap();
+        let (all, _) = found::signatures(&document);
+        let mut ends: Vec<_> = all
+            .iter()
+            .filter_map(|s| structure::coverage(file, document.latest(), &s.dict).ok())
+            .map(|c| (c.end, c.contents))
+            .collect();
+        ends.sort();
+        ends[at].1.clone()
+    }
+
+    #[test]
+    fn releases_what_was_signed_and_nothing_else() {
+        let plain = document(2, "", "");
+        let once = sign_at(&plain, &[(1, 100.0, 100.0)]).unwrap();
+        assert_eq!(release_check(&once, plain.len(), &cms_of(&once, 0)), Ok(()));
+        let twice = sign_at(&once, &[(2, 100.0, 100.0), (1, 300.0, 300.0)]).unwrap();
+        assert_eq!(release_check(&twice, once.len(), &cms_of(&twice, 1)), Ok(()));
+        assert_eq!(
+            release_check(&twice, plain.len(), &cms_of(&twice, 0)).unwrap_err().code,
+            "not-one-signature"
+        );
+        assert_eq!(release_check(&twice, once.len(), b"other").unwrap_err().code, "not-one-signature");
+        assert_eq!(release_check(&plain, plain.len(), b"x").unwrap_err().code, "not-one-revision");
+        let longer = [&twice[..], b"%"].concat();
+        assert_eq!(
+            release_check(&longer, once.len(), &cms_of(&twice, 1)).unwrap_err().code,
+            "not-one-revision"
+        );
+    }
+}
