@@ -144,10 +144,10 @@ impl EstCa {
     }
 
     fn ca_certificates(&self, cx: Cx) -> Result<Vec<Der>, ChannelError> {
-        if let Some((at, known)) = self.authorities.lock().as_ref() {
-            if at.elapsed() < CA_CERTIFICATES_FOR {
-                return Ok(known.clone());
-            }
+        if let Some((at, known)) = self.authorities.lock().as_ref()
+            && at.elapsed() < CA_CERTIFICATES_FOR
+        {
+            return Ok(known.clone());
         }
         let answer = self.call(cx, "cacerts", None)?;
         if answer.status != 200 {

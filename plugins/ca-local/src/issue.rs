@@ -18,9 +18,9 @@ const LEAST_RSA_OCTETS: usize = 256;
 impl CaLocal {
     /// Issues a certificate with the issuing CA and returns it, DER.
     pub(crate) fn issue(&self, cx: Cx, csr: Csr<'_>, profile: &Profile) -> Result<Der, ChannelError> {
-        let request = Request::verified(csr.der).map_err(refused)?;
-        strong_enough(&request.spki).map_err(refused)?;
-        let subject = subject_name(csr.subject).map_err(refused)?;
+        let request = Request::verified(csr.der).map_err(|e| refused(&e))?;
+        strong_enough(&request.spki).map_err(|e| refused(&e))?;
+        let subject = subject_name(csr.subject).map_err(|e| refused(&e))?;
         let extended_key_usage = oids("extended_key_usage", &profile.extended_key_usage)?;
         let policies = oids("policies", &profile.policies)?;
         let issuer = &self.issuing;
@@ -61,7 +61,7 @@ impl CaLocal {
                 ocsp: ocsp.as_deref(),
             },
         })
-        .map_err(refused)?;
+        .map_err(|e| refused(&e))?;
         let signature = issuer.key.sign_certificate(cx, &tbs).map_err(key_error)?;
         Ok(Der(assemble(&tbs, &issuer.key.signature_algorithm().0, &signature)))
     }
@@ -79,7 +79,7 @@ impl CaLocal {
 }
 
 /// The request or the profile is at fault: the same request will fail again.
-fn refused(error: X509Error) -> ChannelError {
+fn refused(error: &X509Error) -> ChannelError {
     ChannelError::Refused(error.to_string())
 }
 

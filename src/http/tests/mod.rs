@@ -3,6 +3,7 @@
 
 mod auth;
 mod edges;
+mod renewal;
 mod seals;
 mod users;
 mod world;
