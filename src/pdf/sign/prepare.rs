@@ -237,6 +237,11 @@ impl Writer<'_> {
     /// Enters the new widgets into their pages and the new fields into the form.
     fn register(self, update: &mut Update<'_, '_>, root: ObjectId, form: &Form) -> Result<(), SignError> {
         for (page, widgets) in self.annotations {
+            if let Some(own) = unshared(update, page)? {
+                update.change(page, |dict| {
+                    dict.set("Annots", own);
+                })?;
+            }
             update.append(page, "Annots", widgets)?;
         }
         let fields: Vec<Object> = self.new_fields.into_iter().map(Object::from).collect();
@@ -287,6 +292,22 @@ impl Writer<'_> {
         }
         Ok(())
     }
+}
+
+/// A copy of the page's annotations, if their array is an object that another page uses as well: grown where it is, it
+/// would show the seal there too.
+fn unshared(update: &Update<'_, '_>, page: ObjectId) -> Result<Option<Vec<Object>>, SyntaxError> {
+    let Some(array) = update.dict(page)?.get("Annots").and_then(Object::as_reference) else {
+        return Ok(None);
+    };
+    let view = update.view();
+    for other in pages::pages(view)?.iter().filter(|p| p.id != page) {
+        let Object::Dictionary(dict) = view.object(other.id)? else { continue };
+        if dict.get("Annots").and_then(Object::as_reference) == Some(array) {
+            return Ok(update.current(array)?.as_array().map(<[Object]>::to_vec));
+        }
+    }
+    Ok(None)
 }
 
 /// A widget that is a signature field of its own.

@@ -7,7 +7,6 @@
 )]
 
 use super::testing::*;
-use super::*;
 use crate::pdf::syntax::Document;
 use crate::pdf::syntax::inspect::inspect;
 use crate::x509::testing::{Folder, judge};
@@ -82,6 +81,20 @@ fn one_signature_in_several_places_satisfies_every_judge() {
     all_agree(&second, 2, 5);
     let growth = second.len() - first.len();
     assert!(growth < 8_000 + 3_500, "{growth} bytes for a signature of 4,000 reserved bytes");
+}
+
+#[test]
+fn an_array_of_annotations_that_two_pages_share_is_copied() {
+    let page = "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Annots 5 0 R>>";
+    let objects =
+        ["<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[3 0 R 4 0 R]/Count 2>>", page, page, "[]"];
+    let signed = sign_at(&with_table(&objects.map(str::to_owned)), &[(1, 10.0, 10.0)]).unwrap();
+    let view = Document::open(&signed).unwrap();
+    let annotations = |page: u32| {
+        let page = view.latest().object(crate::pdf::syntax::ObjectId::new(page)).unwrap();
+        view.latest().get_array(page.as_dict().unwrap(), "Annots").unwrap().len()
+    };
+    assert_eq!((annotations(3), annotations(4)), (1, 0));
 }
 
 #[test]

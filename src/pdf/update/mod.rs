@@ -128,11 +128,6 @@ impl<'d, 'a> Update<'d, 'a> {
         self.view
     }
 
-    /// Whether object `number` is part of this update.
-    pub(super) fn touches(&self, number: u32) -> bool {
-        self.objects.contains_key(&number)
-    }
-
     /// The trailer: the input's, without what belongs to its own section.
     fn trailer(&mut self) -> Dict {
         const OWN: [&str; 14] = [
