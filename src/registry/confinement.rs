@@ -19,6 +19,7 @@ pub fn limits(settings: &[u8]) -> Result<Confinement, String> {
     let base = told.file.parent().map(PathBuf::from).unwrap_or_default();
     let mut limits = Confinement {
         read: vec![base.clone(), site.pki_folder()],
+        list: vec![site.data().to_owned()],
         write: vec![site.state_folder(), site.run_folder()],
         programs: false,
     };

@@ -43,7 +43,7 @@ fn part() {
 fn limits(settings: &[u8]) -> Result<Confinement, String> {
     let socket = PathBuf::from(std::str::from_utf8(settings).unwrap());
     let write = socket.parent().filter(|folder| folder.is_absolute()).map(PathBuf::from);
-    Ok(Confinement { read: Vec::new(), write: write.into_iter().collect(), programs: false })
+    Ok(Confinement { write: write.into_iter().collect(), ..Confinement::default() })
 }
 
 /// Tries what must not work, and what must, and tells.

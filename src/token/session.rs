@@ -47,7 +47,13 @@ impl TokenSession {
         tracing::warn!(%error, ?remedy, "token call failed");
         let remedied = match remedy {
             Remedy::Reopen => self.reopen(),
-            Remedy::LogIn | Remedy::Refresh => self.log_in(),
+            Remedy::LogIn | Remedy::Refresh => self.log_in().or_else(|trouble| match trouble {
+                // The failed call left its operation active in this session.
+                Trouble::Module(error) if super::fault::remedy(&error) == Remedy::Reopen => {
+                    self.reopen().and_then(|()| self.log_in())
+                }
+                other => Err(other),
+            }),
             Remedy::PinRefused | Remedy::None => return Err(told(&error)),
             Remedy::Restart => {
                 self.module.condemn(&error.to_string());

@@ -36,6 +36,8 @@ const SYSTEM: [&str; 14] = [
 pub struct Confinement {
     /// Files and folders to read, beside the system's.
     pub read: Vec<PathBuf>,
+    /// Folders to list, without reading what is in them: whoever makes a file durable syncs the folder that names it.
+    pub list: Vec<PathBuf>,
     /// Folders to read and write, and everything below. They must exist.
     pub write: Vec<PathBuf>,
     /// Whether channels run programs (`exec`): those may then be started, under the same restrictions.
@@ -126,6 +128,7 @@ fn confine_files(limits: &Confinement) -> Result<&'static str, SandboxError> {
         .create()?
         .add_rules(path_beneath_rules(SYSTEM, read))?
         .add_rules(path_beneath_rules(["/dev/null"], read | AccessFs::WriteFile))?
+        .add_rules(path_beneath_rules(&limits.list, AccessFs::ReadDir))?
         .add_rules(path_beneath_rules(&limits.read, read))?
         .add_rules(path_beneath_rules(&limits.write, write))?
         .restrict_self()?;
