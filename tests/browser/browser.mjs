@@ -19,12 +19,15 @@ const browser = await chromium.launch({
 
 export const quit = () => browser.close();
 
-/** Opens a page of the service, lets `act` work on it, takes a picture, and checks what every page must keep. */
-export async function visit(name, device, path, act) {
+/**
+ * Opens a page of the service, lets `act` work on it, takes a picture, and checks what every page must keep. Chromium writes
+ * refused requests to the console; `expected` names those that the test is about.
+ */
+export async function visit(name, device, path, act, expected = /^$/) {
   const context = await browser.newContext({ ...device, ignoreHTTPSErrors: true });
   const page = await context.newPage();
   const wrong = [];
-  page.on("console", (message) => { if (["error", "warning"].includes(message.type())) wrong.push(message.text()); });
+  page.on("console", (message) => { if (["error", "warning"].includes(message.type()) && !expected.test(message.text())) wrong.push(message.text()); });
   page.on("pageerror", (error) => wrong.push(String(error)));
   page.on("request", (request) => {
     const url = request.url();

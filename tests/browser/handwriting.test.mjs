@@ -65,6 +65,9 @@ function inkIn(file, [left, bottom, width, height]) {
   return dark;
 }
 
+/** What the console says when a link is closed. */
+const CLOSED = /status of 404/;
+
 const PLACE = "1,60,60";
 const BOX = [60, 60, 85, 46];
 
@@ -87,14 +90,14 @@ for (const [name, device, write, number] of [
     await visit(`handwriting-${name}-again`, device, link.path, async (page) => {
       await page.getByText("此链接不存在、已使用或已过期").waitFor();
       assert.ok(await page.getByRole("button", { name: "提交签名" }).isDisabled());
-    });
+    }, CLOSED);
   });
 }
 
 test("a link that was never given says so", async () => {
   await visit("handwriting-unknown", desktop, `handwriting/${"0".repeat(64)}`, async (page) => {
     await page.getByText("此链接不存在、已使用或已过期").waitFor();
-  });
+  }, CLOSED);
 });
 
 test("nothing written cannot be submitted, and clearing is undoing everything", async () => {

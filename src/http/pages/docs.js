@@ -42,7 +42,7 @@ function row(name, schema, required, description, place) {
     el("td", {}, `${place ? `[${place}] ` : ""}${description ?? s.description ?? ""}`));
 }
 
-function parameters(call) {
+function parameters(name, call) {
   const rows = (call.parameters ?? []).map((given) => {
     const p = resolve(given);
     return row(p.name, p.schema, p.required, p.description, p.in);
@@ -50,14 +50,14 @@ function parameters(call) {
   const content = resolve(call.requestBody).content ?? {};
   const [, body] = Object.entries(content)[0] ?? [];
   const schema = resolve(body?.schema);
-  for (const [name, property] of Object.entries(schema.properties ?? {})) {
-    rows.push(row(name, property, schema.required?.includes(name)));
+  for (const [property, given] of Object.entries(schema.properties ?? {})) {
+    rows.push(row(property, given, schema.required?.includes(property)));
   }
   if (rows.length === 0) return [];
   const kinds = Object.keys(content).join(", ");
   return [
     el("h3", {}, `参数 Parameters${kinds ? ` · ${kinds}` : ""}`),
-    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "参数 Parameters" }, el("table", {},
+    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `参数 Parameters ${name}` }, el("table", {},
       el("thead", {}, el("tr", {}, ...["名称 Name", "类型 Type", "必填 Need", "说明 Meaning"].map((h) => el("th", { scope: "col" }, h)))),
       el("tbody", {}, rows))),
   ];
@@ -92,10 +92,11 @@ function section(method, path, call) {
     el("h2", {}, el("span", { class: `method ${method}` }, method.toUpperCase()), " ", el("code", {}, path)),
     el("p", {}, call.summary ?? ""),
     call.description ? el("p", { class: "soft" }, call.description) : null,
-    ...parameters(call),
-    request.length ? el("h3", {}, "请求示例 Request") : null,
-    ...request,
-    ...answers);
+    ...parameters(`${method.toUpperCase()} ${path}`, call),
+    el("details", {}, el("summary", {}, "请求与答复示例 Samples"),
+      request.length ? el("h3", {}, "请求 Request") : null,
+      ...request,
+      ...answers));
 }
 
 async function render() {

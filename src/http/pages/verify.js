@@ -129,7 +129,8 @@ function signatureCard(signature, number, file, report) {
   const [kind, zh, en] = verdict(signature);
   const [kindZh, kindEn] = KINDS[signature.kind] ?? KINDS.approval;
   const date = signature.sign_date;
-  const source = date ? SOURCES[date.source] ?? ["", ""] : null;
+  const unproven = date?.source === "timestamp" && !signature.timestamp?.verified;
+  const source = unproven ? ["时间戳未能验证", "time stamp not verified"] : SOURCES[date?.source] ?? ["", ""];
   const pages = [...new Set(signature.places.map((p) => p.page).filter(Boolean))];
   const certificate = signature.chain[0];
   const compared = el("div", {});
