@@ -38,7 +38,10 @@ pub(super) fn run(args: &Doctor, file: &Path) -> Result<ExitCode, Failure> {
         };
         sound &= !matches!(finding, Bad(..));
         if args.json {
-            super::say(&serde_json::json!({"what": what, "state": state, "text": text, "remedy": remedy}).to_string());
+            super::say(
+                &serde_json::json!({"what": what, "state": state, "text": text, "remedy": remedy})
+                    .to_string(),
+            );
         } else {
             super::say(&format!("{state:8} {what:14} {text}"));
             if !remedy.is_empty() {
@@ -52,7 +55,10 @@ pub(super) fn run(args: &Doctor, file: &Path) -> Result<ExitCode, Failure> {
             site
         }
         Err(error) => {
-            tell("configuration", Bad(error.to_string(), "correct the key; `hufu check-config` shows what is in force".into()));
+            tell(
+                "configuration",
+                Bad(error.to_string(), "correct the key; `hufu check-config` shows what is in force".into()),
+            );
             return Ok(ExitCode::FAILURE);
         }
     };
@@ -87,7 +93,9 @@ fn token(site: &Site, file: &Path, seat: Seat, tell: &mut dyn FnMut(&str, Findin
     let what = format!("token {}", seat.name());
     let token = match site.tokens().of(seat, file) {
         Ok(token) => token,
-        Err((key, reason)) => return tell(&what, Bad(format!("{key}: {reason}"), "correct the configuration".into())),
+        Err((key, reason)) => {
+            return tell(&what, Bad(format!("{key}: {reason}"), "correct the configuration".into()));
+        }
     };
     if !token.module.is_file() {
         let text = format!("no PKCS#11 module at {}", token.module.display());
@@ -99,10 +107,13 @@ fn token(site: &Site, file: &Path, seat: Seat, tell: &mut dyn FnMut(&str, Findin
             Err(error) if seat == Seat::Root => {
                 Odd(format!("{}: {error}", path.display()), "bring the root's PIN for ceremonies only".into())
             }
-            Err(error) => Bad(format!("{}: {error}", path.display()), "write the user PIN there, mode 0400".into()),
-            Ok(meta) if meta.permissions().mode() & 0o077 != 0 => {
-                Bad(format!("{} can be read by others", path.display()), format!("chmod 0400 {}", path.display()))
+            Err(error) => {
+                Bad(format!("{}: {error}", path.display()), "write the user PIN there, mode 0400".into())
             }
+            Ok(meta) if meta.permissions().mode() & 0o077 != 0 => Bad(
+                format!("{} can be read by others", path.display()),
+                format!("chmod 0400 {}", path.display()),
+            ),
             Ok(_) => Good(format!("{:?} of {}", token.name, token.module.display())),
         },
     };
@@ -138,7 +149,12 @@ fn certificates(site: &Site, tell: &mut dyn FnMut(&str, Finding)) {
 }
 
 fn expiry(file: &Path) -> Finding {
-    let bad = |why: String| Bad(format!("{}: {why}", file.display()), "put a PEM certificate there; `hufu tls` can make one".into());
+    let bad = |why: String| {
+        Bad(
+            format!("{}: {why}", file.display()),
+            "put a PEM certificate there; `hufu tls` can make one".into(),
+        )
+    };
     let der = match CertificateDer::from_pem_file(file) {
         Ok(der) => der,
         Err(error) => return bad(error.to_string()),
@@ -200,10 +216,13 @@ fn fonts(site: &Site, tell: &mut dyn FnMut(&str, Finding)) {
         Err(error) => return tell("fonts", Bad(error, "softhsm/fonts installs the shipped chains".into())),
     };
     for chain in found.report {
-        let names: Vec<String> = chain.found.iter().map(|(name, count)| format!("{name} ({count})")).collect();
+        let names: Vec<String> =
+            chain.found.iter().map(|(name, count)| format!("{name} ({count})")).collect();
         let text = format!("{}: {}", chain.chain.name(), names.join(", "));
         let finding = match (&chain.lacking.first(), chain.degraded, names.is_empty()) {
-            (Some((file, _, remedy)), _, true) => Bad(format!("{}: no font; {file} is wanted", chain.chain.name()), remedy.clone()),
+            (Some((file, _, remedy)), _, true) => {
+                Bad(format!("{}: no font; {file} is wanted", chain.chain.name()), remedy.clone())
+            }
             (Some((_, _, remedy)), true, _) => Odd(text, remedy.clone()),
             _ => Good(text),
         };

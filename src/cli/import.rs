@@ -72,7 +72,8 @@ pub(super) fn import(args: &Import, config: &Path) -> Result<(), Failure> {
         if text.trim().is_empty() {
             continue;
         }
-        lines.push(serde_json::from_str(&text).map_err(|e| format!("{}:{number}: {e}", args.file.display()))?);
+        lines
+            .push(serde_json::from_str(&text).map_err(|e| format!("{}:{number}: {e}", args.file.display()))?);
     }
     bar.finish_and_clear();
     let total = lines.len();

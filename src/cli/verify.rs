@@ -34,7 +34,9 @@ pub(super) fn run(args: &Verify, file: &Path) -> Result<ExitCode, Failure> {
     } else {
         let mut store = TrustStore::new();
         for anchor in &args.trust {
-            store.add_pem(&std::fs::read_to_string(anchor)?).map_err(|e| format!("{}: {e}", anchor.display()))?;
+            store
+                .add_pem(&std::fs::read_to_string(anchor)?)
+                .map_err(|e| format!("{}: {e}", anchor.display()))?;
         }
         store
     };

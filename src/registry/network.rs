@@ -180,8 +180,14 @@ pub(crate) fn trust(site: &Site) -> Result<TrustStore, String> {
     let mut store = TrustStore::new();
     let mut files = vec![site.pki_folder().join("signer-root.pem"), site.pki_folder().join("tsa-root.pem")];
     if let Some(folder) = &site.validation.trust_folder {
-        let entries = std::fs::read_dir(folder).map_err(|e| format!("validation.trust_folder {}: {e}", folder.display()))?;
-        files.extend(entries.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "pem" || e == "crt")));
+        let entries = std::fs::read_dir(folder)
+            .map_err(|e| format!("validation.trust_folder {}: {e}", folder.display()))?;
+        files.extend(
+            entries
+                .flatten()
+                .map(|e| e.path())
+                .filter(|p| p.extension().is_some_and(|e| e == "pem" || e == "crt")),
+        );
     }
     for file in files.iter().filter(|f| f.exists()) {
         let named = |e: &dyn std::fmt::Display| format!("{}: {e}", file.display());

@@ -44,6 +44,7 @@ async fn an_operator_revokes_once_and_for_all() {
     assert_eq!(world.keys.count(), 0);
     world.later(360 * DAY);
     assert_eq!(world.appliance.renew_certificates(&call(), 10).unwrap(), Renewals::default());
-    let unknown = world.appliance.revoke_certificate(&call(), &world.app.app, 99, RevocationReason::Unspecified);
+    let unknown =
+        world.appliance.revoke_certificate(&call(), &world.app.app, 99, RevocationReason::Unspecified);
     assert!(unknown.is_err());
 }
