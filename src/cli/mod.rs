@@ -142,9 +142,10 @@ fn confirm(question: &str) -> Result<(), Failure> {
     if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err("nothing was done".into()) }
 }
 
-#[allow(clippy::print_stdout, reason = "a command's answer belongs on standard output")]
+/// One line of a command's answer. A reader that has gone away, `| head` for one, ends nothing.
 fn say(text: &str) {
-    println!("{text}");
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
 #[allow(clippy::print_stderr, reason = "a command's complaint belongs on standard error")]

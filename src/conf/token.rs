@@ -176,11 +176,9 @@ impl Tokens {
         };
         let mut environment = self.environment.clone();
         environment.extend(own.environment.clone());
-        let workers = own.workers.or(self.workers).unwrap_or(match seat {
-            // SoftHSM and some drivers sign no faster with threads, but with processes.
-            Seat::Served(Purpose::Signer) => 2,
-            _ => 1,
-        });
+        // One: a SoftHSM process does not see the token keys that another one has made since it started. A site whose
+        // module shares objects between processes, or that keeps signers' keys wrapped, sets more.
+        let workers = own.workers.or(self.workers).unwrap_or(1);
         let sessions = own.sessions.or(self.sessions).unwrap_or(4);
         if !(1..=64).contains(&workers) {
             return Err((at("workers"), "from 1 to 64".into()));

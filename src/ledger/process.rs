@@ -10,6 +10,7 @@ use super::writer::{self, Ask, Done, Inbox, Owner, Status, Writer};
 use super::{Folder, Records};
 use crate::audit::{AuditError, ReceiptKey};
 use crate::keys::{Keys, StoredKey};
+use crate::tlog::tile;
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use hufu_api::{Clock, Cx, RequestId, UnixTime};
 use std::io;
@@ -195,6 +196,8 @@ impl Retention {
     fn apply(&self, tiles: &TileWriter, size: u64) -> Result<(), LogError> {
         let checkpoint = checkpoints::newest(&self.folder)?.map_or(0, |newest| newest.size);
         let below = size.saturating_sub(self.keep).min(checkpoint).min(tiles.covered());
+        // Whole bundles only: what stays in sled begins where a bundle ends.
+        let below = below - below % tile::WIDTH;
         let mut synced = false;
         while !tiles.held_below(below)?.is_empty() {
             if !synced {

@@ -216,9 +216,6 @@ fn decode(bytes: &[u8], limits: &PictureLimits) -> Result<Pixels, PictureError> 
     if width > limits.side || height > limits.side {
         return refuse("larger than the limit");
     }
-    if width.min(height) < 16 || width.max(height) > width.min(height) * 8 {
-        return refuse("too small or too narrow for a seal");
-    }
     if limits.strict_sizes && PictureClass::exactly(width, height).is_none() {
         return refuse("not 110 × 200, 200 × 200 or 160 × 300");
     }

@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(release_check(&twice, once.len(), &cms_of(&twice, 1)), Ok(()));
         assert_eq!(
             release_check(&twice, plain.len(), &cms_of(&twice, 0)).unwrap_err().code,
-            "not-one-signature"
+            "not-one-revision"
         );
         assert_eq!(release_check(&twice, once.len(), b"other").unwrap_err().code, "not-one-signature");
         assert_eq!(release_check(&plain, plain.len(), b"x").unwrap_err().code, "not-one-revision");
