@@ -90,13 +90,13 @@ fn the_network_process_has_no_module_no_pin_and_no_token_files() {
 fn check_what_was_answered(site: &Site, answered: &[(u64, PathBuf)]) {
     let (ok, out, err) = site.hufu(&["audit", "verify"]);
     assert!(ok, "audit verify: {out}{err}");
-    let (ok, list, err) = site.hufu(&["audit", "list", "--act", "sign", "--json"]);
+    let (ok, list, err) = site.hufu(&["audit", "search", "--act", "sign", "--json", "-n", "1000000"]);
     assert!(ok, "{err}");
     let recorded: HashSet<u64> = list
         .lines()
         .filter_map(|l| serde_json::from_str::<serde_json::Value>(l).ok())
         .filter(|r| r["kind"] == "outcome" && r["ending"] == "done")
-        .filter_map(|r| r["facts"]["signature_id"].as_u64())
+        .filter_map(|r| r["facts"]["summary"].as_u64())
         .collect();
     for (id, file) in answered {
         assert!(recorded.contains(id), "answered signature {id} is not in the log");

@@ -102,7 +102,9 @@ fn only_the_registry_names_plugins() {
     rust_files(&root, &mut files);
     for file in files {
         let inside = file.strip_prefix(&root).unwrap();
-        if inside.starts_with("registry") {
+        // Tests may try a channel against a real plugin.
+        let test = file.file_stem().is_some_and(|s| s == "testing" || s.to_string_lossy().ends_with("tests"));
+        if inside.starts_with("registry") || test {
             continue;
         }
         let text = fs::read_to_string(&file).unwrap();
