@@ -34,7 +34,7 @@ fn timed(name: &str, rounds: usize, mut work: impl FnMut(usize)) {
 /// Resident memory in MiB.
 fn resident() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-    statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096 >> 20
+    (statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096) >> 20
 }
 
 fn person(i: usize, family: FontFamily) -> PersonSeal {
@@ -90,15 +90,15 @@ fn main() {
     for family in FontFamily::ALL {
         let seal = person(1, *family);
         timed(&format!("first personal seal {}", family.code()), 1, |_| {
-            drop(draw_person(fonts, &seal).unwrap())
+            drop(draw_person(fonts, &seal).unwrap());
         });
         timed(&format!("personal seal {}", family.code()), 200, |i| {
-            drop(draw_person(fonts, &person(i, *family)))
+            drop(draw_person(fonts, &person(i, *family)));
         });
     }
     for (name, shape) in [("round", CompanyShape::Round), ("oval", CompanyShape::Oval)] {
         timed(&format!("company seal, {name}"), 200, |i| {
-            drop(draw_company(fonts, &company(i, shape)).unwrap())
+            drop(draw_company(fonts, &company(i, shape)).unwrap());
         });
     }
     let seal = draw_company(fonts, &company(3, CompanyShape::Round)).unwrap();
@@ -109,7 +109,7 @@ fn main() {
     timed("PDF form", 200, |_| drop(seal.to_pdf_form()));
     let upload = seal.to_png(200).unwrap();
     timed("upload of 200 × 200", 100, |_| {
-        drop(UploadedSeal::from_png(&upload, &PictureLimits::default(), true).unwrap())
+        drop(UploadedSeal::from_png(&upload, &PictureLimits::default(), true).unwrap());
     });
 
     thousand(fonts);

@@ -93,9 +93,12 @@ pub fn main() -> ExitCode {
         Command::Plugin(command) => import::plugin(command),
         Command::Doctor(args) => doctor::run(args, file),
         Command::CheckConfig => check_config(file).map(done),
-        Command::Tls(args) => {
-            tls::run(args).map(|path| done(say(&path.display().to_string()))).map_err(Into::into)
-        }
+        Command::Tls(args) => tls::run(args)
+            .map(|path| {
+                say(&path.display().to_string());
+                done(())
+            })
+            .map_err(Into::into),
     };
     match ended {
         Ok(code) => code,

@@ -148,7 +148,8 @@ fn mutate(bytes: &[u8], dice: &mut Dice) -> Vec<u8> {
         match dice.next(6) {
             0 => out[at] ^= 1 << dice.next(8),
             1 => {
-                out[at] = [0, 0x7f, 0x80, 0x81, 0x84, 0xff, 0x30, 0x31, 0xa0, 0x24, 0x03, 0x1f][dice.next(12)]
+                out[at] =
+                    [0, 0x7f, 0x80, 0x81, 0x84, 0xff, 0x30, 0x31, 0xa0, 0x24, 0x03, 0x1f][dice.next(12)];
             }
             2 => drop(out.drain(at..(at + len).min(out.len()))),
             3 => {

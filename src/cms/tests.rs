@@ -346,8 +346,8 @@ fn a_long_term_signature_gets_all_it_needs_and_nothing_else() {
     };
     let full = needed(&cms, &pool, stamped).unwrap();
     assert_eq!(full.missing, []);
-    assert_eq!(full.material.ocsp_responses, [good.clone()]);
-    assert_eq!(full.material.crls, [root_crl.clone()]);
+    assert_eq!(full.material.ocsp_responses, [good]);
+    assert_eq!(full.material.crls, std::slice::from_ref(&root_crl));
     let mut wanted = vec![signer.certificate.der().to_vec(), responder.certificate.der().to_vec()];
     wanted.extend(pki.chain());
     wanted.sort();
@@ -367,7 +367,7 @@ fn a_long_term_signature_gets_all_it_needs_and_nothing_else() {
     };
     let pool = Material { crls: vec![root_crl, crl(&pki.ca, &[entry])], ..Material::default() };
     let revoked = needed(&cms, &pool, stamped).unwrap();
-    assert_eq!(revoked.missing, [Missing::Revoked(Box::new(signer.certificate.clone()))]);
+    assert_eq!(revoked.missing, [Missing::Revoked(Box::new(signer.certificate))]);
 }
 
 #[test]

@@ -161,7 +161,7 @@ async fn chores(edge: Arc<Edge>, tls: Arc<Tls>, mut drain: Drain) {
             match tokio::task::spawn_blocking(move || tls.reload()).await {
                 Ok(Ok(())) => tracing::info!("TLS files changed: reloaded"),
                 Ok(Err(error)) => {
-                    tracing::error!(%error, "changed TLS files refused, the old ones stay in force")
+                    tracing::error!(%error, "changed TLS files refused, the old ones stay in force");
                 }
                 Err(error) => tracing::error!(%error, "TLS reload"),
             }

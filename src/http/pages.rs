@@ -188,8 +188,8 @@ mod tests {
                 );
                 // A script element has a source and no content.
                 assert_eq!(text.matches("<script").count(), text.matches("></script>").count(), "{name}");
-                for (_, link) in text.match_indices("assets/").map(|(at, _)| (at, &text[at + 7..])) {
-                    let file = &link[..link.find('"').unwrap()];
+                for (_, link) in text.match_indices("assets/").map(|(at, _)| (at, text.split_at(at + 7).1)) {
+                    let file = link.split('"').next().unwrap();
                     assert!(ASSETS.iter().any(|asset| asset.name == file), "{name}: {file}");
                 }
             }
@@ -197,8 +197,8 @@ mod tests {
         // What a script imports is there.
         for (name, text) in files.iter().filter(|(name, _)| name.ends_with("js")) {
             for (at, _) in text.match_indices(" from \"./") {
-                let rest = &text[at + 9..];
-                let file = &rest[..rest.find('"').unwrap()];
+                let rest = text.split_at(at + 9).1;
+                let file = rest.split('"').next().unwrap();
                 assert!(ASSETS.iter().any(|asset| asset.name == file), "{name}: {file}");
             }
         }

@@ -345,7 +345,7 @@ impl Walk<'_> {
 
     /// Compares bundle and level-0 tile whenever 256 records are complete. Higher tiles are made of these.
     fn compare_tile(&mut self, bundle: &mut Vec<Vec<u8>>) {
-        if self.range.size() % tile::WIDTH != 0 {
+        if !self.range.size().is_multiple_of(tile::WIDTH) {
             return;
         }
         let index = self.range.size() / tile::WIDTH - 1;

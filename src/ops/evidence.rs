@@ -70,10 +70,11 @@ impl Appliance {
         let mut found: Vec<Signature> = Vec::new();
         table::each_in_app(self.store(), Space::Signature, &caller.app.id, |_, bytes| {
             // Rows taken over from an older installation tell less, and nothing that could be proven.
-            if let Ok(row) = serde_json::from_slice::<Signature>(bytes) {
-                if row.output_sha256 == sha256 && found.len() < MOST_SIGNATURES {
-                    found.push(row);
-                }
+            if let Ok(row) = serde_json::from_slice::<Signature>(bytes)
+                && row.output_sha256 == sha256
+                && found.len() < MOST_SIGNATURES
+            {
+                found.push(row);
             }
             Ok(())
         })?;

@@ -68,10 +68,10 @@ pub(super) fn paper(title: &str, lines: &[String], attachment: &Attachment<'_>) 
         ));
         let mut text = String::new();
         let top = height - MARGIN;
-        let _ = write!(text, "BT /F1 16 Tf {MARGIN} {top} Td <{}> Tj ET\n", utf16(title));
+        let _ = writeln!(text, "BT /F1 16 Tf {MARGIN} {top} Td <{}> Tj ET", utf16(title));
         for (row, line) in (3..).zip(lines.iter()) {
             let y = top.saturating_sub(row * PITCH);
-            let _ = write!(text, "BT /F1 {SIZE} Tf {MARGIN} {y} Td <{}> Tj ET\n", utf16(line));
+            let _ = writeln!(text, "BT /F1 {SIZE} Tf {MARGIN} {y} Td <{}> Tj ET", utf16(line));
         }
         file.stream("", text.as_bytes());
     }
@@ -140,7 +140,7 @@ impl File {
         let id = hex::encode(Sha256::digest(&self.bytes).get(..16).unwrap_or_default());
         let mut tail = format!("xref\n0 {size}\n0000000000 65535 f \n");
         for offset in &self.offsets {
-            let _ = write!(tail, "{offset:010} 00000 n \n");
+            let _ = writeln!(tail, "{offset:010} 00000 n ");
         }
         let _ = write!(
             tail,

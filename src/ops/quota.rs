@@ -58,10 +58,10 @@ impl Unit<'_> {
 
 impl Drop for Unit<'_> {
     fn drop(&mut self) {
-        if let Some(of) = self.of.take() {
-            if let Some(count) = self.usage.counts.lock().get_mut(&of) {
-                *count = count.saturating_sub(1);
-            }
+        if let Some(of) = self.of.take()
+            && let Some(count) = self.usage.counts.lock().get_mut(&of)
+        {
+            *count = count.saturating_sub(1);
         }
     }
 }

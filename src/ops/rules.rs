@@ -153,7 +153,7 @@ impl Certify {
 fn mainland_card(number: &str, strict: bool) -> bool {
     let bytes = number.as_bytes();
     match bytes {
-        [digits @ ..] if digits.len() == 15 => digits.iter().all(u8::is_ascii_digit),
+        digits if digits.len() == 15 => digits.iter().all(u8::is_ascii_digit),
         [digits @ .., last] if digits.len() == 17 => {
             digits.iter().all(u8::is_ascii_digit)
                 && (last.is_ascii_digit() || *last == b'X')

@@ -53,10 +53,10 @@ pub(super) struct Directory {
 impl Directory {
     /// Notes a new signer, if the app's list has been read.
     pub(super) fn add(&self, app: &str, id: u64) {
-        if let Some(ids) = self.apps.lock().get_mut(app) {
-            if let Err(at) = ids.binary_search(&id) {
-                ids.insert(at, id);
-            }
+        if let Some(ids) = self.apps.lock().get_mut(app)
+            && let Err(at) = ids.binary_search(&id)
+        {
+            ids.insert(at, id);
         }
     }
 

@@ -161,13 +161,13 @@ impl Form {
         catalog: &Dict,
     ) -> Result<Restrictions, SyntaxError> {
         let mut out = Restrictions::default();
-        if let Some(perms) = view.get_dict(catalog, "Perms")? {
-            if let Some(certification) = view.get_dict(&perms, "DocMDP")? {
-                out.certified = true;
-                out.add(view, &certification)?;
-                // A certification without readable parameters permits what P = 2 does (table 257).
-                out.docmdp.get_or_insert(DocMdp::FillForms);
-            }
+        if let Some(perms) = view.get_dict(catalog, "Perms")?
+            && let Some(certification) = view.get_dict(&perms, "DocMDP")?
+        {
+            out.certified = true;
+            out.add(view, &certification)?;
+            // A certification without readable parameters permits what P = 2 does (table 257).
+            out.docmdp.get_or_insert(DocMdp::FillForms);
         }
         for field in &self.signatures {
             let Some(value) = &field.value else { continue };

@@ -28,7 +28,7 @@ impl Page {
     pub fn size(&self) -> (f64, f64) {
         let [left, bottom, right, top] = self.crop;
         let (w, h) = ((right - left) * self.user_unit, (top - bottom) * self.user_unit);
-        if self.quarter_turns % 2 == 0 { (w, h) } else { (h, w) }
+        if self.quarter_turns.is_multiple_of(2) { (w, h) } else { (h, w) }
     }
 
     /// A rectangle as displayed (points from the lower left corner) in default user space.

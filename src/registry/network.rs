@@ -133,7 +133,7 @@ pub fn serve(child: Network) -> Result<(), String> {
             for order in orders {
                 match order {
                     NetworkOrder::Reconfigure(_) => {
-                        tracing::info!("changed settings take effect at the next start")
+                        tracing::info!("changed settings take effect at the next start");
                     }
                     NetworkOrder::Shutdown(_) | NetworkOrder::Orphaned => break,
                 }

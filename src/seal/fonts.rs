@@ -156,7 +156,7 @@ impl FontFile {
             name: self.name.clone(),
             reason: e.to_string(),
         };
-        let mut wanted = text.chars().filter_map(|c| Sign::of(c).from_font()).collect::<Vec<_>>();
+        let mut wanted = text.chars().filter_map(|c| Sign::of(c).glyph()).collect::<Vec<_>>();
         let mut opened = Vec::new();
         for part in &self.parts {
             let before = wanted.len();
@@ -253,7 +253,7 @@ impl FontSet {
     /// # Errors
     /// [`SealError::MissingCharacters`] names what the best face lacks and what would cover it.
     pub(super) fn face_for(&self, chain: Chain, text: &str) -> Result<&Arc<FontFile>, SealError> {
-        let wanted = || text.chars().filter_map(|c| Sign::of(c).from_font());
+        let wanted = || text.chars().filter_map(|c| Sign::of(c).glyph());
         let needs_shaping: Vec<char> = distinct(wanted().filter(|c| remedy::needs_shaping(*c)));
         let mut fewest: Option<Vec<char>> = None;
         if needs_shaping.is_empty() {

@@ -40,7 +40,7 @@ impl Sign {
     }
 
     /// The character whose glyph is needed, if one is.
-    pub(super) fn from_font(self) -> Option<char> {
+    pub(super) fn glyph(self) -> Option<char> {
         match self {
             Self::Ideograph(c) | Self::Letter(c) | Self::Bracket(c) => Some(c),
             Self::Dot | Self::Mask | Self::Space => None,
@@ -52,8 +52,8 @@ impl Sign {
         match self {
             Self::Ideograph(_) => 1.0,
             Self::Mask => 0.8,
-            Self::Letter(c) if matches!(c, 'M' | 'W' | 'm' | 'w' | '&' | '@' | '%') => 0.75,
-            Self::Letter(c) if matches!(c, 'I' | 'i' | 'j' | 'l' | '.' | ',' | '\'' | '’' | '-') => 0.4,
+            Self::Letter('M' | 'W' | 'm' | 'w' | '&' | '@' | '%') => 0.75,
+            Self::Letter('I' | 'i' | 'j' | 'l' | '.' | ',' | '\'' | '’' | '-') => 0.4,
             Self::Letter(_) | Self::Bracket(_) => 0.6,
             Self::Dot | Self::Space => 0.45,
         }

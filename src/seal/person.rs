@@ -53,9 +53,9 @@ fn layout(glyphs: &dyn Glyphs, name: &str, border: Border) -> (Drawing, (f64, f6
         Border::Open => edge.inset(-short * 0.03),
     };
     if square {
-        two_by_two(&mut drawing, glyphs, &signs, area)
+        two_by_two(&mut drawing, glyphs, &signs, area);
     } else {
-        rows::fill(&mut drawing, glyphs, name, area)
+        rows::fill(&mut drawing, glyphs, name, area);
     }
     (drawing, (w, h), bold)
 }

@@ -17,7 +17,7 @@ struct Item {
 impl Item {
     fn new(glyphs: &dyn Glyphs, c: char) -> Self {
         let sign = Sign::of(c);
-        let glyph = sign.from_font().and_then(|c| glyphs.glyph(c));
+        let glyph = sign.glyph().and_then(|c| glyphs.glyph(c));
         let width = match (sign, &glyph) {
             (Sign::Dot, _) => 0.42,
             (Sign::Space, _) => 0.32,

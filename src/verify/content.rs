@@ -39,7 +39,7 @@ pub(super) fn shown_text(
         }
         match operator {
             b"Tf" => {
-                simple = operands.iter().find_map(Token::name).is_none_or(|n| is_simple(view, &fonts, n))
+                simple = operands.iter().find_map(Token::name).is_none_or(|n| is_simple(view, &fonts, n));
             }
             b"Tj" | b"TJ" | b"'" | b"\"" => {
                 legible &= simple;

@@ -231,7 +231,6 @@ fn noted(finding: &cms::Finding) -> Finding {
         cms::Finding::CertificateNotBound => (Severity::Info, "certificate-not-bound"),
         cms::Finding::CertificateWeaklyBound(_) => (Severity::Info, "certificate-weakly-bound"),
         cms::Finding::DigestsDiffer(..) => (Severity::Info, "digests-differ"),
-        _ => (Severity::Info, "cms-note"),
     };
     let mut noted = Finding::info(Subject::Cryptography, code, finding.to_string());
     noted.severity = severity;

@@ -35,8 +35,6 @@ fn free_ports() -> u16 {
 /// A folder that `softhsm/setup` has made ready; the appliance in it is not running.
 pub struct Site {
     dir: TempDir,
-    /// The API's port.
-    pub port: u16,
     /// `client.env`.
     pub env: HashMap<String, String>,
 }
@@ -64,7 +62,7 @@ impl Site {
             .map(|(k, v)| (k.to_owned(), v.to_owned()))
             .collect();
         change(dir.path());
-        Self { dir, port, env }
+        Self { dir, env }
     }
 
     /// The site's folder.
@@ -163,10 +161,8 @@ impl Daemon {
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         let ended = self.child.wait().unwrap().success();
         // The site lives on: take it out without running our own drop.
-        let site = std::mem::replace(
-            &mut self.site,
-            Site { dir: TempDir::new().unwrap(), port: 0, env: HashMap::new() },
-        );
+        let site =
+            std::mem::replace(&mut self.site, Site { dir: TempDir::new().unwrap(), env: HashMap::new() });
         (site, ended)
     }
 }
@@ -263,11 +259,6 @@ impl Client {
     /// POSTs JSON.
     pub fn post(&self, path: &str, body: &Value) -> Answer {
         self.send("POST", path, "application/json;charset=UTF-8", body.to_string().as_bytes())
-    }
-
-    /// PATCHes JSON.
-    pub fn patch(&self, path: &str, body: &Value) -> Answer {
-        self.send("PATCH", path, "application/json;charset=UTF-8", body.to_string().as_bytes())
     }
 
     /// POSTs multipart/form-data; a part with a file name is a file.

@@ -24,6 +24,9 @@ fn every_client_signs_a_contract() {
         let done = Command::new(program).arg(top().join(first)).arg(&env).arg(&contract).output().unwrap();
         let out = String::from_utf8_lossy(&done.stdout);
         assert!(done.status.success(), "{first}:\n{out}\n{}", String::from_utf8_lossy(&done.stderr));
-        assert!(out.contains("summaryId") && out.to_lowercase().contains("unchanged: true"), "{first}:\n{out}");
+        assert!(
+            out.contains("summaryId") && out.to_lowercase().contains("unchanged: true"),
+            "{first}:\n{out}"
+        );
     }
 }

@@ -28,7 +28,8 @@ impl Pki {
         let keys: Arc<dyn Keys> = Arc::clone(&test.world.keys) as _;
         let log: Arc<dyn AuditLog> = Arc::clone(&test.world.log) as _;
         let clock: Arc<dyn Clock> = Arc::clone(&test.world.clock) as _;
-        let responder = OcspResponder::new(&test.authorities, &[test.ocsp.clone()], &keys, &log, clock);
+        let responder =
+            OcspResponder::new(&test.authorities, std::slice::from_ref(&test.ocsp), &keys, &log, clock);
         Self { test, responder }
     }
 

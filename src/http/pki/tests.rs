@@ -20,7 +20,13 @@ fn listener(networks: &[&str], places: usize) -> Router {
     channel.maintain(hufu_testkit::cx(5)).unwrap();
     router(Arc::new(Pki {
         authorities: Arc::clone(&pki.authorities),
-        ocsp: Arc::new(OcspResponder::new(&pki.authorities, &[pki.ocsp.clone()], &keys, &log, clock)),
+        ocsp: Arc::new(OcspResponder::new(
+            &pki.authorities,
+            std::slice::from_ref(&pki.ocsp),
+            &keys,
+            &log,
+            clock,
+        )),
         tsa: Some(Arc::new(tsa)),
         tsa_networks: networks.iter().map(|n| n.parse().unwrap()).collect(),
         entropy: Arc::new(crate::channels::OsEntropy::default()),

@@ -143,6 +143,7 @@ static FONTS: LazyLock<Arc<FontSet>> = LazyLock::new(|| {
     Arc::new(find_fonts(&folders, &shipped_chains()).unwrap().set)
 });
 
+#[allow(dead_code, reason = "what lies beneath must live as long as the world")]
 pub(super) struct World {
     pub(super) appliance: Arc<Appliance>,
     pub(super) clock: Arc<HandClock>,
@@ -254,21 +255,6 @@ impl World {
         self.send("GET", path, "", Vec::new()).await
     }
 
-    pub(super) async fn multipart(&self, path: &str, parts: &[(&str, Option<&str>, &[u8])]) -> Answer {
-        let mut body = Vec::new();
-        for (name, file, content) in parts {
-            body.extend(format!("--XyZ\r\nContent-Disposition: form-data; name=\"{name}\"").bytes());
-            if let Some(file) = file {
-                body.extend(format!("; filename=\"{file}\"").bytes());
-            }
-            body.extend(b"\r\n\r\n");
-            body.extend(*content);
-            body.extend(b"\r\n");
-        }
-        body.extend(b"--XyZ--\r\n");
-        self.send("POST", path, "multipart/form-data; boundary=XyZ", body).await
-    }
-
     pub(super) async fn send(&self, method: &str, path: &str, kind: &str, body: Vec<u8>) -> Answer {
         self.send_with(method, path, &[("content-type", kind), ("token", &self.token)], body).await
     }
@@ -317,10 +303,6 @@ impl World {
     /// Advances the clock.
     pub(super) fn later(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
-    }
-
-    pub(super) fn path(&self, name: &str) -> String {
-        self.folder.path().join(name).to_str().unwrap().to_owned()
     }
 }
 

@@ -146,7 +146,7 @@ pub(super) fn filled(n: u64) -> Site {
             scope.spawn(move || {
                 (0..n).filter(|i| i % 8 == t).for_each(|i| {
                     client.record(cx(), event(i)).unwrap();
-                })
+                });
             });
         }
     });

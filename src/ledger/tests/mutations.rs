@@ -164,7 +164,7 @@ fn mutate(ground: &Ground, dice: &mut Dice) -> (&'static str, InMemory) {
                 0 => ground.foreign_note.clone(),
                 1 => String::new(),
                 _ => {
-                    let mut bytes = note.clone().into_bytes();
+                    let mut bytes = note.into_bytes();
                     let byte = dice.below(bytes.len());
                     bytes[byte] ^= 1;
                     String::from_utf8_lossy(&bytes).into_owned()

@@ -104,10 +104,10 @@ impl Appliance {
     /// went offline.
     pub fn authenticate(&self, call: &Call, header: Option<&str>) -> Result<Authenticated> {
         let result = self.check_token(call, header);
-        if let Err(error) = &result {
-            if error.code == Code::Unauthorized {
-                self.refusals.count(call.from, error.code);
-            }
+        if let Err(error) = &result
+            && error.code == Code::Unauthorized
+        {
+            self.refusals.count(call.from, error.code);
         }
         result
     }

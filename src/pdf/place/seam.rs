@@ -34,7 +34,7 @@ fn slice(page: &Page, (from, to): (f64, f64), seam: Seam, mark: &Mark<'_>) -> Re
     }
     let centre = height * if seam.height.is_finite() { seam.height } else { 0.5 };
     let y = (centre - h / 2.0).clamp(0.0, height - h);
-    let x = if seam.booklet && page.number % 2 == 0 { 0.0 } else { width - w };
+    let x = if seam.booklet && page.number.is_multiple_of(2) { 0.0 } else { width - w };
     Ok(Place {
         page: page.number,
         page_object: page.id,

@@ -76,7 +76,7 @@ impl<'r> Appearances<'r> {
         (width, height): (f64, f64),
         quarter_turns: u8,
     ) -> Result<ObjectId, SignError> {
-        let (width, height) = if quarter_turns % 2 == 0 { (width, height) } else { (height, width) };
+        let (width, height) = if quarter_turns.is_multiple_of(2) { (width, height) } else { (height, width) };
         let seal = self.mark.seal;
         let scale = (width / seal.width.max(0.1)).min(height / seal.height.max(0.1));
         let (x, y) = ((width - seal.width * scale) / 2.0, (height - seal.height * scale) / 2.0);

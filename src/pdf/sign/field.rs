@@ -119,10 +119,10 @@ pub(super) fn check_seed_value(
             return refuse(format!("DocMDP P={wanted}"));
         }
     }
-    if let Some(certificate) = view.get_dict(&seed, "Cert")? {
-        if certificate.get("Ff").and_then(Object::as_integer).unwrap_or(0) != 0 {
-            return refuse("a particular certificate".into());
-        }
+    if let Some(certificate) = view.get_dict(&seed, "Cert")?
+        && certificate.get("Ff").and_then(Object::as_integer).unwrap_or(0) != 0
+    {
+        return refuse("a particular certificate".into());
     }
     Ok(())
 }

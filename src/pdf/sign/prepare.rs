@@ -217,7 +217,7 @@ impl Writer<'_> {
 
     fn unique(&mut self, wish: String) -> String {
         // 64 random bits: a second try is for files made to provoke it.
-        let mut title = wish.clone();
+        let mut title = wish;
         while !self.names.insert(title.clone()) {
             title.push('x');
         }

@@ -64,10 +64,7 @@ fn bombs_and_loops_are_refused() {
         (
             "filter chain",
             file(
-                &[
-                    (1, stream("/Type/XRef/Filter[/FlateDecode/FlateDecode/FlateDecode]", &bomb)),
-                    pages.clone(),
-                ],
+                &[(1, stream("/Type/XRef/Filter[/FlateDecode/FlateDecode/FlateDecode]", &bomb)), pages],
                 "/Root 1 0 R/Size 3",
             ),
         ),

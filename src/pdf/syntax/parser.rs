@@ -127,10 +127,10 @@ impl<'a> Parser<'a> {
         let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
         let only_digits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
         if only_digits {
-            if digits.len() == text.len() {
-                if let Some(reference) = self.reference(text) {
-                    return Ok(reference);
-                }
+            if digits.len() == text.len()
+                && let Some(reference) = self.reference(text)
+            {
+                return Ok(reference);
             }
             if let Ok(value) = text.strip_prefix('+').unwrap_or(text).parse() {
                 return Ok(Object::Integer(value));

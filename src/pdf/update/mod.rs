@@ -107,12 +107,12 @@ impl<'d, 'a> Update<'d, 'a> {
     /// Appends to the array under `key` of object `id`: to the array itself where it is an object of its own.
     pub(super) fn append(&mut self, id: ObjectId, key: &str, items: Vec<Object>) -> Result<(), SyntaxError> {
         let dict = self.dict(id)?;
-        if let Some(array) = dict.get(key).and_then(Object::as_reference) {
-            if let Object::Array(mut old) = self.current(array)? {
-                old.extend(items);
-                self.put(array, Body::Object(old.into()));
-                return Ok(());
-            }
+        if let Some(array) = dict.get(key).and_then(Object::as_reference)
+            && let Object::Array(mut old) = self.current(array)?
+        {
+            old.extend(items);
+            self.put(array, Body::Object(old.into()));
+            return Ok(());
         }
         self.change(id, |dict| {
             let mut all = match dict.get(key) {

@@ -48,7 +48,7 @@ fn the_svg_shows_what_the_png_shows() {
             "{name}: {differing} of {} bytes differ",
             ours.data().len()
         );
-        assert!(ours.data().iter().any(|v| *v == 255), "{name} is empty");
+        assert!(ours.data().contains(&255), "{name} is empty");
     }
 }
 
@@ -58,7 +58,7 @@ fn a_png_has_the_size_asked_for_and_a_transparent_ground() {
     for pixels in [100, 200, 4096] {
         let map = tiny_skia::Pixmap::decode_png(&seal.to_png(pixels).unwrap()).unwrap();
         assert_eq!(map.width(), pixels);
-        assert_eq!(map.height(), (f64::from(pixels) * 16.5 / 30.0).round() as u32);
+        assert!((f64::from(map.height()) - f64::from(pixels) * 16.5 / 30.0).abs() <= 0.5);
         assert_eq!(map.pixel(0, 0).unwrap().alpha(), 0);
     }
     assert!(seal.to_png(15).is_err() && seal.to_png(4097).is_err());
@@ -106,7 +106,7 @@ fn geometry_is_the_recorded_one() {
     let lines: Vec<(String, String)> = seals()
         .into_iter()
         .map(|(name, seal)| {
-            let fonts = if name.starts_with('F') { &name[..2] } else { "company" };
+            let fonts = if name.starts_with('F') { name.split_at(2).0 } else { "company" };
             let chain = set().chain(Chain::from_name(fonts).unwrap());
             let version =
                 chain.iter().map(|f| format!("{}/{}", f.name(), f.characters())).collect::<Vec<_>>();

@@ -1,6 +1,6 @@
 //! What a forbidden change looks like: the names of the known attacks.
 
-use super::{Diff, Spot, equal};
+use super::{Diff, Spot};
 use crate::pdf::syntax::{Object, ObjectId};
 use crate::verify::Attack;
 
@@ -61,14 +61,6 @@ impl Diff<'_, '_, '_> {
             "Resources" => Attack::ResourceSwap,
             _ => Attack::IncrementalSaving,
         }
-    }
-
-    /// Whether any of the objects that a value refers to is another one now.
-    pub(super) fn any_changed(&self, value: &Object) -> bool {
-        references(value).iter().any(|id| {
-            self.touched.get(&id.number) == Some(&true)
-                && equal::object_changed(self.old, self.new, id.number).unwrap_or(true)
-        })
     }
 }
 

@@ -187,7 +187,10 @@ impl Diff<'_, '_, '_> {
         let shown = widgets.iter().any(|w| w.contains("AP") || w.contains("MK"));
         let signature = value(dict, "V");
         if signature.is_null() {
-            return Ok(self.unsigned_field(&here, &own, visible, shown));
+            return {
+                self.unsigned_field(&here, &own, visible, shown);
+                Ok(())
+            };
         }
         match self.later_signature(&here, &signature) {
             Some(later) => self.judge_later(&here, later, &own, visible && self.permissions.certified),
@@ -277,10 +280,5 @@ impl Diff<'_, '_, '_> {
     /// Whether an object was made after signing.
     pub(super) fn is_new(&self, number: u32) -> bool {
         self.touched.get(&number) == Some(&false)
-    }
-
-    /// Marks a dictionary that only a new signature brought along.
-    pub(super) fn accept_new(&mut self, number: u32) {
-        self.accepted.entry(number).or_insert(Referrers::Any);
     }
 }

@@ -48,7 +48,7 @@ fn the_pinned_app_needs_its_certificate() {
     let answer = login().send(&bare);
     assert_eq!(answer.code(), 403, "{:?}", answer.body);
     // And a token that was given over mutual TLS is of no use without the certificate.
-    let mut thief = bare.clone();
+    let mut thief = bare;
     thief.token = client().token;
     assert_eq!(thief.post("/user/userInfo/signerIds", &json!({})).code(), 401);
 }

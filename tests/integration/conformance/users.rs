@@ -170,7 +170,7 @@ fn a_certify_number_is_unique_within_an_app() {
     assert_eq!(again.code(), 20207);
     assert_eq!(again.msg(), format!("认证号码({})已经存在", number.as_str().unwrap()));
     // Persons and companies share the app's numbers.
-    assert_eq!(same.with("certifyNum", number.clone()).send(&client).code(), 20207);
+    assert_eq!(same.with("certifyNum", number).send(&client).code(), 20207);
     // Another app has its own.
     let other = daemon().second_client();
     assert_eq!(first.send(&other).code(), 200);
@@ -275,7 +275,7 @@ fn look_signers_up_by_number() {
     assert_eq!(ask(json!([number])).body["data"], json!([{ number.clone(): first }]));
     assert_eq!(
         ask(json!([other, number])).body["data"],
-        json!([{ other.clone(): second }, { number.clone(): first }])
+        json!([{ other: second }, { number.clone(): first }])
     );
     assert_eq!(ask(json!([number, "99999"])).body["data"], json!([{ number.clone(): first }]));
     // JSONString: a string that holds the array.
