@@ -5,9 +5,7 @@ use crate::conf::Site;
 use crate::registry::ceremony;
 use clap::Args;
 use hufu_api::Clock;
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
 /// Initialise tokens, generate the appliance's keys in them, make its CA, and write a transcript.
@@ -33,7 +31,7 @@ pub(super) fn run(args: &Init, file: &Path) -> Result<(), Failure> {
     // The module is loaded in this process: it must see what the workers will see.
     let environment = site.token_environment(file)?;
     if environment.iter().any(|(name, value)| std::env::var_os(name).as_deref() != Some(OsStr::new(value))) {
-        return again_with(&environment);
+        return super::again_with(&environment);
     }
     let clock = crate::clock::SystemClock::new(site.clock.tolerance_millis, None);
     let transcript =
@@ -41,13 +39,4 @@ pub(super) fn run(args: &Init, file: &Path) -> Result<(), Failure> {
     let kept = transcript.keep(&site.ceremony_folder())?;
     super::say(&format!("transcript: {}", kept.display()));
     Ok(())
-}
-
-/// A running process cannot change its environment safely: this program starts itself again with what the module needs.
-fn again_with(environment: &BTreeMap<String, String>) -> Result<(), Failure> {
-    let error = std::process::Command::new("/proc/self/exe")
-        .args(std::env::args_os().skip(1))
-        .envs(environment)
-        .exec();
-    Err(format!("cannot start again with the module's environment: {error}").into())
 }

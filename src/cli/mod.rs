@@ -3,6 +3,7 @@
 mod app;
 mod appliance;
 mod audit;
+mod bench;
 mod doctor;
 mod evidence;
 mod import;
@@ -13,7 +14,9 @@ mod verify;
 
 use crate::conf::{LogFormat, Site};
 use clap::{Parser, Subcommand};
+use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -60,6 +63,9 @@ enum Command {
     #[command(subcommand)]
     Plugin(import::Plugin),
     Doctor(doctor::Doctor),
+    /// Measure a serving test appliance.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Read the configuration with all its layers, say what is wrong with it, and print what is in force.
     CheckConfig,
     /// Make TLS certificates for the listener and its clients, where the site has no PKI of its own.
@@ -91,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::import(args, file).map(done),
         Command::Cert(command) => import::cert(command, file).map(done),
         Command::Plugin(command) => import::plugin(command),
+        Command::Bench(command) => bench::run(command, file).map(done),
         Command::Doctor(args) => doctor::run(args, file),
         Command::CheckConfig => check_config(file).map(done),
         Command::Tls(args) => tls::run(args)
@@ -143,6 +150,15 @@ fn confirm(question: &str) -> Result<(), Failure> {
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err("nothing was done".into()) }
+}
+
+/// A running process cannot change its environment safely: this program starts itself again with what the module needs.
+fn again_with(environment: &BTreeMap<String, String>) -> Result<(), Failure> {
+    let error = std::process::Command::new("/proc/self/exe")
+        .args(std::env::args_os().skip(1))
+        .envs(environment)
+        .exec();
+    Err(format!("cannot start again with the module's environment: {error}").into())
 }
 
 /// One line of a command's answer. A reader that has gone away, `| head` for one, ends nothing.

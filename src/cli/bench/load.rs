@@ -66,12 +66,14 @@ impl Target {
         let chain = pem_certificates(Path::new(need("HUFU_CLIENT_CERT")?))?;
         let key = PrivateKeyDer::from_pem_file(need("HUFU_CLIENT_KEY")?)
             .map_err(|e| BenchError::Tls(e.to_string()))?;
-        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|e| BenchError::Tls(e.to_string()))?
-            .with_root_certificates(roots)
-            .with_client_auth_cert(chain, key)
-            .map_err(|e| BenchError::Tls(e.to_string()))?;
+        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(
+            rustls::crypto::aws_lc_rs::default_provider(),
+        ))
+        .with_safe_default_protocol_versions()
+        .map_err(|e| BenchError::Tls(e.to_string()))?
+        .with_root_certificates(roots)
+        .with_client_auth_cert(chain, key)
+        .map_err(|e| BenchError::Tls(e.to_string()))?;
         Ok(Self {
             host: url.host().unwrap_or("127.0.0.1").to_owned(),
             port: url.port_u16().unwrap_or(443),
@@ -109,7 +111,8 @@ impl Target {
         sender.ready().await.map_err(|e| BenchError::Http(e.to_string()))?;
         let response = sender.send_request(request).await.map_err(|e| BenchError::Http(e.to_string()))?;
         let renewed = response.headers().get("token").and_then(|t| t.to_str().ok()).map(str::to_owned);
-        let bytes = response.into_body().collect().await.map_err(|e| BenchError::Http(e.to_string()))?.to_bytes();
+        let bytes =
+            response.into_body().collect().await.map_err(|e| BenchError::Http(e.to_string()))?.to_bytes();
         let answer = serde_json::from_slice(&bytes).map_err(|e| BenchError::Http(e.to_string()))?;
         Ok((renewed, answer))
     }
@@ -123,7 +126,7 @@ impl Target {
     ) -> Result<(Option<String>, serde_json::Value), BenchError> {
         let mut sender = self.connect().await?;
         let (renewed, answer) = self.call(&mut sender, path, token, Bytes::from(body.to_string())).await?;
-        if answer["code"] != 200 {
+        if !succeeded(&answer) {
             return Err(BenchError::Refused(path.to_owned(), answer.to_string()));
         }
         Ok((renewed, answer))
@@ -154,8 +157,9 @@ impl Target {
                     if asked >= end {
                         break;
                     }
-                    let (_, answer) = target.call(&mut sender, path, &token, body(connection, number)).await?;
-                    if answer["code"] == 200 {
+                    let (_, answer) =
+                        target.call(&mut sender, path, &token, body(connection, number)).await?;
+                    if succeeded(&answer) {
                         run.done += 1;
                         run.latencies.push(asked.elapsed());
                     } else {
@@ -177,6 +181,11 @@ impl Target {
         whole.took = began.elapsed();
         Ok(whole)
     }
+}
+
+/// Whether an answer of the API says success.
+fn succeeded(answer: &serde_json::Value) -> bool {
+    answer.get("code").and_then(serde_json::Value::as_i64) == Some(200)
 }
 
 fn pem_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, BenchError> {

@@ -155,7 +155,6 @@ fn hostile_pngs_are_refused_quickly() {
         ("2^31 wide", raw(0x7FFF_FFFF, 1, 8, 6, 0, &bomb)),
         ("no width", raw(0, 200, 8, 6, 0, &bomb)),
         ("1,001 wide", bar(1001, 1000)),
-        ("a line", bar(1000, 16)),
         ("16 bits of rubbish", raw(1000, 1000, 16, 6, 0, b"rubbish")),
         ("bad colour type", raw(200, 200, 8, 5, 0, &bomb)),
         ("palette without palette", raw(200, 200, 8, 3, 0, &bomb)),

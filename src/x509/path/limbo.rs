@@ -121,7 +121,11 @@ fn limbo() {
     let agrees = |c: &Case| judge(c).is_ok() == (c.expected_result == "SUCCESS");
     for (begin, why) in OTHERWISE {
         let differs = suite.testcases.iter().any(|c| c.id.starts_with(begin) && !agrees(c));
-        assert!(differs, "{begin} ({why}) is judged as expected; take it off the table");
+        // Cases of the live Web are judged at today's date: whether any differs depends on the day.
+        assert!(
+            differs || *begin == *"online::",
+            "{begin} ({why}) is judged as expected; take it off the table"
+        );
     }
     for case in suite.testcases.iter().filter(|c| !otherwise(&c.id)) {
         asked += 1;

@@ -1,0 +1,153 @@
+//! `hufu bench`: documents a second over HTTPS, beside what the token alone and the disk alone can do, in one run.
+
+mod disk;
+mod load;
+
+use super::Failure;
+use crate::conf::{Seat, Site};
+use crate::keys::{KeyAlgorithm, Purpose};
+use crate::token::ceremony::Ceremony;
+use bytes::Bytes;
+use clap::{Args, Subcommand};
+use load::Target;
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Why a measurement was not made.
+#[derive(Debug, thiserror::Error)]
+enum BenchError {
+    /// `client.env` lacks an entry, or it is malformed.
+    #[error("client.env: {0} is missing or malformed")]
+    Missing(&'static str),
+    /// A certificate or key file cannot be used.
+    #[error("TLS: {0}")]
+    Tls(String),
+    /// The connection failed.
+    #[error("connection: {0}")]
+    Io(std::io::Error),
+    /// The exchange failed.
+    #[error("HTTP: {0}")]
+    Http(String),
+    /// A call that the measurement needs was refused.
+    #[error("{0} answered {1}")]
+    Refused(String, String),
+}
+
+/// A JSON object's members.
+type Fields = serde_json::Map<String, serde_json::Value>;
+
+/// What is measured.
+#[derive(Debug, Subcommand)]
+pub(super) enum Bench {
+    /// Sign a one-page PDF over HTTPS on a serving appliance, again and again. It registers a signer and writes files under the
+    /// app's documents: not for a production site.
+    Sign(Sign),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Sign {
+    /// `client.env` as `softhsm/setup` writes it; the second app, which signs B-B, is used.
+    #[arg(long, value_name = "FILE")]
+    env: PathBuf,
+    /// The PDF; the sample contract by default.
+    #[arg(long, value_name = "FILE", default_value = "softhsm/sample-contract.pdf")]
+    pdf: PathBuf,
+    /// Connections at once, one row of the table each.
+    #[arg(long, value_delimiter = ',', default_value = "1,16,64")]
+    connections: Vec<usize>,
+    /// Seconds of each measurement.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+}
+
+pub(super) fn run(command: &Bench, file: &Path) -> Result<(), Failure> {
+    let Bench::Sign(sign) = command;
+    let site = Site::read(file)?;
+    // The token's own rate is taken in this process, which must see what the workers see.
+    let environment = site.token_environment(file)?;
+    if environment.iter().any(|(name, value)| std::env::var_os(name).as_deref() != Some(OsStr::new(value))) {
+        return super::again_with(&environment);
+    }
+    let text = std::fs::read_to_string(&sign.env)?;
+    let env: HashMap<String, String> =
+        text.lines().filter_map(|l| l.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+    let length = Duration::from_secs(sign.seconds.clamp(1, 600));
+    let algorithm = site.certificates.person_long.algorithm;
+    let pdf = std::fs::read(&sign.pdf)?;
+    let documents = PathBuf::from(env.get("HUFU_DOCUMENTS").ok_or(BenchError::Missing("HUFU_DOCUMENTS"))?);
+    let input = documents.join("bench.pdf");
+    std::fs::write(&input, &pdf)?;
+
+    let token = token_rate(&site, file, algorithm, length)?;
+    super::say(&format!("{algorithm:?}, {} octets a document, {} s a row", pdf.len(), length.as_secs()));
+    super::say(&format!("token alone, one session: {token:.0}/s"));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let target = Target::from_env(&env)?;
+    let (login, body) = runtime.block_on(prepare(&target, &env))?;
+    super::say("connections  documents/s  writes alone/s  of the lower  p50 ms  p99 ms  failed");
+    for connections in sign.connections.iter().copied().filter(|c| (1..=1024).contains(c)) {
+        let bare_folder = documents.join("bench-bare");
+        let bare = disk::rate(&bare_folder, connections, pdf.len() + 20_000, length)?;
+        std::fs::remove_dir_all(&bare_folder)?;
+        let (input, documents, body) = (input.clone(), documents.clone(), body.clone());
+        let make = move |connection: usize, number: u64| {
+            // A few names in turn, so that the disk does not fill.
+            let save = documents.join(format!("bench-{connection}-{}.pdf", number % 4));
+            let mut request = body.clone();
+            request.insert("contractPath".into(), input.to_string_lossy().into_owned().into());
+            request.insert("contractSavePath".into(), save.to_string_lossy().into_owned().into());
+            Bytes::from(serde_json::Value::Object(request).to_string())
+        };
+        let mut run = runtime.block_on(target.drive("/sign/filePath", &login, connections, length, make))?;
+        let lower = token.min(bare).max(1.0);
+        super::say(&format!(
+            "{connections:>11}  {:>11.0}  {bare:>14.0}  {:>11.0} %  {:>6.1}  {:>6.1}  {:>6}",
+            run.rate(),
+            100.0 * run.rate() / lower,
+            run.quantile(0.5).as_secs_f64() * 1e3,
+            run.quantile(0.99).as_secs_f64() * 1e3,
+            run.failed,
+        ));
+        if let Some(first) = &run.first_failure {
+            super::say(&format!("             first failure: {first}"));
+        }
+    }
+    Ok(())
+}
+
+fn token_rate(site: &Site, file: &Path, algorithm: KeyAlgorithm, length: Duration) -> Result<f64, Failure> {
+    let seat = Seat::Served(Purpose::Signer);
+    let token = site.tokens().of(seat, file).map_err(|(key, reason)| format!("{key}: {reason}"))?;
+    let mut ceremony = Ceremony::open(&crate::registry::tokens::settings(&token))?;
+    Ok(ceremony.rate(algorithm, "hufu bench", length)?)
+}
+
+/// Logs the second app in, registers a signer with a seal, and gives the token and the request's fixed part.
+async fn prepare(target: &Target, env: &HashMap<String, String>) -> Result<(String, Fields), BenchError> {
+    let need = |name: &'static str| env.get(name).ok_or(BenchError::Missing(name));
+    let login = serde_json::json!({"appId": need("HUFU_APP2_ID")?, "appKey": need("HUFU_APP2_KEY")?});
+    let (token, _) = target.once("/auth/login", "", &login).await?;
+    let token = token.ok_or_else(|| BenchError::Refused("/auth/login".into(), "no token".into()))?;
+    let identity = format!("11010119{:010}", std::process::id());
+    let person = serde_json::json!({"userName": "压力测试", "identityRegion": "0", "certifyNum": identity});
+    let (_, answer) = target.once("/user/person", &token, &person).await?;
+    let signer = number(&answer, "/data/signerId")?;
+    let (_, answer) =
+        target.once("/moulage/person", &token, &serde_json::json!({"signerId": signer})).await?;
+    let seal = number(&answer, "/data/moulageId")?;
+    let fixed = [
+        ("signerId", signer),
+        ("moulageId", seal),
+        ("signPositionType", "1".into()),
+        ("positionContent", "1,100,100".into()),
+    ];
+    Ok((token, fixed.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()))
+}
+
+/// An id of an answer, as text.
+fn number(answer: &serde_json::Value, pointer: &str) -> Result<String, BenchError> {
+    let id = answer.pointer(pointer).and_then(serde_json::Value::as_u64);
+    id.map(|id| id.to_string()).ok_or_else(|| BenchError::Http(format!("no {pointer} in {answer}")))
+}
