@@ -1,7 +1,7 @@
 //! Text from documents made safe to show: what steers a terminal or turns reading direction is written out.
 
 /// `text` with control characters, bidirectional controls, invisible formatting characters and private-use
-/// characters replaced by `\u{XXXX}`. A backslash stays as it is. Cut after 1,024 characters with an ellipsis.
+/// characters replaced by `\u{hex}`. A backslash stays as it is. Cut after 1,024 characters with an ellipsis.
 pub fn visible(text: &str) -> String {
     const LIMIT: usize = 1024;
     let mut out = String::with_capacity(text.len().min(LIMIT));

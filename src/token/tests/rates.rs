@@ -57,7 +57,7 @@ fn alone(token: &SoftToken, algorithm: KeyAlgorithm, processes: usize) -> f64 {
 }
 
 #[test]
-#[ignore = "a measurement"]
+#[ignore = "a measurement: cargo test --release --lib rates -- --ignored"]
 fn rates() {
     let token = SoftToken::new();
     for algorithm in [KeyAlgorithm::P256, KeyAlgorithm::Rsa2048] {
