@@ -23,7 +23,7 @@ trap 'rm -f "$headers" "$headers.token"' EXIT
 post /auth/login "$(jq -n --arg id "$HUFU_APP_ID" --arg key "$HUFU_APP_KEY" '{appId: $id, appKey: $key}')" >/dev/null
 token=$(cat "$headers.token")
 
-number="11010119$(date +%s)"
+number="11010119$(od -An -N4 -tu4 /dev/urandom | awk '{printf "%010d", $1}')"
 signer=$(post /user/person "$(jq -n --arg n "$number" \
     '{userName: "王五", identityRegion: "0", certifyType: "a", certifyNum: $n, phoneNo: "13000000000"}')" | jq .signerId)
 seal=$(post /moulage/person "$(jq -n --arg s "$signer" '{signerId: $s, borderType: "B1", color: "C1"}')" | jq .moulageId)

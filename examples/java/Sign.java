@@ -43,7 +43,7 @@ public final class Sign {
             if (at > 0) env.put(line.substring(0, at), line.substring(at + 1));
         }
         Sign hufu = new Sign(env);
-        String number = "11010119" + String.format("%010d", System.currentTimeMillis() / 100 % 10_000_000_000L);
+        String number = "11010119" + String.format("%010d", new java.security.SecureRandom().nextLong(10_000_000_000L));
         String signer = number(hufu.post("/user/person", "{\"userName\":\"孙七\",\"identityRegion\":\"0\",\"certifyNum\":\""
                 + number + "\",\"phoneNo\":\"13000000000\"}"), "signerId");
         String seal = number(hufu.post("/moulage/person", "{\"signerId\":\"" + signer + "\"}"), "moulageId");

@@ -2,9 +2,9 @@
 """Signs a PDF through the HTTPS API with the standard library alone.   sign.py CLIENT.ENV CONTRACT.PDF"""
 
 import json
+import secrets
 import ssl
 import sys
-import time
 import urllib.request
 import uuid
 from pathlib import Path
@@ -60,7 +60,7 @@ def main():
     hufu = Hufu(env)
     documents = Path(env["HUFU_DOCUMENTS"])
 
-    number = f"11010119{int(time.time()):010d}"
+    number = f"11010119{secrets.randbelow(10**10):010d}"
     signer = hufu.post("/user/person", userName="赵六", identityRegion="0", certifyNum=number, phoneNo="13000000000")["signerId"]
     seal = hufu.post("/moulage/person", signerId=str(signer), color="C1")["moulageId"]
     print(f"signer {signer}, seal {seal}")
