@@ -264,6 +264,12 @@ impl Default for Log {
     }
 }
 
+/// What a file may change key by key.
+#[derive(Serialize)]
+struct Defaults {
+    certificates: ops::Certificates,
+}
+
 impl Site {
     /// Reads the configuration, settles its paths, and checks what types alone do not say.
     ///
@@ -271,7 +277,7 @@ impl Site {
     /// See [`ConfError`].
     pub fn read(file: &Path) -> Result<Self, ConfError> {
         let file = &std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-        let mut site: Self = load(file)?;
+        let mut site: Self = load(file, &Defaults { certificates: ops::Certificates::default() })?;
         let settle = |path: &mut PathBuf| *path = relative_to(file, path);
         settle(&mut site.data);
         site.documents.iter_mut().for_each(|root| settle(&mut root.path));
