@@ -81,7 +81,7 @@ fn peak_memory() -> String {
 
 fn main() {
     let content = "q 0.8 0 0 rg 1 1 m 99 1 l 99 99 l 1 99 l h f Q\n".repeat(200).into_bytes();
-    let seal = SealForm { width: 100.0, height: 100.0, content, image: None };
+    let seal = SealForm { width: 100.0, height: 100.0, content: content.into(), image: None };
     println!("{:>10} {:>6} {:>12} {:>12} {:>9}", "bytes", "pages", "sign", "SHA-256", "tail");
     for (pages, bytes) in [(1, 1 << 10), (100, 1 << 20), (100, 20 << 20), (100, 100 << 20)] {
         let input = document(pages, bytes);

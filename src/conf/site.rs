@@ -265,7 +265,7 @@ impl Default for Log {
 }
 
 /// What a file may change key by key.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Defaults {
     certificates: ops::Certificates,
 }
@@ -277,7 +277,7 @@ impl Site {
     /// See [`ConfError`].
     pub fn read(file: &Path) -> Result<Self, ConfError> {
         let file = &std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-        let mut site: Self = load(file, &Defaults { certificates: ops::Certificates::default() })?;
+        let mut site: Self = load(file, &Defaults::default())?;
         let settle = |path: &mut PathBuf| *path = relative_to(file, path);
         settle(&mut site.data);
         site.documents.iter_mut().for_each(|root| settle(&mut root.path));
@@ -467,4 +467,25 @@ impl DocumentRoot {
 /// The folder of channel files beside a configuration file.
 pub fn channels_folder(file: &Path) -> PathBuf {
     relative_to(file, Path::new("channels.d"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::keys::KeyAlgorithm;
+
+    #[test]
+    fn one_key_of_a_certificate_profile_leaves_the_others_as_they_are() {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/hufu.toml");
+        assert_eq!(Site::read(&shipped).unwrap().certificates, ops::Certificates::default());
+
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("hufu.toml");
+        let text = std::fs::read_to_string(&shipped).unwrap();
+        std::fs::write(&file, text + "\n[certificates.person_long]\nalgorithm = \"rsa2048\"\n").unwrap();
+        let mut expected = ops::Certificates::default();
+        expected.person_long.algorithm = KeyAlgorithm::Rsa2048;
+        assert_eq!(Site::read(&file).unwrap().certificates, expected);
+    }
 }

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use flate2::{Compression, write::ZlibEncoder};
 use serde::{Deserialize, Serialize};
 
-use super::SealShape;
+use super::{Content, SealShape};
 
 /// Points in a micrometre.
 const POINTS: f64 = 72.0 / 25_400.0;
@@ -19,7 +19,7 @@ pub struct SealForm {
     /// Height of the box in points.
     pub height: f64,
     /// The content stream, uncompressed: DeviceRGB only, balanced `q`/`Q`, no text. Where `image` is set it paints `/Im0`.
-    pub content: Vec<u8>,
+    pub content: Content,
     /// The picture named `/Im0` in the form's `/Resources /XObject`.
     pub image: Option<FormImage>,
 }
@@ -53,20 +53,20 @@ impl SealForm {
         }
         shape.outline().write_pdf(&mut content);
         content.push_str(if bold > 0 { "B\nQ\n" } else { "f\nQ\n" });
-        Self { width: f64::from(w) * POINTS, height, content: content.into_bytes(), image: None }
+        Self { width: f64::from(w) * POINTS, height, content: content.into_bytes().into(), image: None }
     }
 
     /// A form that shows one image over its whole box, in millimetres.
     pub(super) fn of_image(width_mm: f64, height_mm: f64, image: FormImage) -> Self {
         let (width, height) = (width_mm * 1000.0 * POINTS, height_mm * 1000.0 * POINTS);
-        let content = format!("q\n{width:.4} 0 0 {height:.4} 0 0 cm\n/Im0 Do\nQ\n").into_bytes();
+        let content = format!("q\n{width:.4} 0 0 {height:.4} 0 0 cm\n/Im0 Do\nQ\n").into_bytes().into();
         Self { width, height, content, image: Some(image) }
     }
 
     /// The empty appearance of seal −1 全透明, with the given box in points.
     #[must_use]
     pub fn transparent(width: f64, height: f64) -> Self {
-        Self { width, height, content: Vec::new(), image: None }
+        Self { width, height, content: Content::default(), image: None }
     }
 
     /// This form with a caption (`sealClass` 2 and 3) printed beneath it: the box grows downwards by the caption's height
@@ -83,13 +83,7 @@ impl SealForm {
             .extend_from_slice(format!("Q\nq\n1 0 0 1 {:.4} 0 cm\n", (width - below.width) / 2.0).as_bytes());
         content.extend_from_slice(&below.content);
         content.extend_from_slice(b"Q\n");
-        Self { width, height: self.height + rise, content, image: self.image.clone() }
-    }
-
-    /// The content stream through FlateDecode (ISO 32000-2, 7.4.4).
-    #[must_use]
-    pub fn content_flate(&self) -> Vec<u8> {
-        flate(&self.content)
+        Self { width, height: self.height + rise, content: content.into(), image: self.image.clone() }
     }
 }
 

@@ -26,7 +26,9 @@ pub struct Profile {
     /// Validity in seconds, counted from the time of issue.
     pub validity_seconds: u64,
     /// Extended key usages as dotted OIDs; may be empty. keyUsage is always digitalSignature + nonRepudiation.
+    #[serde(default)]
     pub extended_key_usage: Vec<String>,
     /// Certificate policies as dotted OIDs; may be empty.
+    #[serde(default)]
     pub policies: Vec<String>,
 }

@@ -8,7 +8,7 @@ fn page(number: u32, crop: [f64; 4], quarter_turns: u8, user_unit: f64) -> Page 
 }
 
 fn seal(width: f64, height: f64) -> SealForm {
-    SealForm { width, height, content: Vec::new(), image: None }
+    SealForm { width, height, content: Vec::new().into(), image: None }
 }
 
 fn around(page: &Page, x: f64, y: f64, form: &SealForm) -> Result<Place, PlaceError> {

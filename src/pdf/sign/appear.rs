@@ -122,7 +122,7 @@ impl<'r> Appearances<'r> {
             return Ok(update.add(Body::Stream(dict, Vec::new()))?);
         }
         dict.set("Filter", name("FlateDecode"));
-        Ok(update.add(Body::Stream(dict, form.content_flate()))?)
+        Ok(update.add(Body::Stream(dict, form.content.deflated().to_vec()))?)
     }
 }
 

@@ -79,7 +79,7 @@ fn a_form_is_balanced_and_uses_only_path_and_colour_operators() {
     for (name, seal) in seals() {
         let caption = draw_caption(set(), &["2026-11-22"], 30.0, Colour::Blue).unwrap();
         for form in [seal.to_pdf_form(), seal.to_pdf_form().with_caption(&caption)] {
-            let text = String::from_utf8(form.content.clone()).unwrap();
+            let text = String::from_utf8(form.content.to_vec()).unwrap();
             let mut depth = 0;
             for token in text.split_ascii_whitespace().filter(|t| t.parse::<f64>().is_err()) {
                 match token {

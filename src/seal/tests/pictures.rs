@@ -102,7 +102,7 @@ fn every_colour_type_is_read() {
         let form = seal.to_pdf_form();
         let image = form.image.unwrap();
         assert_eq!((image.width, image.height), (200, 110));
-        assert_eq!(String::from_utf8(form.content).unwrap().matches("/Im0 Do").count(), 1);
+        assert_eq!(String::from_utf8(form.content.to_vec()).unwrap().matches("/Im0 Do").count(), 1);
     }
 }
 
