@@ -116,7 +116,7 @@ codes! {
     NoCertificateService = 20210, 403, "未开通证书服务", "The app has not been granted certificates", By("/user/*, /sign/*");
     AppOffline = 20300, 403, "应用未上线", "The app is not online", By("/auth/login, every call");
     AppNotFound = 20301, 404, "应用不存在", "There is no such app", By("/auth/login");
-    QuotaExceeded = 20302, 403, "应用购买量已用完", "The app's quota is used up", By("/sign/*, /tsa/*, /cz/in, /send/verifyCode, /user/*");
+    QuotaExceeded = 20302, 403, "应用购买量已用完", "The app's quota is used up", By("/sign/*, /tsa/*, /cz/in, /user/person, /user/company");
     NoEvidenceService = 20303, 403, "未购买存证服务", "The app has not been granted evidence deposits", By("/cz/*");
     NoSmsService = 20304, 403, "未购买短信验证服务", "The app has not been granted SMS codes", By("/send/verifyCode, /sign/verifyCode*");
 

@@ -62,13 +62,18 @@ impl Args {
     pub(super) fn check_params(params: &'static [Param], mut fields: Fields) -> Result<Self> {
         let mut values = Vec::with_capacity(params.len());
         for param in params {
+            if let Need::Unless(other, value) = param.need
+                && values.contains(&(other, Arg::Text(value.to_owned())))
+            {
+                continue;
+            }
             let at = fields.iter().position(|(name, raw)| {
                 (name == param.name || param.aliases.contains(&name.as_str())) && !is_null(raw)
             });
             let raw = at.map(|at| fields.swap_remove(at).1).filter(|raw| !(is_blank(raw) && optional(param)));
             match (raw, param.need) {
                 (Some(raw), _) => values.push((param.name, parse(param, raw)?)),
-                (None, Need::Required) => return Err(Error::missing(param.name)),
+                (None, Need::Required | Need::Unless(..)) => return Err(Error::missing(param.name)),
                 (None, Need::Default(value)) => values.push((param.name, Arg::Text(value.to_owned()))),
                 (None, Need::Optional | Need::Conditional) => {}
             }
@@ -190,8 +195,9 @@ fn is_blank(raw: &Raw) -> bool {
     }
 }
 
+/// Whether a blank value counts as absent. An id never does: a blank signerId must not become the platform's token.
 fn optional(param: &Param) -> bool {
-    !matches!(param.need, Need::Required) && !matches!(param.kind, Kind::Id)
+    !matches!(param.need, Need::Required | Need::Unless(..)) && !matches!(param.kind, Kind::Id)
 }
 
 fn parse(param: &Param, raw: Raw) -> Result<Arg> {
@@ -217,7 +223,7 @@ fn parse(param: &Param, raw: Raw) -> Result<Arg> {
                 list.iter().map(|v| scalar(v, true).filter(|t| !t.is_empty() && t.len() <= 400)).collect();
             Ok(Arg::Texts(texts.ok_or_else(malformed)?))
         }
-        Kind::Items { most } => Ok(Arg::Items(Value::Array(array(raw, most).ok_or_else(malformed)?))),
+        Kind::Items { most, .. } => Ok(Arg::Items(Value::Array(array(raw, most).ok_or_else(malformed)?))),
         Kind::Id | Kind::SealId => {
             let value = match raw {
                 Raw::Json(value) => value,
@@ -287,8 +293,9 @@ fn id_of(value: &Value) -> Option<u64> {
     (1..=MAX_ID).contains(&id).then_some(id)
 }
 
+/// A whole number as it is written: digits without leading zeros.
 fn decimal(text: &str) -> Option<u64> {
-    let plain = !text.is_empty() && text.len() <= 19 && text.bytes().all(|b| b.is_ascii_digit());
+    let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     if plain { text.parse().ok() } else { None }
 }
 

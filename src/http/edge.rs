@@ -6,9 +6,10 @@ use super::listen::Peer;
 use super::metrics::Metrics;
 use super::pool::Pool;
 use super::rate::Buckets;
-use super::reply::{Reply, respond};
+use super::reply::{Reply, failure, respond};
 use super::settings::Settings;
-use super::table::{Access, Endpoint, Form};
+use super::table::{Access, Endpoint, Form, Wire};
+use super::{junziqian, login};
 use crate::codes::Code;
 use crate::ops::{Appliance, Authenticated, Call, Caller, Error, IdempotencyKey, Origin, Result};
 use axum::body::Body;
@@ -18,7 +19,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// What all requests share.
 pub(super) struct Edge {
@@ -100,6 +101,10 @@ impl Edge {
             intake.drain().await;
         }
         self.answered(endpoint.path, &result, id, begun);
+        let result = match (endpoint.wire, result) {
+            (Wire::Junziqian(_), Err(error)) => Err((error.code, junziqian::failure(&error))),
+            (_, result) => result.map_err(|error| (error.code, failure(&error))),
+        };
         respond(result, renewed, id, self.settings.http_status)
     }
 
@@ -114,21 +119,37 @@ impl Edge {
         mut call: Call,
         renewed: &mut Option<String>,
     ) -> Result<Reply> {
-        let caller = self.admit(headers, &call, renewed).await?;
-        if endpoint.access == Access::Platform {
+        let (run, signed) = match endpoint.wire {
+            Wire::Login => return login::handle(self, headers, intake, call).await,
+            Wire::Summary(run) => (run, false),
+            // With a token a stranger is sent away before the body is read; a signed request carries its parameters in it.
+            Wire::Junziqian(run) => (run, !headers.contains_key("token")),
+        };
+        let known = if signed {
+            self.admit_address(&call)?;
+            None
+        } else {
+            Some(self.admit(headers, &call, renewed).await?)
+        };
+        if let (Some(caller), Access::Platform) = (&known, endpoint.access) {
             caller.platform_only()?;
         }
-        match endpoint.form {
-            Form::Query => fields.extend(query_fields(query)),
-            form => fields.extend(self.body_fields(form, headers, intake).await?),
+        if endpoint.form == Form::Query || matches!(endpoint.wire, Wire::Junziqian(_)) {
+            fields.extend(query_fields(query));
         }
+        let (body, _place) = self.body_fields(endpoint.form, headers, intake).await?;
+        fields.extend(body);
+        let caller = match known {
+            Some(caller) => caller,
+            None => junziqian::caller(self, &call, fields.clone()).await?,
+        };
         let args = Args::check(endpoint, fields)?;
         if endpoint.creates {
             call.idempotency = idempotency(headers)?
                 .map(|name| IdempotencyKey { request: args.digest(endpoint.path), name });
         }
         let edge = Arc::clone(self);
-        self.pool.run(move || (endpoint.run)(&edge.appliance, &call, &caller, args)).await
+        self.pool.run(move || run(&edge.appliance, &call, &caller, args)).await
     }
 
     /// Rate limits and the token.
@@ -170,49 +191,57 @@ impl Edge {
 
     fn body_limit(&self, form: Form) -> u64 {
         let json = u64::try_from(self.settings.json_bytes).unwrap_or(u64::MAX);
+        let file = self.appliance.settings().stream_bytes;
         match form {
             // The file, and what stands around it.
-            Form::Multipart => self.appliance.settings().stream_bytes.saturating_add(1 << 20),
-            Form::Json | Form::Query => json,
+            Form::Multipart => file.saturating_add(1 << 20),
+            // Two files; Base64 takes a third more, and percent signs.
+            Form::Upload => file.saturating_mul(4),
+            Form::Json | Form::Query | Form::Any => json,
         }
     }
 
-    async fn body_fields(&self, form: Form, headers: &HeaderMap, intake: &mut Intake) -> Result<Fields> {
+    /// The body's fields, and the place that an upload has in memory as long as it is kept.
+    pub(super) async fn body_fields(
+        &self,
+        form: Form,
+        headers: &HeaderMap,
+        intake: &mut Intake,
+    ) -> Result<(Fields, Option<SemaphorePermit<'_>>)> {
+        if form == Form::Query {
+            return Ok((Fields::new(), None));
+        }
         let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let media = media_type(kind);
-        let too_long = |limit: u64| {
-            let length = headers
-                .get(header::CONTENT_LENGTH)
-                .and_then(|v| v.to_str().ok())
-                .and_then(|v| v.parse().ok());
-            length.is_some_and(|length: u64| length > limit)
+        let takes = match media.as_str() {
+            "application/json" => matches!(form, Form::Json | Form::Any) && is_utf8(kind),
+            "multipart/form-data" => matches!(form, Form::Multipart | Form::Upload | Form::Any),
+            "application/x-www-form-urlencoded" => matches!(form, Form::Upload | Form::Any),
+            _ => false,
         };
-        match form {
-            Form::Json => {
-                if media != "application/json" || !is_utf8(kind) {
-                    return Err(Code::UnsupportedMediaType.into());
-                }
-                if too_long(self.body_limit(form)) {
-                    return Err(Code::PayloadTooLarge.into());
-                }
-                json_fields(&intake.bytes().await?)
-            }
-            Form::Multipart => {
-                if media != "multipart/form-data" {
-                    return Err(Code::UnsupportedMediaType.into());
-                }
-                if too_long(self.body_limit(form)) {
-                    return Err(Code::PayloadTooLarge.into());
-                }
-                let _place = self.upload_place().await?;
-                intake.form(kind, self.appliance.settings().stream_bytes).await
-            }
-            Form::Query => Ok(Fields::new()),
+        if !takes {
+            return Err(Code::UnsupportedMediaType.into());
         }
+        let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok());
+        let length: Option<u64> = length.and_then(|v| v.parse().ok());
+        if length.is_some_and(|length| length > self.body_limit(form)) {
+            return Err(Code::PayloadTooLarge.into());
+        }
+        if media == "application/json" {
+            return Ok((json_fields(&intake.bytes().await?)?, None));
+        }
+        let place = self.upload_place().await?;
+        let fields = if media == "multipart/form-data" {
+            intake.form(kind, self.appliance.settings().stream_bytes).await?
+        } else {
+            intake.urlencoded(&["contractFile", "byteSignLogFile"]).await?
+        };
+        // Signing has a bound of its own: the slots.
+        Ok((fields, (form == Form::Upload).then_some(place)))
     }
 
     /// A place for an upload in memory.
-    pub(super) async fn upload_place(&self) -> Result<tokio::sync::SemaphorePermit<'_>> {
+    pub(super) async fn upload_place(&self) -> Result<SemaphorePermit<'_>> {
         let wait = Duration::from_millis(self.settings.queue_millis.saturating_mul(5));
         match tokio::time::timeout(wait, self.uploads.acquire()).await {
             Ok(Ok(place)) => Ok(place),

@@ -5,6 +5,8 @@ use super::settings::Settings;
 use crate::codes::Code;
 use crate::ops::{Error, Result};
 use axum::body::Body;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use http_body_util::BodyExt;
@@ -111,6 +113,20 @@ impl Intake {
         }
     }
 
+    /// The fields of an application/x-www-form-urlencoded body; `files` are in Base64.
+    pub(super) async fn urlencoded(&mut self, files: &[&str]) -> Result<Fields> {
+        let body = self.bytes().await?;
+        form_urlencoded::parse(&body)
+            .take(MOST_FIELDS)
+            .map(|(name, value)| {
+                let file = files.contains(&&*name) && !value.is_empty();
+                let raw =
+                    if file { Raw::File(decoded(&name, &value)?) } else { Raw::Text(value.into_owned()) };
+                Ok((name.into_owned(), raw))
+            })
+            .collect()
+    }
+
     /// Reads on and throws away what is left, within bounds.
     pub(super) async fn drain(&mut self) {
         self.limit = DRAINED;
@@ -150,6 +166,13 @@ async fn read_fields(mut form: multer::Multipart<'_>, file_limit: u64) -> Result
         fields.push((name, raw));
     }
     Ok(fields)
+}
+
+fn decoded(name: &str, value: &str) -> Result<Bytes> {
+    // A plus sign that a client forgot to escape has become a space.
+    let clean: String =
+        value.chars().map(|c| if c == ' ' { '+' } else { c }).filter(|c| !c.is_whitespace()).collect();
+    STANDARD.decode(clean).map(Bytes::from).map_err(|_| Error::malformed(name))
 }
 
 /// Some clients send a file without a file name.

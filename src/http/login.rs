@@ -1,23 +1,17 @@
 //! /auth/login: the one call without a token.
 
-use super::args::{Args, json_fields};
-use super::edge::{Edge, media_type};
+use super::args::Args;
+use super::edge::Edge;
 use super::intake::Intake;
-use super::listen::Peer;
-use super::reply::{Reply, respond};
-use super::table::{Kind, Need, Param, optional, required};
+use super::reply::Reply;
+use super::table::{Access, Endpoint, Form, Kind, Method, Param, Wire, optional, required};
 use crate::codes::Code;
 use crate::ops::{Call, Credentials, Result};
-use axum::body::Body;
-use axum::http::{HeaderMap, Request, Response, header};
+use axum::http::HeaderMap;
 use std::sync::Arc;
-use std::time::Instant;
-
-/// Its path.
-pub(super) const PATH: &str = "/auth/login";
 
 /// Its parameters.
-pub(super) const PARAMS: &[Param] = &[
+const PARAMS: &[Param] = &[
     required(
         "appId",
         Kind::Loose { least: 1, most: 64, pattern: None },
@@ -32,40 +26,41 @@ pub(super) const PARAMS: &[Param] = &[
         "Its key",
         "\"ABCdef123\"",
     ),
-    Param {
-        need: Need::Optional,
-        ..optional(
-            "signerId",
-            Kind::Id,
-            "用户 id，如不传该参数，那么此时获取的是平台自身的长效令牌，反之获取的是指定用户的长效令牌",
-            "For the signer's own token; without it the platform's",
-            "\"1\"",
-        )
-    },
+    optional(
+        "signerId",
+        Kind::Id,
+        "用户 id，如不传该参数，那么此时获取的是平台自身的长效令牌，反之获取的是指定用户的长效令牌",
+        "For the signer's own token; without it the platform's",
+        "\"1\"",
+    ),
 ];
 
-/// Serves a login.
-pub(super) async fn serve(edge: Arc<Edge>, request: Request<Body>, peer: Peer) -> Response<Body> {
-    let begun = Instant::now();
-    let id = edge.request_id();
-    let (parts, body) = request.into_parts();
-    let limit = u64::try_from(edge.settings.json_bytes).unwrap_or(u64::MAX);
-    let mut intake = Intake::new(body, limit, &edge.settings);
-    let result = handle(&edge, &parts.headers, &mut intake, edge.call(id, peer)).await;
-    if result.is_err() {
-        intake.drain().await;
-    }
-    edge.answered(PATH, &result, id, begun);
-    respond(result, None, id, edge.settings.http_status)
-}
+/// The call.
+pub(super) const CALLS: &[Endpoint] = &[Endpoint {
+    wire: Wire::Login,
+    method: Method::Post,
+    path: "/auth/login",
+    tag: "令牌",
+    title: "获取长效令牌",
+    en: "A token of 15 minutes in the answer's token header; answers carry a new one once a third of its life is left",
+    access: Access::Signer,
+    form: Form::Json,
+    creates: false,
+    params: PARAMS,
+    data: "",
+    failures: &[(201, "signerId 格式不正确"), (402, "登录失败，appId 或 appKey 错误")],
+    files: &[],
+}];
 
-async fn handle(edge: &Arc<Edge>, headers: &HeaderMap, intake: &mut Intake, call: Call) -> Result<Reply> {
+/// Serves a login.
+pub(super) async fn handle(
+    edge: &Arc<Edge>,
+    headers: &HeaderMap,
+    intake: &mut Intake,
+    call: Call,
+) -> Result<Reply> {
     edge.admit_address(&call)?;
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    if media_type(kind) != "application/json" {
-        return Err(Code::UnsupportedMediaType.into());
-    }
-    let args = Args::check_params(PARAMS, json_fields(&intake.bytes().await?)?)?;
+    let args = Args::check_params(PARAMS, edge.body_fields(Form::Json, headers, intake).await?.0)?;
     // Waiting its turn costs no slot.
     tokio::time::sleep(edge.appliance.login_delay(args.required("appId")?, call.from)?).await;
     let worker = Arc::clone(edge);

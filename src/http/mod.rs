@@ -10,6 +10,7 @@ mod args;
 mod byte_sign;
 mod edge;
 mod intake;
+mod junziqian;
 pub mod listen;
 mod login;
 mod metrics;

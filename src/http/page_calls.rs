@@ -7,7 +7,7 @@ use super::intake::Intake;
 use super::listen::Peer;
 use super::pages;
 use super::pool::Pool;
-use super::reply::{Reply, respond};
+use super::reply::{Reply, respond_plainly};
 use crate::codes::Code;
 use crate::ops::{Call, Error, Result};
 use crate::render::{PagePicture, RenderError, page_picture};
@@ -120,7 +120,7 @@ where
         intake.drain().await;
     }
     edge.answered(path, &result, id, begun);
-    respond(result, None, id, edge.settings.http_status)
+    respond_plainly(result, id, edge.settings.http_status)
 }
 
 /// Who guesses links is slowed like who guesses passwords.

@@ -34,14 +34,14 @@ impl Reply {
     }
 }
 
-/// Builds the HTTP response of a call.
+/// Builds the HTTP response of a call; a failure has its code and its body.
 pub(super) fn respond(
-    result: std::result::Result<Reply, Error>,
+    result: std::result::Result<Reply, (Code, Value)>,
     renewed: Option<String>,
     request: RequestId,
     mode: HttpStatus,
 ) -> Response<Body> {
-    let code = result.as_ref().map_or_else(|e| e.code, |_| Code::Ok);
+    let code = result.as_ref().map_or_else(|(code, _)| *code, |_| Code::Ok);
     let mut token = renewed;
     let (kind, body) = match result {
         Ok(Reply::Done(None)) => (JSON, br#"{"code":200,"msg":true}"#.to_vec()),
@@ -53,7 +53,7 @@ pub(super) fn respond(
             (JSON, r#"{"code":200,"msg":"成功"}"#.as_bytes().to_vec())
         }
         Ok(Reply::Raw { kind, body }) => (kind, body),
-        Err(error) => (JSON, failure(&error)),
+        Err((_, body)) => (JSON, body.to_string().into_bytes()),
     };
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status(code, mode);
@@ -74,8 +74,17 @@ pub(super) fn respond(
 }
 
 /// The body of a failure.
-pub(super) fn failure(error: &Error) -> Vec<u8> {
-    json!({"code": error.code.number(), "msg": error.message}).to_string().into_bytes()
+pub(super) fn failure(error: &Error) -> Value {
+    json!({"code": error.code.number(), "msg": error.message})
+}
+
+/// As [`respond`], for what fails in the document's shape.
+pub(super) fn respond_plainly(
+    result: std::result::Result<Reply, Error>,
+    request: RequestId,
+    mode: HttpStatus,
+) -> Response<Body> {
+    respond(result.map_err(|error| (error.code, failure(&error))), None, request, mode)
 }
 
 fn status(code: Code, mode: HttpStatus) -> StatusCode {
@@ -105,7 +114,7 @@ mod tests {
         let login = respond(Ok(Reply::LoggedIn("t".into())), None, RequestId(1), HttpStatus::Documented);
         assert_eq!(login.headers()["token"], "t");
         assert_eq!(text(login).await, r#"{"code":200,"msg":"成功"}"#);
-        let bad = respond(Err(Error::malformed("signerId")), None, RequestId(1), HttpStatus::Documented);
+        let bad = respond_plainly(Err(Error::malformed("signerId")), RequestId(1), HttpStatus::Documented);
         assert_eq!(bad.status(), 200);
         assert_eq!(text(bad).await, r#"{"code":201,"msg":"signerId 格式不正确"}"#);
     }
@@ -122,6 +131,6 @@ mod tests {
     #[test]
     fn causes_stay_inside() {
         let error = Error::internal("the disk at /secret/path says no");
-        assert_eq!(String::from_utf8(failure(&error)).unwrap(), r#"{"code":500,"msg":"系统异常"}"#);
+        assert_eq!(failure(&error), json!({"code": 500, "msg": "系统异常"}));
     }
 }

@@ -3,15 +3,15 @@
 use super::args::{Fields, Raw};
 use super::edge::Edge;
 use super::listen::Peer;
-use super::reply::respond;
+use super::openapi;
+use super::reply::respond_plainly;
 use super::table::{Method, endpoints};
-use super::{byte_sign, login, openapi, validate};
 use crate::codes::Code;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Extension, RawPathParams, Request};
 use axum::http::{Response, header};
-use axum::routing::{MethodFilter, get, on, post};
+use axum::routing::{MethodFilter, get, on};
 use std::sync::Arc;
 
 /// The API's router: every call beneath `/<service>`.
@@ -32,26 +32,6 @@ pub(super) fn router(edge: &Arc<Edge>, pages: Router) -> Router {
         };
         calls = calls.route(endpoint.path, on(filter, handler));
     }
-    let for_login = Arc::clone(edge);
-    calls = calls.route(
-        login::PATH,
-        post(move |Extension(peer): Extension<Peer>, request: Request| {
-            login::serve(Arc::clone(&for_login), request, peer)
-        }),
-    );
-    for path in [validate::PATH, validate::FULL, byte_sign::SIGN, byte_sign::LOG] {
-        let edge = Arc::clone(edge);
-        let handler = move |Extension(peer): Extension<Peer>, request: Request| {
-            let edge = Arc::clone(&edge);
-            async move {
-                match path {
-                    validate::PATH | validate::FULL => validate::serve(edge, request, peer, path).await,
-                    _ => byte_sign::serve(edge, request, peer, path).await,
-                }
-            }
-        };
-        calls = calls.route(path, post(handler));
-    }
     calls = calls.route(
         "/openapi.json",
         get(|| async { ([(header::CONTENT_TYPE, "application/json")], openapi::openapi_json()) }),
@@ -68,5 +48,5 @@ pub(super) fn router(edge: &Arc<Edge>, pages: Router) -> Router {
 }
 
 async fn refuse(edge: Arc<Edge>, code: Code) -> Response<Body> {
-    respond(Err(code.into()), None, edge.request_id(), edge.settings.http_status)
+    respond_plainly(Err(code.into()), edge.request_id(), edge.settings.http_status)
 }

@@ -39,6 +39,10 @@ pub(super) enum Form {
     Json,
     /// multipart/form-data
     Multipart,
+    /// multipart/form-data, or application/x-www-form-urlencoded with files in Base64.
+    Upload,
+    /// application/json, or as [`Form::Upload`].
+    Any,
     /// In the path and query.
     Query,
 }
@@ -52,6 +56,8 @@ pub(super) enum Need {
     Default(&'static str),
     /// Depends on other parameters; the call itself says when it is missing.
     Conditional,
+    /// Required, unless that earlier parameter has this value: then it has no effect, whatever it says.
+    Unless(&'static str, &'static str),
 }
 
 /// What a parameter's value is.
@@ -75,8 +81,9 @@ pub(super) enum Kind {
     Ids { most: usize },
     /// JSON array of strings, or a string that holds one.
     Texts { most: usize },
-    /// JSON array or object, or a string that holds one, of at most so many items.
-    Items { most: usize },
+    /// JSON array of objects, or a string that holds one, of at most so many items; `item` is their JSON Schema, for readers
+    /// and tools.
+    Items { most: usize, item: &'static str },
     /// An uploaded file of at most so many bytes (the settings' stream limit when 0).
     File,
     /// Base64 of at most so many decoded bytes, with or without a data-URI prefix.
@@ -101,9 +108,21 @@ pub(super) struct Param {
 /// What a call does.
 pub(super) type Run = fn(&Appliance, &Call, &Caller, Args) -> Result<Reply, Error>;
 
+/// How a call is spoken, and what it does.
+#[derive(Clone, Copy)]
+pub(super) enum Wire {
+    /// 摘要签署 API: the `token` header; `code`, `msg` and `data`.
+    Summary(Run),
+    /// 君子签: the `token` header or a signed request; `success`, `resultCode` and `data`.
+    Junziqian(Run),
+    /// /auth/login, which gives the token.
+    Login,
+}
+
 /// A call.
 #[derive(Clone, Copy)]
 pub(super) struct Endpoint {
+    pub(super) wire: Wire,
     pub(super) method: Method,
     /// After the service prefix.
     pub(super) path: &'static str,
@@ -120,7 +139,36 @@ pub(super) struct Endpoint {
     pub(super) data: &'static str,
     /// Sample failures: code and message.
     pub(super) failures: &'static [(u32, &'static str)],
-    pub(super) run: Run,
+    /// Media types of the answer where it is a file.
+    pub(super) files: &'static [&'static str],
+}
+
+impl Endpoint {
+    /// A POST of JSON with a platform token that creates nothing and answers without data.
+    pub(super) const fn post(
+        path: &'static str,
+        tag: &'static str,
+        title: &'static str,
+        en: &'static str,
+        params: &'static [Param],
+        run: Run,
+    ) -> Self {
+        Self {
+            wire: Wire::Summary(run),
+            method: Method::Post,
+            path,
+            tag,
+            title,
+            en,
+            access: Access::Platform,
+            form: Form::Json,
+            creates: false,
+            params,
+            data: "",
+            failures: &[],
+            files: &[],
+        }
+    }
 }
 
 /// A string without a rule of its own.
@@ -164,6 +212,9 @@ pub(super) const SEAL: Param = Param {
     sample: "\"1\"",
 };
 
+/// Mobile numbers of any region.
+pub(super) const PHONES: &str = "^(1[0-9]{10}|[0-9]{8}|[0-9]{10})$";
+
 /// caType: our own parameter.
 pub(super) const CA_TYPE: Param = optional(
     "caType",
@@ -182,7 +233,7 @@ pub(super) const CERT_TYPE: Param = optional(
     "\"long\"",
 );
 
-/// Every call.
+/// Every call of the API.
 pub(super) fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
     super::api::GROUPS.iter().flat_map(|group| group.iter())
 }

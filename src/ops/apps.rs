@@ -278,7 +278,7 @@ impl Appliance {
 }
 
 /// Spaces whose rows belong to one app.
-const PURGED: [Space; 11] = [
+const PURGED: [Space; 12] = [
     Space::SignerByCertify,
     Space::Signer,
     Space::Certificate,
@@ -288,6 +288,7 @@ const PURGED: [Space; 11] = [
     Space::Stamp,
     Space::Deposit,
     Space::DepositBySid,
+    Space::ByteSign,
     Space::SmsCode,
     Space::Idempotency,
 ];

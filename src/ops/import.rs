@@ -87,8 +87,11 @@ struct OldSignature {
     at: UnixTime,
 }
 
-/// Ids stay below 2^53.
+/// Ids that this appliance gives and clients name stay below 2^53.
 const MOST_ID: u64 = (1 << 53) - 1;
+
+/// Evidence ids of an older installation may be longer (the document's own sample is 30615281684185940); they are kept.
+pub const MOST_OLD_ID: u64 = i64::MAX as u64;
 
 impl Appliance {
     /// Imports one line into an app. A line that was imported before is a success without effect, so that an import that
@@ -99,7 +102,8 @@ impl Appliance {
     pub fn import(&self, call: &Call, operator: &Actor, app: &str, line: ImportLine) -> Result<()> {
         let known = self.app(app)?.ok_or(Code::AppNotFound)?;
         let now = self.ports.clock.now_untrusted();
-        let (kind, ids, id, writes) = match line {
+        let mut deposit = None;
+        let (kind, ids, id, mut writes) = match line {
             ImportLine::User {
                 signer_id,
                 kind,
@@ -174,19 +178,33 @@ impl Appliance {
                     table::insert(table::in_app_text(Space::DepositBySid, app, &sid), &cz_id)?,
                     table::insert(table::in_app(Space::Deposit, app, cz_id), &row)?,
                 ];
+                deposit = Some(row);
                 ("deposit", IdKind::Deposit, cz_id, writes)
             }
         };
-        if id == 0 || id > MOST_ID {
+        let most = if ids == IdKind::Deposit { MOST_OLD_ID } else { MOST_ID };
+        if id == 0 || id > most {
             return Err(Error::malformed("id"));
         }
         if self.there_already(&writes)? {
             return Ok(());
         }
-        self.store().skip_ids(ids, id)?;
-        self.restart_ids(ids);
-        let facts = facts([("app", app.into()), ("kind", kind.into()), ("id", id.into())]);
-        self.note(call, operator.clone(), Act::Import, facts, Ending::Done)?;
+        // Ours never get to where the long ones are.
+        if id <= MOST_ID {
+            self.store().skip_ids(ids, id)?;
+            self.restart_ids(ids);
+        }
+        let mut facts = facts([("app", app.into()), ("kind", kind.into()), ("id", id.into())]);
+        if let Some(deposit) = &deposit {
+            facts.insert("document_sha256".into(), deposit.sha256.clone().into());
+        }
+        let record = self.note(call, operator.clone(), Act::Import, facts, Ending::Done)?;
+        if let Some(deposit) = deposit {
+            // What can be proven of an older deposit is that it was taken over.
+            writes.pop();
+            writes
+                .push(table::insert(table::in_app(Space::Deposit, app, id), &Deposit { record, ..deposit })?);
+        }
         match self.store().commit(&writes) {
             Ok(()) => {}
             Err(StoreError::Conflict(_)) => {

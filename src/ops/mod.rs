@@ -45,7 +45,7 @@ pub use enroll::NewSigner;
 pub use error::{Error, Result};
 pub use handwriting::{HandwritingInvitation, HandwritingLink};
 pub use idempotency::IdempotencyKey;
-pub use import::ImportLine;
+pub use import::{ImportLine, MOST_OLD_ID};
 pub use projection::replay;
 pub use renewal::Renewals;
 pub use rows::AppKind;

@@ -5,9 +5,9 @@ use crate::codes::Code;
 use crate::http::args::{Args, json_value_fields};
 use crate::http::reply::Reply;
 use crate::http::table::{
-    Access, Endpoint, Form, Kind, Method, Param, SEAL, SIGNER, endpoints, optional, required, text,
+    Access, Endpoint, Form, Kind, Method, Param, SEAL, SIGNER, optional, required, text,
 };
-use crate::ops::{Appliance, Call, Caller, Error, IdempotencyKey, Result, Source};
+use crate::ops::{Appliance, Call, Caller, Error, IdempotencyKey, MOST_OLD_ID, Result};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -27,36 +27,27 @@ const fn get(
     params: &'static [Param],
     run: crate::http::table::Run,
 ) -> Endpoint {
-    Endpoint {
-        method: Method::Get,
-        path,
-        tag: TAG,
-        title,
-        en,
-        access: Access::Platform,
-        form: Form::Query,
-        creates: false,
-        params,
-        data: "",
-        failures: &[],
-        run,
-    }
+    Endpoint { method: Method::Get, form: Form::Query, ..Endpoint::post(path, TAG, title, en, params, run) }
 }
+
+const SIGNATURE: &str = r#"{"id": 1000, "signer": 349, "seal": 1, "certificate_sha256": "8f43…", "document_sha256": "5d2c…",
+    "output_sha256": "c0ff…", "path": "/yunhetong/contract/签署后合同.pdf", "title": "租赁合同", "level": "b-t", "places": 1,
+    "consent": 41, "record": 42, "at": 1790000000000}"#;
+const STAMP: &str = r#"{"id": 1000, "document_sha256": "5d2c…", "output_sha256": "c0ff…",
+    "path": "/yunhetong/contract/固化后.pdf", "title": "租赁合同", "at": 1790000000000}"#;
 
 pub(super) const CALLS: &[Endpoint] = &[
     Endpoint {
-        method: Method::Post,
-        path: "/x/sign/batch",
-        form: Form::Json,
         creates: true,
         data: r#"{"results": [{"code": 200, "msg": true, "data": {"summaryId": 1000}}, {"code": 20206, "msg": "用户不存在"}]}"#,
-        ..get(
-            "",
+        ..Endpoint::post(
+            "/x/sign/batch",
+            TAG,
             "批量文件签署",
             "Signs up to 100 PDFs by path, each with its own result, in order; items take the parameters of /sign/filePath",
             &[required(
                 "items",
-                Kind::Items { most: 100 },
+                Kind::Items { most: 100, item: r#"{"type": "object"}"# },
                 "签署请求集合，每项参数同 /sign/filePath",
                 "Requests, at most 100",
                 r#"[{"signerId": "1", "moulageId": "1", "contractPath": "/c/1.pdf", "contractSavePath": "/c/1s.pdf", "signPositionType": "1", "positionContent": "1,100,100"}]"#,
@@ -64,19 +55,24 @@ pub(super) const CALLS: &[Endpoint] = &[
             batch,
         )
     },
-    get(
-        "/x/results/{idempotencyKey}",
-        "按幂等键查询结果",
-        "The id that a creating call with this Idempotency-Key answered",
-        &[required("idempotencyKey", text(255), "幂等键", "The header's value", "\"order-1\"")],
-        |appliance, _, caller, args| {
-            let id = appliance.answered(&caller.app.id, args.required("idempotencyKey")?)?;
-            let id = id.ok_or_else(|| Error::with(Code::NotFound, "无此幂等键的结果"))?;
-            Ok(Reply::id("id", id))
-        },
-    ),
+    Endpoint {
+        data: r#"{"id": 1000}"#,
+        ..get(
+            "/x/results/{idempotencyKey}",
+            "按幂等键查询结果",
+            "The id that a creating call with this Idempotency-Key answered",
+            &[required("idempotencyKey", text(255), "幂等键", "The header's value", "\"order-1\"")],
+            |appliance, _, caller, args| {
+                let id = appliance.answered(&caller.app.id, args.required("idempotencyKey")?)?;
+                let id = id.ok_or_else(|| Error::with(Code::NotFound, "无此幂等键的结果"))?;
+                Ok(Reply::id("id", id))
+            },
+        )
+    },
     Endpoint {
         access: Access::Signer,
+        data: r#"{"certificates": [{"certificateId": 1, "signerId": 1, "channel": "local", "profile": "person-long", "standing": "active",
+            "notBefore": 1790000000000, "notAfter": 1821622400000, "chain": ["MIIC…"]}]}"#,
         ..get(
             "/x/certificates",
             "证书列表",
@@ -90,6 +86,7 @@ pub(super) const CALLS: &[Endpoint] = &[
     },
     Endpoint {
         access: Access::Signer,
+        data: r#"{"seals": [{"moulageId": 1, "signerId": 1, "origin": "template", "created": 1790000000000, "revoked": null}]}"#,
         ..get(
             "/x/seals",
             "印章列表",
@@ -115,6 +112,7 @@ pub(super) const CALLS: &[Endpoint] = &[
     },
     Endpoint {
         access: Access::Signer,
+        files: &["image/png", "image/svg+xml"],
         ..get(
             "/x/seals/{moulageId}/image",
             "印章图片",
@@ -148,13 +146,11 @@ pub(super) const CALLS: &[Endpoint] = &[
         )
     },
     Endpoint {
-        method: Method::Post,
-        path: "/x/handwriting",
-        form: Form::Json,
         access: Access::Signer,
         data: r#"{"path": "handwriting/0f1e…", "expires": 1790000000000}"#,
-        ..get(
-            "",
+        ..Endpoint::post(
+            "/x/handwriting",
+            TAG,
             "手绘链接",
             "A one-time link, good for 15 minutes, to the page on which this signer writes by hand; `path` is relative to the service",
             &[SIGNER],
@@ -166,12 +162,10 @@ pub(super) const CALLS: &[Endpoint] = &[
         )
     },
     Endpoint {
-        method: Method::Post,
-        path: "/x/seals/revoke",
-        form: Form::Json,
         access: Access::Signer,
-        ..get(
-            "",
+        ..Endpoint::post(
+            "/x/seals/revoke",
+            TAG,
             "注销印章",
             "Revokes a seal; signatures made with it stay",
             &[SIGNER, SEAL],
@@ -182,47 +176,66 @@ pub(super) const CALLS: &[Endpoint] = &[
             },
         )
     },
-    get(
-        "/x/signatures/{summaryId}",
-        "签署记录",
-        "What is known of a signature",
-        &[required("summaryId", Kind::Id, "摘要签署流水号 id", "The signature", "\"1000\"")],
-        |appliance, _, caller, args| done(&appliance.signature(caller, args.id("summaryId")?)?),
-    ),
-    get(
-        "/x/evidence/{czId}",
-        "存证证据包",
-        "The evidence package of a deposit, a ZIP",
-        &[required("czId", Kind::Id, "存证 id", "The deposit", "\"1000\"")],
-        |appliance, call, caller, args| {
-            let body = appliance.evidence_package(call, caller, args.id("czId")?)?;
-            Ok(Reply::Raw { kind: "application/zip", body })
-        },
-    ),
-    get(
-        "/x/stamps/{timeStampSignId}",
-        "时间戳记录",
-        "What is known of a document time stamp",
-        &[required("timeStampSignId", Kind::Id, "时间戳固化流水号 id", "The time stamp", "\"1000\"")],
-        |appliance, _, caller, args| done(&appliance.stamp(caller, args.id("timeStampSignId")?)?),
-    ),
+    Endpoint {
+        data: SIGNATURE,
+        ..get(
+            "/x/signatures/{summaryId}",
+            "签署记录",
+            "What is known of a signature",
+            &[required("summaryId", Kind::Id, "摘要签署流水号 id", "The signature", "\"1000\"")],
+            |appliance, _, caller, args| done(&appliance.signature(caller, args.id("summaryId")?)?),
+        )
+    },
+    Endpoint {
+        files: &["application/zip"],
+        ..get(
+            "/x/evidence/{czId}",
+            "存证证据包",
+            "The evidence package of a deposit, a ZIP",
+            &[required(
+                "czId",
+                // Ids of an older installation may be longer than ours.
+                Kind::Number { least: 1, most: MOST_OLD_ID },
+                "存证 id",
+                "The deposit",
+                "30615281684185940",
+            )],
+            |appliance, call, caller, args| {
+                let body = appliance.evidence_package(call, caller, args.id("czId")?)?;
+                Ok(Reply::Raw { kind: "application/zip", body })
+            },
+        )
+    },
+    Endpoint {
+        data: STAMP,
+        ..get(
+            "/x/stamps/{timeStampSignId}",
+            "时间戳记录",
+            "What is known of a document time stamp",
+            &[required("timeStampSignId", Kind::Id, "时间戳固化流水号 id", "The time stamp", "\"1000\"")],
+            |appliance, _, caller, args| done(&appliance.stamp(caller, args.id("timeStampSignId")?)?),
+        )
+    },
 ];
 
+/// A row as `data`; what it does not know is left out.
 fn done<T: serde::Serialize>(value: &T) -> Result<Reply> {
-    serde_json::to_value(value).map(|v| Reply::Done(Some(v))).map_err(Error::internal)
+    let mut value = serde_json::to_value(value).map_err(Error::internal)?;
+    if let Some(members) = value.as_object_mut() {
+        members.retain(|_, member| !member.is_null());
+    }
+    Ok(Reply::Done(Some(value)))
 }
 
 fn batch(appliance: &Appliance, call: &Call, caller: &Caller, args: Args) -> Result<Reply> {
-    let params = endpoints().find(|e| e.path == "/sign/filePath").map_or(&[][..], |e| e.params);
     let items = args.items("items")?.as_array().map(Vec::as_slice).unwrap_or_default();
     let results: Vec<Value> = items
         .iter()
         .enumerate()
         .map(|(index, item)| {
             let result = json_value_fields(item).and_then(|fields| {
-                let args = Args::check_params(params, fields)?;
-                let source = Source::Path(args.required("contractPath")?.to_owned());
-                let request = signing::request(appliance, &args, source, None)?;
+                let args = Args::check_params(signing::BY_PATH, fields)?;
+                let request = signing::request(appliance, &args, None)?;
                 appliance.sign_document(&of_item(call, index, &args), caller, &request)
             });
             match result {

@@ -1,4 +1,4 @@
-//! The calls, by chapter of the document.
+//! The calls, by chapter of the documents.
 
 mod evidence;
 mod extensions;
@@ -7,7 +7,16 @@ mod signing;
 mod users;
 
 use super::table::Endpoint;
+use super::{byte_sign, login, validate};
 
-/// Every group of calls. /auth/login and validateContract answer in their own ways and stand in `login` and `validate`.
-pub(super) const GROUPS: &[&[Endpoint]] =
-    &[users::CALLS, seals::CALLS, signing::CALLS, evidence::CALLS, extensions::CALLS];
+/// Every group of calls.
+pub(super) const GROUPS: &[&[Endpoint]] = &[
+    login::CALLS,
+    users::CALLS,
+    seals::CALLS,
+    signing::CALLS,
+    evidence::CALLS,
+    validate::CALLS,
+    byte_sign::CALLS,
+    extensions::CALLS,
+];

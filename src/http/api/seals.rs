@@ -2,7 +2,7 @@
 
 use crate::http::args::Args;
 use crate::http::reply::Reply;
-use crate::http::table::{Access, Endpoint, Form, Kind, Method, Need, Param, SIGNER, optional, required};
+use crate::http::table::{Access, Endpoint, Kind, Need, Param, Run, SIGNER, optional, required};
 use crate::ops::{Error, Result};
 use crate::seal::{
     Border, CodeNumber, Colour, CompanySeal, CompanyShape, FontFamily, Mode, PersonSeal, SealName, SealText,
@@ -30,21 +30,35 @@ const MODE: Param = Param {
     )
 };
 
-const NO_PERMISSION: (u32, &str) = (20001, "用户无权限");
+const NO_PERMISSION: &[(u32, &str)] = &[(20001, "用户无权限")];
 /// 400 KB
 const PICTURE: usize = 409_600;
 
-pub(super) const CALLS: &[Endpoint] = &[
+/// A call that makes a seal, for the platform or the signer itself.
+const fn call(
+    path: &'static str,
+    title: &'static str,
+    en: &'static str,
+    data: &'static str,
+    params: &'static [Param],
+    run: Run,
+) -> Endpoint {
     Endpoint {
-        method: Method::Post,
-        path: "/moulage/person",
-        tag: "印章模块",
-        title: "创建个人印章",
-        en: "Draws a person's seal from the registered name",
         access: Access::Signer,
-        form: Form::Json,
         creates: true,
-        params: &[
+        data,
+        failures: NO_PERMISSION,
+        ..Endpoint::post(path, "印章模块", title, en, params, run)
+    }
+}
+
+pub(super) const CALLS: &[Endpoint] = &[
+    call(
+        "/moulage/person",
+        "创建个人印章",
+        "Draws a person's seal from the registered name",
+        r#"{"moulageId": 1}"#,
+        &[
             SIGNER,
             Param {
                 need: Need::Default("B1"),
@@ -69,9 +83,7 @@ pub(super) const CALLS: &[Endpoint] = &[
             COLOUR,
             MODE,
         ],
-        data: r#"{"moulageId": 1}"#,
-        failures: &[NO_PERMISSION],
-        run: |appliance, call, caller, args| {
+        |appliance, call, caller, args| {
             let id = appliance.make_person_seal(call, caller, args.id("signerId")?, |name| {
                 Ok(PersonSeal {
                     name: seal_name(name)?,
@@ -83,17 +95,13 @@ pub(super) const CALLS: &[Endpoint] = &[
             })?;
             Ok(Reply::id("moulageId", id))
         },
-    },
-    Endpoint {
-        method: Method::Post,
-        path: "/moulage/company",
-        tag: "印章模块",
-        title: "创建企业印章",
-        en: "Draws a company's seal from the registered name",
-        access: Access::Signer,
-        form: Form::Json,
-        creates: true,
-        params: &[
+    ),
+    call(
+        "/moulage/company",
+        "创建企业印章",
+        "Draws a company's seal from the registered name",
+        r#"{"moulageId": 2}"#,
+        &[
             SIGNER,
             Param {
                 need: Need::Default("1"),
@@ -122,9 +130,7 @@ pub(super) const CALLS: &[Endpoint] = &[
             COLOUR,
             MODE,
         ],
-        data: r#"{"moulageId": 2}"#,
-        failures: &[NO_PERMISSION],
-        run: |appliance, call, caller, args| {
+        |appliance, call, caller, args| {
             let text = args.text("textContent").map(SealText::parse).transpose();
             let code = args.text("keyContent").map(CodeNumber::parse).transpose();
             let text = text.map_err(|e| Error::malformed("textContent").because(e))?;
@@ -141,24 +147,20 @@ pub(super) const CALLS: &[Endpoint] = &[
             })?;
             Ok(Reply::id("moulageId", id))
         },
-    },
-    Endpoint {
-        method: Method::Post,
-        path: "/moulage/upload",
-        tag: "印章模块",
-        title: "自定义印章",
-        en: "Takes a PNG as seal",
-        access: Access::Signer,
-        form: Form::Json,
-        creates: true,
-        params: &[
+    ),
+    call(
+        "/moulage/upload",
+        "自定义印章",
+        "Takes a PNG as seal",
+        r#"{"moulageId": 3}"#,
+        &[
             SIGNER,
             required(
                 "imgBase",
                 Kind::Base64 { most: PICTURE },
                 "图片 Base64 编码，格式要求：png，大小限制在 400KB 内；个人印章尺寸 110X200px，企业圆章 200X200px；椭圆章 160X300px",
                 "Base64 of a PNG of at most 409,600 bytes, a data-URI prefix allowed",
-                "\"iVBORw0KGgoAAAANSUhEUgAA…\"",
+                "\"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==\"",
             ),
             Param {
                 need: Need::Default("0"),
@@ -171,9 +173,7 @@ pub(super) const CALLS: &[Endpoint] = &[
                 )
             },
         ],
-        data: r#"{"moulageId": 3}"#,
-        failures: &[NO_PERMISSION],
-        run: |appliance, call, caller, args| {
+        |appliance, call, caller, args| {
             let id = appliance.upload_seal(
                 call,
                 caller,
@@ -183,7 +183,7 @@ pub(super) const CALLS: &[Endpoint] = &[
             )?;
             Ok(Reply::id("moulageId", id))
         },
-    },
+    ),
 ];
 
 fn seal_name(name: &str) -> Result<SealName> {

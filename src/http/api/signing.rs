@@ -5,10 +5,12 @@ use crate::codes::Code;
 use crate::http::args::Args;
 use crate::http::reply::Reply;
 use crate::http::table::{
-    Access, CA_TYPE, CERT_TYPE, Endpoint, Form, Kind, Method, Need, Param, Run, SEAL, SIGNER, optional,
-    required, text,
+    CA_TYPE, CERT_TYPE, Endpoint, Form, Kind, Need, PHONES, Param, Run, SEAL, SIGNER, optional, required,
+    text,
 };
-use crate::ops::{Appliance, Error, Result, SealClass, SignRequest, Source, StampRequest, positions};
+use crate::ops::{
+    Appliance, Call, Caller, Error, Result, SealClass, SignRequest, Source, StampRequest, positions,
+};
 use crate::pdf::place::{Placement, Seam};
 
 const PATH_MOST: usize = 4_096;
@@ -24,17 +26,17 @@ const SEAL_CLASS: Param = Param {
     )
 };
 const POSITION_TYPE: Param = Param {
-    need: Need::Conditional,
+    need: Need::Unless("sealClass", "1"),
     ..optional(
         "signPositionType",
         Kind::OneOf(&["0", "1"]),
         "定位方式，0=关键字定位；1=坐标定位",
-        "Keyword or coordinates; not needed for a seam seal",
+        "Keyword or coordinates; without effect for a seam seal",
         "\"1\"",
     )
 };
 const POSITION: Param = Param {
-    need: Need::Conditional,
+    need: Need::Unless("sealClass", "1"),
     ..optional(
         "positionContent",
         text(20_000),
@@ -71,10 +73,21 @@ const CODE: Param = Param {
     )
 };
 
-const SUMMARY: &str = r#"{"summaryId": 1000}"#;
-const NO_SEAL: &[(u32, &str)] = &[(201, "moulageId 为空")];
-const STAMP_DATA: &str = r#"{"timeStampSignId": 1000}"#;
-const BAD_TYPE: &[(u32, &str)] = &[(201, "文件保存类型非法")];
+const TAG: &str = "签署模块";
+
+/// The parameters of the signing calls, with their way of giving the contract.
+const fn params(contract: Param) -> [Param; 10] {
+    [SIGNER, SEAL, SEAL_CLASS, contract, SAVE_PATH, POSITION_TYPE, POSITION, TITLE, CA_TYPE, CERT_TYPE]
+}
+
+/// The same after a code.
+const fn params_with_code(contract: Param) -> [Param; 11] {
+    let [a, b, c, d, e, f, g, h, i, j] = params(contract);
+    [CODE, a, b, c, d, e, f, g, h, i, j]
+}
+
+/// Parameters of /sign/filePath, and of each item of a batch.
+pub(super) const BY_PATH: &[Param] = &params(CONTRACT_PATH);
 
 const fn call(
     path: &'static str,
@@ -85,80 +98,75 @@ const fn call(
     run: Run,
 ) -> Endpoint {
     Endpoint {
-        method: Method::Post,
-        path,
-        tag: "签署模块",
-        title,
-        en,
-        access: Access::Platform,
         form,
         creates: true,
-        params,
-        data: SUMMARY,
-        failures: NO_SEAL,
-        run,
+        data: r#"{"summaryId": 1000}"#,
+        failures: &[(201, "moulageId 为空")],
+        ..Endpoint::post(path, TAG, title, en, params, run)
     }
 }
 
+const fn stamping(
+    path: &'static str,
+    title: &'static str,
+    en: &'static str,
+    form: Form,
+    params: &'static [Param],
+) -> Endpoint {
+    Endpoint {
+        form,
+        creates: true,
+        data: r#"{"timeStampSignId": 1000}"#,
+        failures: &[(201, "文件保存类型非法")],
+        ..Endpoint::post(path, TAG, title, en, params, stamp)
+    }
+}
+
+const STAMP_PATH: Param = required(
+    "filePath",
+    text(PATH_MOST),
+    "文件路径，只支持 pdf，文件最大 20M",
+    "The PDF",
+    "\"/yunhetong/contract/合同.pdf\"",
+);
+const STAMP_FILE: Param = required(
+    "filePath",
+    Kind::File,
+    "文件原文（文件），只支持 pdf，文件最大 20M",
+    "The PDF, at most 20 MiB",
+    "\"（文件）\"",
+);
+const STAMP_SAVE_PATH: Param = required(
+    "fileSavePath",
+    text(PATH_MOST),
+    "文件保存路径",
+    "Where the stamped file goes; ends in .pdf",
+    "\"/yunhetong/contract/固化后.pdf\"",
+);
+const STAMP_TITLE: Param = optional("title", text(200), "文件标题", "Title", "\"租赁合同\"");
+
 pub(super) const CALLS: &[Endpoint] = &[
-    call(
-        "/sign/filePath",
-        "文件签署",
-        "Signs a PDF by path",
-        Form::Json,
-        &[
-            SIGNER,
-            SEAL,
-            SEAL_CLASS,
-            CONTRACT_PATH,
-            SAVE_PATH,
-            POSITION_TYPE,
-            POSITION,
-            TITLE,
-            CA_TYPE,
-            CERT_TYPE,
-        ],
-        |appliance, call, caller, args| {
-            let request = request(appliance, &args, by_path(&args)?, None)?;
-            Ok(Reply::id("summaryId", appliance.sign_document(call, caller, &request)?))
-        },
-    ),
+    call("/sign/filePath", "文件签署", "Signs a PDF by path", Form::Json, BY_PATH, sign),
     call(
         "/sign/fileStream",
         "文件流签署",
         "Signs an uploaded PDF",
         Form::Multipart,
-        &[
-            SIGNER,
-            SEAL,
-            SEAL_CLASS,
-            CONTRACT_FILE,
-            SAVE_PATH,
-            TITLE,
-            POSITION_TYPE,
-            POSITION,
-            CA_TYPE,
-            CERT_TYPE,
-        ],
-        |appliance, call, caller, args| {
-            let request = request(appliance, &args, Source::Bytes(args.file("contractPath")?), None)?;
-            Ok(Reply::id("summaryId", appliance.sign_document(call, caller, &request)?))
-        },
+        &params(CONTRACT_FILE),
+        sign,
     ),
     Endpoint {
-        creates: false,
-        data: "",
         failures: &[(20003, "系统异常")],
-        ..call(
+        ..Endpoint::post(
             "/send/verifyCode",
+            TAG,
             "发送短信验证码",
             "Sends a code for a signature with consent",
-            Form::Json,
             &[
                 SIGNER,
                 optional(
                     "phoneNo",
-                    Kind::Loose { least: 1, most: 64, pattern: Some("^(1[0-9]{10}|[0-9]{8}|[0-9]{10})$") },
+                    Kind::Loose { least: 1, most: 4_096, pattern: Some(PHONES) },
                     "手机号码，如果不传使用创建用户时的号码",
                     "Another number than the registered one",
                     "\"13000000000\"",
@@ -175,132 +183,61 @@ pub(super) const CALLS: &[Endpoint] = &[
         "文件签署（短信认证）",
         "Signs a PDF by path after the signer's code",
         Form::Json,
-        &[
-            CODE,
-            SIGNER,
-            SEAL,
-            SEAL_CLASS,
-            CONTRACT_PATH,
-            SAVE_PATH,
-            POSITION_TYPE,
-            POSITION,
-            TITLE,
-            CA_TYPE,
-            CERT_TYPE,
-        ],
-        |appliance, call, caller, args| {
-            let request = request(appliance, &args, by_path(&args)?, Some(code(&args)?))?;
-            Ok(Reply::id("summaryId", appliance.sign_document(call, caller, &request)?))
-        },
+        &params_with_code(CONTRACT_PATH),
+        sign_with_code,
     ),
     call(
         "/sign/verifyCodeFileStream",
         "文件流签署（短信认证）",
         "Signs an uploaded PDF after the signer's code",
         Form::Multipart,
-        &[
-            CODE,
-            SIGNER,
-            SEAL,
-            SEAL_CLASS,
-            CONTRACT_FILE,
-            SAVE_PATH,
-            TITLE,
-            POSITION_TYPE,
-            POSITION,
-            CA_TYPE,
-            CERT_TYPE,
-        ],
-        |appliance, call, caller, args| {
-            let source = Source::Bytes(args.file("contractPath")?);
-            let request = request(appliance, &args, source, Some(code(&args)?))?;
-            Ok(Reply::id("summaryId", appliance.sign_document(call, caller, &request)?))
-        },
+        &params_with_code(CONTRACT_FILE),
+        sign_with_code,
     ),
-    Endpoint {
-        data: STAMP_DATA,
-        failures: BAD_TYPE,
-        ..call(
-            "/tsa/pathSign",
-            "时间戳数据固化（文件）",
-            "Adds a document time stamp to a PDF by path, at most 20 MiB",
-            Form::Json,
-            &[
-                required(
-                    "filePath",
-                    text(PATH_MOST),
-                    "文件路径，只支持 pdf，文件最大 20M",
-                    "The PDF",
-                    "\"/yunhetong/contract/合同.pdf\"",
-                ),
-                required(
-                    "fileSavePath",
-                    text(PATH_MOST),
-                    "文件保存路径",
-                    "Where the stamped file goes; ends in .pdf",
-                    "\"/yunhetong/contract/固化后.pdf\"",
-                ),
-                optional("title", text(200), "文件标题", "Title", "\"租赁合同\""),
-            ],
-            |appliance, call, caller, args| {
-                stamp(appliance, call, caller, &args, Source::Path(args.required("filePath")?.to_owned()))
-            },
-        )
-    },
-    Endpoint {
-        data: STAMP_DATA,
-        failures: BAD_TYPE,
-        ..call(
-            "/tsa/streamSign",
-            "时间戳数据固化（文件流）",
-            "Adds a document time stamp to an uploaded PDF",
-            Form::Multipart,
-            &[
-                required(
-                    "filePath",
-                    Kind::File,
-                    "文件原文（文件），只支持 pdf，文件最大 20M",
-                    "The PDF, at most 20 MiB",
-                    "\"（文件）\"",
-                ),
-                required(
-                    "fileSavePath",
-                    text(PATH_MOST),
-                    "文件保存路径",
-                    "Where the stamped file goes; ends in .pdf",
-                    "\"/yunhetong/contract/固化后.pdf\"",
-                ),
-                optional("title", text(200), "文件标题", "Title", "\"租赁合同\""),
-            ],
-            |appliance, call, caller, args| {
-                stamp(appliance, call, caller, &args, Source::Bytes(args.file("filePath")?))
-            },
-        )
-    },
+    stamping(
+        "/tsa/pathSign",
+        "时间戳数据固化（文件）",
+        "Adds a document time stamp to a PDF by path, at most 20 MiB",
+        Form::Json,
+        &[STAMP_PATH, STAMP_SAVE_PATH, STAMP_TITLE],
+    ),
+    stamping(
+        "/tsa/streamSign",
+        "时间戳数据固化（文件流）",
+        "Adds a document time stamp to an uploaded PDF",
+        Form::Multipart,
+        &[STAMP_FILE, STAMP_SAVE_PATH, STAMP_TITLE],
+    ),
 ];
 
-fn by_path(args: &Args) -> Result<Source> {
-    Ok(Source::Path(args.required("contractPath")?.to_owned()))
+fn sign(appliance: &Appliance, call: &Call, caller: &Caller, args: Args) -> Result<Reply> {
+    let request = request(appliance, &args, None)?;
+    Ok(Reply::id("summaryId", appliance.sign_document(call, caller, &request)?))
 }
 
-fn code(args: &Args) -> Result<String> {
-    args.owned("code").ok_or_else(|| Code::CodeEmpty.into())
+fn sign_with_code(appliance: &Appliance, call: &Call, caller: &Caller, args: Args) -> Result<Reply> {
+    let code = args.owned("code").ok_or(Code::CodeEmpty)?;
+    let request = request(appliance, &args, Some(code))?;
+    Ok(Reply::id("summaryId", appliance.sign_document(call, caller, &request)?))
+}
+
+/// The uploaded file, or the path.
+fn source(args: &Args, name: &str) -> Result<Source> {
+    match args.text(name) {
+        Some(path) => Ok(Source::Path(path.to_owned())),
+        None => Ok(Source::Bytes(args.file(name)?)),
+    }
 }
 
 /// What the four signing calls and the batch have in common.
-pub(super) fn request(
-    appliance: &Appliance,
-    args: &Args,
-    source: Source,
-    code: Option<String>,
-) -> Result<SignRequest> {
+pub(super) fn request(appliance: &Appliance, args: &Args, code: Option<String>) -> Result<SignRequest> {
     let class = SealClass::parse(args.required("sealClass")?)?;
     Ok(SignRequest {
         signer: args.id("signerId")?,
         seal: args.some_id("moulageId"),
         class,
         placement: placement(appliance, args, class)?,
-        source,
+        source: source(args, "contractPath")?,
         save_path: args.required("contractSavePath")?.to_owned(),
         title: args.owned("contractTitle"),
         code,
@@ -322,15 +259,9 @@ fn placement(appliance: &Appliance, args: &Args, class: SealClass) -> Result<Pla
     }
 }
 
-fn stamp(
-    appliance: &Appliance,
-    call: &crate::ops::Call,
-    caller: &crate::ops::Caller,
-    args: &Args,
-    source: Source,
-) -> Result<Reply> {
+fn stamp(appliance: &Appliance, call: &Call, caller: &Caller, args: Args) -> Result<Reply> {
     let request = StampRequest {
-        source,
+        source: source(&args, "filePath")?,
         save_path: args.required("fileSavePath")?.to_owned(),
         title: args.owned("title"),
     };

@@ -23,6 +23,7 @@ fn deposit_and_look_up() {
         let words: &[&'static str] = if code == 201 { &["sid"] } else { &[] };
         table.row(&format!("{length} characters"), make().with("sid", sid), code, words);
     }
+    table.ok("a number", make().with("sid", 1_000_000_007_u64));
     table.ok("four Chinese characters", make().with("sid", "业务编号"));
     table.row(
         "no such file",

@@ -69,6 +69,10 @@ fn common_rows(table: &mut Table, make: &dyn Fn() -> Request) {
     table.row("somebody else's seal", make().with("moulageId", person_seal(&person())), 20202, &[]);
     table.row("unknown signer", make().with("signerId", "999999999"), 20206, &["用户不存在"]);
     table.bad("signerId a word", make().with("signerId", "abc"), "signerId");
+    let number: u64 = party().signer.parse().unwrap();
+    table.ok("signerId as a number", make().with("signerId", number));
+    table.bad("signerId with a zero before it", make().with("signerId", format!("0{number}")), "signerId");
+    table.ok("signPositionType as a number", make().with("signPositionType", 1));
     for class in ["0", "1", "2", "3"] {
         table.ok(&format!("sealClass {class}"), make().with("sealClass", class));
     }
@@ -79,6 +83,11 @@ fn common_rows(table: &mut Table, make: &dyn Fn() -> Request) {
     }
     let seam = || make().with("sealClass", "1").without("signPositionType").without("positionContent");
     table.ok("a seam seal needs no position", seam());
+    table.ok(
+        "and ignores what stands there",
+        make().with("sealClass", "1").with("signPositionType", "9").with("positionContent", json!({})),
+    );
+    table.ok("sealClass 1 as a number", seam().with("sealClass", 1));
     table.bad("signPositionType left out", make().without("signPositionType"), "signPositionType");
     table.bad("signPositionType 2", make().with("signPositionType", "2"), "signPositionType");
     table.bad("positionContent left out", make().without("positionContent"), "positionContent");
