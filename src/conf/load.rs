@@ -145,7 +145,8 @@ mod tests {
     #[test]
     fn the_environment_wins_over_the_file() {
         let (_dir, path) = file("[server]\nlisten = \"127.0.0.1:1\"\nconnections = 5\n");
-        let whole: Whole = load_with(&path, &NoDefaults {}, vars(&[("HUFU__SERVER__CONNECTIONS", "7")])).unwrap();
+        let whole: Whole =
+            load_with(&path, &NoDefaults {}, vars(&[("HUFU__SERVER__CONNECTIONS", "7")])).unwrap();
         assert_eq!(whole.server.connections, 7);
         assert_eq!(whole.server.listen.port(), 1);
     }
@@ -169,9 +170,10 @@ mod tests {
     #[test]
     fn a_wrong_variable_is_named_itself() {
         let (_dir, path) = file("[server]\nlisten = \"127.0.0.1:1\"\n");
-        let message = load_with::<Whole, _>(&path, &NoDefaults {}, vars(&[("HUFU__SERVER__CONNECTIONS", "many")]))
-            .unwrap_err()
-            .to_string();
+        let message =
+            load_with::<Whole, _>(&path, &NoDefaults {}, vars(&[("HUFU__SERVER__CONNECTIONS", "many")]))
+                .unwrap_err()
+                .to_string();
         assert!(message.contains("HUFU__SERVER__CONNECTIONS"), "{message}");
     }
 
@@ -209,7 +211,10 @@ mod tests {
         }
         let (_dir, path) = file("level = \"middle\"\n");
         let message = load_with::<Leveled, _>(&path, &NoDefaults {}, vec![]).unwrap_err().to_string();
-        assert!(message.contains("middle") && message.contains("low") && message.contains("high"), "{message}");
+        assert!(
+            message.contains("middle") && message.contains("low") && message.contains("high"),
+            "{message}"
+        );
         let _ = [Level::Low, Level::High];
     }
 }

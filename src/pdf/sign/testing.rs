@@ -26,7 +26,8 @@ pub(crate) fn signer() -> &'static (Pki, Identity) {
 
 /// A red frame with a filled circle's square, 100 x 100 points.
 pub(crate) fn seal() -> SealForm {
-    let content = b"q 1 0 0 rg 1 0 0 RG 4 w 2 2 96 96 re S 30 30 m 70 30 l 70 70 l 30 70 l h f Q".to_vec().into();
+    let content =
+        b"q 1 0 0 rg 1 0 0 RG 4 w 2 2 96 96 re S 30 30 m 70 30 l 70 70 l 30 70 l h f Q".to_vec().into();
     SealForm { width: 100.0, height: 100.0, content, image: None }
 }
 
