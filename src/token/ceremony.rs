@@ -182,29 +182,41 @@ impl Ceremony {
         })
     }
 
-    /// Signatures per second that the token alone makes in this session with a key of that type, made under `label` for
-    /// the measurement and destroyed after it.
+    /// Signatures per second that the token alone makes in so many sessions at once, with a key of that type, made under
+    /// `label` for the measurement and destroyed after it.
     ///
     /// # Errors
     /// See [`KeyError`].
-    pub fn rate(&mut self, algorithm: KeyAlgorithm, label: &str, span: Duration) -> Result<f64, KeyError> {
+    pub fn rate(
+        &mut self,
+        algorithm: KeyAlgorithm,
+        label: &str,
+        sessions: u16,
+        span: Duration,
+    ) -> Result<f64, KeyError> {
         let octets = self.random(16)?;
         let id = KeyId(octets.try_into().map_err(|_| KeyError::Failed("too few random octets".into()))?);
         self.token.run(|t| {
+            let more: Vec<Session> =
+                (1..sessions.max(1)).map(|_| t.module.session()).collect::<Result<_, _>>()?;
             let pair = generate::pair(&t.session, id, label, algorithm, Residence::Session, false)?;
-            let (start, mut count) = (Instant::now(), 0_u32);
-            let measured = loop {
-                let bytes = count.to_be_bytes();
-                let abilities = &t.module.abilities;
-                if let Err(trouble) = sign::sign_bytes(&t.session, abilities, pair.private, algorithm, &bytes)
-                {
-                    break Err(trouble);
-                }
-                count += 1;
-                if start.elapsed() >= span {
-                    break Ok(f64::from(count) / start.elapsed().as_secs_f64());
-                }
-            };
+            let abilities = &t.module.abilities;
+            let measured = std::thread::scope(|scope| {
+                let others: Vec<_> = more
+                    .into_iter()
+                    .map(|session| {
+                        let key = pair.private;
+                        scope.spawn(move || signatures(&session, abilities, key, algorithm, span))
+                    })
+                    .collect();
+                let own = signatures(&t.session, abilities, pair.private, algorithm, span);
+                others.into_iter().fold(own, |sum, other| {
+                    let other = other
+                        .join()
+                        .unwrap_or_else(|_| Err(KeyError::Failed("a thread failed".into()).into()));
+                    Ok(sum? + other?)
+                })
+            });
             pair.destroy(&t.session);
             measured
         })
@@ -225,6 +237,22 @@ impl Ceremony {
     pub fn protect(&mut self, context: &str, secret: &[u8]) -> Result<Vec<u8>, KeyError> {
         self.token.run(|t| super::seal::protect(&t.session, &t.module, context, secret))
     }
+}
+
+/// Signatures a second in this session.
+fn signatures(
+    session: &Session,
+    abilities: &Abilities,
+    key: ObjectHandle,
+    algorithm: KeyAlgorithm,
+    span: Duration,
+) -> Result<f64, Trouble> {
+    let (start, mut count) = (Instant::now(), 0_u32);
+    while start.elapsed() < span {
+        sign::sign_bytes(session, abilities, key, algorithm, &count.to_be_bytes())?;
+        count += 1;
+    }
+    Ok(f64::from(count) / start.elapsed().as_secs_f64())
 }
 
 fn one_of(session: &Session, class: ObjectClass, label: &str) -> Result<Option<ObjectHandle>, Trouble> {

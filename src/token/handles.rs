@@ -18,6 +18,14 @@ pub(super) const MAC_KEY: &str = "hufu mac key";
 /// Label of the key pair that health checks sign with.
 pub(super) const TEST_KEY: &str = "hufu test key";
 
+/// What is waited between searches for a key that another process may have made a moment ago.
+const SETTLING: [Duration; 4] = [
+    Duration::from_millis(5),
+    Duration::from_millis(20),
+    Duration::from_millis(80),
+    Duration::from_millis(200),
+];
+
 /// An ephemeral key that was never used is destroyed after this.
 const EPHEMERAL_LIFE: Duration = Duration::from_secs(600);
 /// More at once are refused.
@@ -103,25 +111,23 @@ impl Handles {
         self.keys.write().remove(&id);
     }
 
-    /// The handle of a token key. One that another worker made since our enumeration is searched for once.
+    /// The handle of a token key. One that another worker made since our enumeration is searched for.
     pub(super) fn token_key(&self, session: &Session, id: KeyId) -> Result<Option<ObjectHandle>, Trouble> {
-        if let Some(handle) = self.keys.read().get(&id) {
-            return Ok(Some(*handle));
+        let mut pauses = SETTLING.iter();
+        loop {
+            if let Some(handle) = self.keys.read().get(&id) {
+                return Ok(Some(*handle));
+            }
+            if let Some(handle) = search(session, id)? {
+                self.insert(id, handle);
+                return Ok(Some(handle));
+            }
+            // While one session of a process reads its token's folder anew, SoftHSM shows the others the old contents.
+            match pauses.next() {
+                Some(pause) => std::thread::sleep(*pause),
+                None => return Ok(None),
+            }
         }
-        let template = [
-            Attribute::Token(true),
-            Attribute::Class(ObjectClass::PRIVATE_KEY),
-            Attribute::Id(id.0.to_vec()),
-        ];
-        let found = session.find_objects(&template)?;
-        if found.len() > 1 {
-            return Err(KeyError::Failed(format!("{} keys have the id {id}", found.len())).into());
-        }
-        let handle = found.first().copied();
-        if let Some(handle) = handle {
-            self.insert(id, handle);
-        }
-        Ok(handle)
     }
 
     /// Room for one more ephemeral key; destroys what was never used.
@@ -148,5 +154,15 @@ impl Handles {
     /// Takes an ephemeral key out: whoever gets it uses it once and destroys it.
     pub(super) fn take_ephemeral(&self, id: KeyId) -> Option<ObjectHandle> {
         self.ephemeral.lock().remove(&id).map(|(handle, _)| handle)
+    }
+}
+
+fn search(session: &Session, id: KeyId) -> Result<Option<ObjectHandle>, Trouble> {
+    let template =
+        [Attribute::Token(true), Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Id(id.0.to_vec())];
+    match session.find_objects(&template)?.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some(*one)),
+        many => Err(KeyError::Failed(format!("{} keys have the id {id}", many.len())).into()),
     }
 }

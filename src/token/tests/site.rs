@@ -93,7 +93,7 @@ fn rate_part(folder: &Path) {
     let mut ceremony = Ceremony::open(&settings(folder)).unwrap();
     let algorithm = serde_json::from_str(&std::env::var("HUFU_TEST_ALGORITHM").unwrap()).unwrap();
     let label = format!("rate {}", std::process::id());
-    let rate = ceremony.rate(algorithm, &label, Duration::from_secs(2)).unwrap();
+    let rate = ceremony.rate(algorithm, &label, 1, Duration::from_secs(2)).unwrap();
     std::fs::write(folder.join(format!("rate-{}", std::process::id())), rate.to_string()).unwrap();
 }
 
