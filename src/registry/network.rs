@@ -55,9 +55,13 @@ pub fn serve(child: Network) -> Result<(), String> {
     let head = log.head(cx).map_err(|e| format!("audit writer: {e}"))?;
     let last = replay::last_time(cx, &log, head.size)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(site.clock.tolerance_millis, last));
-    let store: Arc<dyn Store> =
-        Arc::new(SledStore::open(&site.state_folder()).map_err(|e| format!("state: {e}"))?);
-    let replayed = replay::replay(cx, &log, store.as_ref())?;
+    let store = SledStore::open(&site.state_folder()).map_err(|e| format!("state: {e}"))?;
+    let replayed = replay::replay(cx, &log, &store)?;
+    // Nobody serves yet.
+    if let Some(last) = head.size.checked_sub(1) {
+        store.complete_through(last).map_err(|e| format!("state: {e}"))?;
+    }
+    let store: Arc<dyn Store> = Arc::new(store);
     tracing::info!(records = head.size, replayed, "state is up to the audit log");
 
     let tokens = keys;

@@ -14,7 +14,7 @@ const GROUP: usize = 1024;
 /// Projections reach the disk after this long even when nothing else is committed.
 const LINGER: Duration = Duration::from_secs(1);
 /// A record is projected within this time of being written, or its process is gone (the port's contract).
-pub(super) const PROJECTION_WINDOW: Duration = Duration::from_secs(300);
+pub(super) const PROJECTION_WINDOW: Duration = Duration::from_secs(30);
 
 pub(super) enum Work {
     Commit(Vec<Write>),
@@ -22,6 +22,8 @@ pub(super) enum Work {
         applied: u64,
         writes: Vec<Write>,
     },
+    /// Everything up to this record is projected: nobody is under way with an earlier one.
+    Complete(u64),
     /// Raises the highest reserved id by `n`, or to at least `floor`; answers the highest before.
     Ids {
         kind: IdKind,
@@ -99,7 +101,7 @@ impl Committer {
                 }
                 Err(RecvTimeoutError::Timeout) => self.settle(),
                 Err(RecvTimeoutError::Disconnected) => {
-                    self.settle();
+                    self.finish();
                     return;
                 }
             }
@@ -113,6 +115,17 @@ impl Committer {
                 Ok(()) => self.dirty = false,
                 Err(error) => tracing::error!(%error, "state cannot be made durable"),
             }
+        }
+    }
+
+    /// Nobody is left who could be under way with a projection.
+    fn finish(&mut self) {
+        let mut overlay = Overlay::default();
+        if let Some(last) = self.recent.drain(..).map(|(_, number)| number).max() {
+            self.complete(&mut overlay, last);
+        }
+        if let Err(error) = self.write(&overlay, true) {
+            tracing::error!(%error, "state cannot be made durable");
         }
     }
 
@@ -131,6 +144,10 @@ impl Committer {
                         self.mark(&mut overlay, applied);
                     }
                     staged
+                }
+                Work::Complete(number) => {
+                    self.complete(&mut overlay, number);
+                    Ok(number)
                 }
                 Work::Ids { kind, n, floor } => self.raise(&mut overlay, kind, n, floor),
             };
@@ -231,10 +248,15 @@ impl Committer {
             self.recent.pop_front();
         }
         if let Some(number) = settled {
-            let before = overlay.counters.get(layout::PROJECTED).copied();
-            let before = before.or_else(|| layout::counter(&self.tree, layout::PROJECTED).ok().flatten());
-            overlay.counters.insert(layout::PROJECTED.to_vec(), before.unwrap_or(0).max(number));
+            self.complete(overlay, number);
         }
+    }
+
+    /// Moves the replay mark to `number`, never back.
+    fn complete(&self, overlay: &mut Overlay, number: u64) {
+        let before = overlay.counters.get(layout::PROJECTED).copied();
+        let before = before.or_else(|| layout::counter(&self.tree, layout::PROJECTED).ok().flatten());
+        overlay.counters.insert(layout::PROJECTED.to_vec(), before.unwrap_or(0).max(number));
     }
 
     fn raise(&self, overlay: &mut Overlay, kind: IdKind, n: u64, floor: u64) -> Result<u64, StoreError> {

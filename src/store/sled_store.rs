@@ -61,6 +61,15 @@ impl SledStore {
         Ok(Self { tree, jobs: Some(jobs), shared, blocks: Mutex::default(), writer: Some(writer) })
     }
 
+    /// Says that every record up to this one is projected, so that the next start begins after it. Only for who knows that
+    /// no operation is under way.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn complete_through(&self, record: u64) -> Result<(), StoreError> {
+        self.ask(Work::Complete(record)).map(|_| ())
+    }
+
     fn ask(&self, work: Work) -> Result<u64, StoreError> {
         let gone = || StoreError::Poisoned("the writer has ended".into());
         if self.shared.stalled(PATIENCE) {

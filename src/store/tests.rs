@@ -277,4 +277,9 @@ fn recent_projections_are_replayed_after_a_restart() {
     let store = open(&folder);
     store.project(7, &[put(Space::Signature, "s", Expect::Any, b"x")]).unwrap();
     assert_eq!(store.projected().unwrap(), None, "a slower neighbour may still be on its way");
+    store.complete_through(7).unwrap();
+    assert_eq!(store.projected().unwrap(), Some(7));
+    store.project(9, &[]).unwrap();
+    drop(store);
+    assert_eq!(open(&folder).projected().unwrap(), Some(9), "nobody was under way when it was closed");
 }

@@ -213,7 +213,7 @@ pub trait Store: Send + Sync {
 
     /// Applies writes that can be made again from the audit log, without a sync of their own; `applied` is the number
     /// of the audit record that they project, remembered with them. Records may come out of order, but each within
-    /// five minutes of being written.
+    /// thirty seconds of being written.
     ///
     /// # Errors
     /// See [`StoreError`].
