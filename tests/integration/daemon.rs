@@ -102,7 +102,8 @@ impl Site {
             let _ = child.wait();
             panic!("the appliance did not start:\n{}", std::fs::read_to_string(&log).unwrap_or_default());
         }
-        Daemon { site: self, child, ready: line }
+        let guard = Guard::over(&child, self.dir());
+        Daemon { site: self, child, ready: line, guard: Some(guard) }
     }
 }
 
@@ -112,6 +113,32 @@ pub struct Daemon {
     pub site: Site,
     child: Child,
     ready: String,
+    guard: Option<Guard>,
+}
+
+/// Ends a daemon that a test binary leaves behind: statics are not dropped, but the guard's pipe closes with the process.
+struct Guard(Child);
+
+impl Guard {
+    fn over(daemon: &Child, folder: &Path) -> Self {
+        const WATCH: &str = "read -r _; kill -TERM \"$0\"; while kill -0 \"$0\"; do sleep 0.1; done; rm -rf \"$1\"";
+        let guard = Command::new("sh")
+            .args(["-c", WATCH, &daemon.id().to_string()])
+            .arg(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self(guard)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Daemon {
@@ -158,6 +185,8 @@ impl Daemon {
     /// Stops as an operator would and returns whether it ended well.
     pub fn stop(mut self) -> (Site, bool) {
         let pid = rustix::process::Pid::from_child(&self.child);
+        // Before its process id can be another's.
+        self.guard = None;
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         let ended = self.child.wait().unwrap().success();
         // The site lives on: take it out without running our own drop.
@@ -169,6 +198,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
+        self.guard = None;
         if let Ok(None) = self.child.try_wait() {
             let pid = rustix::process::Pid::from_child(&self.child);
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);

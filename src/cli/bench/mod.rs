@@ -2,6 +2,7 @@
 
 mod disk;
 mod load;
+mod processes;
 
 use super::Failure;
 use crate::conf::{Seat, Site};
@@ -10,6 +11,7 @@ use crate::token::ceremony::Ceremony;
 use bytes::Bytes;
 use clap::{Args, Subcommand};
 use load::Target;
+use processes::Cpu;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -85,7 +87,10 @@ pub(super) fn run(command: &Bench, file: &Path) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let target = Target::from_env(&env)?;
     let (login, body) = runtime.block_on(prepare(&target, &env))?;
-    super::say("connections  documents/s  writes alone/s  of the lower  p50 ms  p99 ms  failed");
+    let network = env.get("HUFU_PID").and_then(|pid| pid.parse::<u32>().ok());
+    super::say(
+        "connections  documents/s  writes alone/s  of the lower  p50 ms  p99 ms  failed  CPU ms a document",
+    );
     for connections in sign.connections.iter().copied().filter(|c| (1..=1024).contains(c)) {
         let bare_folder = documents.join("bench-bare");
         let bare = disk::rate(&bare_folder, connections, pdf.len() + 20_000, length)?;
@@ -99,19 +104,27 @@ pub(super) fn run(command: &Bench, file: &Path) -> Result<(), Failure> {
             request.insert("contractSavePath".into(), save.to_string_lossy().into_owned().into());
             Bytes::from(serde_json::Value::Object(request).to_string())
         };
+        let before = network.map(Cpu::of_appliance).unwrap_or_default();
         let mut run = runtime.block_on(target.drive("/sign/filePath", &login, connections, length, make))?;
+        let after = network.map(Cpu::of_appliance).unwrap_or_default();
+        let cpu: Vec<String> =
+            after.each(&before, run.done).iter().map(|(kind, ms)| format!("{kind} {ms:.2}")).collect();
         let lower = token.min(bare).max(1.0);
         super::say(&format!(
-            "{connections:>11}  {:>11.0}  {bare:>14.0}  {:>11.0} %  {:>6.1}  {:>6.1}  {:>6}",
+            "{connections:>11}  {:>11.0}  {bare:>14.0}  {:>11.0} %  {:>6.1}  {:>6.1}  {:>6}  {}",
             run.rate(),
             100.0 * run.rate() / lower,
             run.quantile(0.5).as_secs_f64() * 1e3,
             run.quantile(0.99).as_secs_f64() * 1e3,
             run.failed,
+            cpu.join(", "),
         ));
         if let Some(first) = &run.first_failure {
             super::say(&format!("             first failure: {first}"));
         }
+    }
+    if let Some(mib) = network.and_then(processes::peak_mib) {
+        super::say(&format!("largest resident size of the network process: {mib} MiB"));
     }
     Ok(())
 }
