@@ -70,6 +70,14 @@ pub trait Target: Send {
     /// # Errors
     /// See [`DocumentError`]; nothing is left behind then.
     fn stage(self: Box<Self>, cx: Cx, parts: Vec<Bytes>) -> Result<Box<dyn Staged>, DocumentError>;
+
+    /// [`Target::stage`] and [`Staged::publish`] in one.
+    ///
+    /// # Errors
+    /// See [`DocumentError`]; nothing is left behind then.
+    fn save(self: Box<Self>, cx: Cx, parts: Vec<Bytes>) -> Result<(), DocumentError> {
+        self.stage(cx, parts)?.publish(cx)
+    }
 }
 
 /// A complete file waiting to be seen; dropping it removes it.

@@ -1,7 +1,7 @@
 //! Threads that do disk work, so that callers can stop waiting.
 
 use crate::documents::DocumentError;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use flume::{Receiver, Sender, bounded};
 use hufu_api::Cx;
 use std::io;
 

@@ -66,13 +66,15 @@ pub(super) struct LockedPlace {
 impl LockedPlace {
     fn write(self, parts: &[Bytes]) -> Result<StagedFile, DocumentError> {
         let folder = &self.place.folder;
-        match folder.remove_file(&self.temporary) {
-            Err(e) if e.kind() != ErrorKind::NotFound => return Err(failure(&e)),
-            _ => {}
+        let create = || folder.open_with(&self.temporary, OpenOptions::new().write(true).create_new(true));
+        let mut file = match create() {
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+                folder.remove_file(&self.temporary).map_err(|e| failure(&e))?;
+                create()
+            }
+            other => other,
         }
-        let mut file = folder
-            .open_with(&self.temporary, OpenOptions::new().write(true).create_new(true))
-            .map_err(|e| failure(&e))?;
+        .map_err(|e| failure(&e))?;
         let mode = self.place.mode;
         // From here on the temporary file is removed when this value is dropped.
         let staged = StagedFile { locked: self, published: false };
@@ -88,6 +90,11 @@ impl Target for LockedPlace {
         let shared = Arc::clone(&self.place.shared);
         let staged = shared.crew.run(cx, move || self.write(&parts))?;
         Ok(Box::new(staged))
+    }
+
+    fn save(self: Box<Self>, cx: Cx, parts: Vec<Bytes>) -> Result<(), DocumentError> {
+        let shared = Arc::clone(&self.place.shared);
+        shared.crew.run(cx, move || self.write(&parts)?.rename())
     }
 }
 

@@ -207,7 +207,7 @@ fn concurrent_appends_all_arrive() {
 #[test]
 fn disk_work_past_the_deadline_is_given_up() {
     let crew = Crew::start(1).unwrap();
-    let (release, wait) = crossbeam_channel::bounded::<()>(0);
+    let (release, wait) = flume::bounded::<()>(0);
     let hung = crew.run(cx(Duration::from_millis(20)), move || {
         let _ = wait.recv();
         Ok(())

@@ -3,7 +3,7 @@
 use super::control::{Control, ControlError, FromChild, PeerRole, ToChild};
 use crate::audit::ReceiptKey;
 use crate::keys::Generation;
-use crossbeam_channel::{Receiver, Sender};
+use flume::{Receiver, Sender};
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -106,7 +106,7 @@ impl Child {
             voice.say(&FromChild::Failed(why.clone()));
             ControlError::Unconfined(why)
         })?;
-        let (condemn, orders) = crossbeam_channel::unbounded();
+        let (condemn, orders) = flume::unbounded();
         let tell = condemn.clone();
         std::thread::Builder::new().name("control".into()).spawn(move || listen(&control, &tell)).map_err(
             |error| {

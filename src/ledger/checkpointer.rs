@@ -6,7 +6,7 @@ use super::writer::{Ask, Done, Inbox, Owner, Status};
 use crate::audit::AuditError;
 use crate::keys::{Keys, Purpose, StoredKey, ToBeSigned};
 use crate::tlog::{Checkpoint, NoteKey};
-use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use flume::{RecvTimeoutError, Sender, bounded};
 use hufu_api::{Cx, RequestId};
 use parking_lot::Mutex;
 use std::sync::Arc;

@@ -11,7 +11,7 @@ use super::{Folder, Records};
 use crate::audit::{AuditError, ReceiptKey};
 use crate::keys::{Keys, StoredKey};
 use crate::tlog::tile;
-use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use flume::{RecvTimeoutError, Sender, bounded};
 use hufu_api::{Clock, Cx, RequestId, UnixTime};
 use std::io;
 use std::os::unix::net::UnixStream;

@@ -9,7 +9,7 @@ use crate::audit::AuditError;
 use crate::ipc::audit::{AuditAnswer, AuditFailure, AuditRequest};
 use crate::ipc::serve::{Answers, CallId, Incoming, connection};
 use crate::tlog::merkle;
-use crossbeam_channel::{Sender, bounded};
+use flume::{Sender, bounded};
 use hufu_api::{Cx, RequestId};
 use std::io;
 use std::os::unix::net::UnixStream;

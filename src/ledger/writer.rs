@@ -12,7 +12,7 @@ use crate::audit::{
 use crate::keys::{Generation, KeyId, Purpose, ToBeSigned};
 use crate::tlog::Checkpoint;
 use arc_swap::ArcSwap;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use flume::{Receiver, Sender, bounded};
 use hufu_api::{Clock, Cx, RequestId};
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -232,7 +232,11 @@ impl Inbox {
     /// Hands in a job; if the writer is too far behind until the deadline, or gone, its answer is an error at once.
     pub fn hand_in(&self, job: Job) {
         if let Err(error) = self.0.send_timeout(Some(job), Duration::from_secs(1)) {
-            let reason = if error.is_timeout() { "too many records wait" } else { "the writer has ended" };
+            let reason = if matches!(error, flume::SendTimeoutError::Timeout(_)) {
+                "too many records wait"
+            } else {
+                "the writer has ended"
+            };
             if let Some((desk, ticket)) = error.into_inner().and_then(|job| job.reply) {
                 desk.answer(vec![(ticket, Err(AuditError::Unavailable(reason.into())))]);
             }
@@ -255,10 +259,8 @@ impl Inbox {
         let (answer, result) = bounded(1);
         self.hand_in(Job { owner, cx, ask, reply: Some((Arc::new(One(answer)), 0)) });
         result.recv_deadline(cx.deadline).map_err(|e| match e {
-            crossbeam_channel::RecvTimeoutError::Timeout => AuditError::Timeout,
-            crossbeam_channel::RecvTimeoutError::Disconnected => {
-                AuditError::Unavailable("the writer has ended".into())
-            }
+            flume::RecvTimeoutError::Timeout => AuditError::Timeout,
+            flume::RecvTimeoutError::Disconnected => AuditError::Unavailable("the writer has ended".into()),
         })?
     }
 }

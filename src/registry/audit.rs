@@ -8,7 +8,7 @@ use crate::ledger::server::Role;
 use crate::ledger::sink::{FileSink, Sink, SyslogSink};
 use crate::ledger::{Folder, admin};
 use crate::supervisor::child::{Audit, AuditOrder};
-use crossbeam_channel::RecvTimeoutError;
+use flume::RecvTimeoutError;
 use hufu_api::Clock;
 use std::path::Path;
 use std::sync::Arc;

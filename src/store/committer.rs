@@ -2,7 +2,7 @@
 
 use super::durable::{Durable, DurableError};
 use super::layout;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use flume::{Receiver, RecvTimeoutError, Sender};
 use hufu_api::{Expect, IdKind, StoreError, Versioned, Write};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use super::committer::{Committer, Job, PROJECTION_WINDOW, Shared, Work};
 use super::durable::{Durable, DurableError};
 use super::layout;
-use crossbeam_channel::{Sender, bounded};
+use flume::{Sender, bounded};
 use hufu_api::{IdKind, Key, Order, Space, Store, StoreError, Versioned, Write};
 use std::collections::HashMap;
 use std::ops::{Bound, Range};
@@ -77,13 +77,14 @@ impl SledStore {
         }
         let (answer, result) = bounded(1);
         let jobs = self.jobs.as_ref().ok_or_else(gone)?;
-        jobs.send_timeout(Job { work, answer }, PATIENCE)
-            .map_err(|e| if e.is_timeout() { StoreError::Stalled } else { gone() })?;
-        result.recv_timeout(PATIENCE).map_err(
-            |e| {
-                if e.is_timeout() { StoreError::Stalled } else { gone() }
-            },
-        )?
+        jobs.send_timeout(Job { work, answer }, PATIENCE).map_err(|e| match e {
+            flume::SendTimeoutError::Timeout(_) => StoreError::Stalled,
+            flume::SendTimeoutError::Disconnected(_) => gone(),
+        })?;
+        result.recv_timeout(PATIENCE).map_err(|e| match e {
+            flume::RecvTimeoutError::Timeout => StoreError::Stalled,
+            flume::RecvTimeoutError::Disconnected => gone(),
+        })?
     }
 
     fn checked(writes: &[Write]) -> Result<Vec<Write>, StoreError> {

@@ -222,7 +222,7 @@ fn a_failed_sync_ends_all_writing() {
 }
 
 /// A disk that does not answer until told to.
-struct Hung(crossbeam_channel::Receiver<()>);
+struct Hung(flume::Receiver<()>);
 
 impl Disk for Hung {
     fn sync(&mut self) -> io::Result<()> {
@@ -233,7 +233,7 @@ impl Disk for Hung {
 #[test]
 fn a_hung_disk_is_an_error_and_its_end_is_noticed() {
     let folder = TempDir::new().unwrap();
-    let (release, hung) = crossbeam_channel::unbounded();
+    let (release, hung) = flume::unbounded();
     let durable =
         Durable::open_with(&folder.path().join("state"), 1 << 20, |_| Box::new(Hung(hung))).unwrap();
     let store = SledStore::over(durable).unwrap();

@@ -9,7 +9,7 @@ use crate::ipc::control::{ControlError, FromChild, PeerRole};
 use crate::ipc::link::Link;
 use crate::keys::Generation;
 use crate::token::{self, Client};
-use crossbeam_channel::{Receiver, Sender};
+use flume::{Receiver, Sender};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -97,7 +97,7 @@ fn run_network(
     with_child(begun, |child| {
         let audit = Arc::new(Link::new());
         let keys = client(&child.voice)?;
-        let (tell, orders) = crossbeam_channel::unbounded();
+        let (tell, orders) = flume::unbounded();
         let (linked, workers, voice) = (Arc::clone(&audit), Arc::clone(&keys), child.voice.clone());
         spawn("orders", move || {
             relay(&child.orders, &tell, |order| match order {
@@ -122,7 +122,7 @@ fn run_network(
 pub fn audit(serve: impl FnOnce(Audit) -> Result<(), String>) -> ExitCode {
     with_child(Child::begin(), |child| {
         let keys = client(&child.voice)?;
-        let (tell, orders) = crossbeam_channel::unbounded();
+        let (tell, orders) = flume::unbounded();
         let (workers, voice) = (Arc::clone(&keys), child.voice.clone());
         spawn("orders", move || {
             relay(&child.orders, &tell, |order| match order {

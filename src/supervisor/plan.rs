@@ -6,7 +6,7 @@ use super::settings::Settings;
 use super::watch::Event;
 use crate::ipc::control::{self, FromChild, KeyOctets, PeerRole, ToChild};
 use crate::keys::{Generation, Purpose};
-use crossbeam_channel::Sender;
+use flume::Sender;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 

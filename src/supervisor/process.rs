@@ -4,7 +4,7 @@ use super::settings::Launch;
 use super::watch::Event;
 use crate::ipc::control::{self, Control, ControlError, FromChild, PeerRole, ToChild};
 use crate::keys::Generation;
-use crossbeam_channel::Sender;
+use flume::Sender;
 use rustix::fd::OwnedFd;
 use rustix::process::{Pid, PidfdFlags, Signal};
 use std::collections::BTreeMap;

@@ -14,7 +14,7 @@ use crate::keys::{Custody, Keys, Purpose, StoredKey};
 use crate::token::tests::acts::document;
 use crate::token::tests::site::{PIN, SoftToken, cx, now, spec, write_pin};
 use crate::token::{CaRules, WorkerSettings};
-use crossbeam_channel::{Receiver, Sender};
+use flume::{Receiver, Sender};
 use hufu_api::Cx;
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
@@ -205,9 +205,9 @@ impl Site {
     fn start(token: SoftToken, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Self::settings(&token, 2);
         change(&mut settings);
-        let (events, queue) = crossbeam_channel::unbounded();
-        let (told, up) = crossbeam_channel::bounded(1);
-        let (end, ended) = crossbeam_channel::bounded(1);
+        let (events, queue) = flume::unbounded();
+        let (told, up) = flume::bounded(1);
+        let (end, ended) = flume::bounded(1);
         let own = events.clone();
         std::thread::spawn(move || {
             let up = |state: &Up| told.send(state.clone()).unwrap();
@@ -264,6 +264,17 @@ fn signal(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal).unwrap();
 }
 
+/// SIGSTOP reaches a process's threads one by one.
+fn wait_until_stopped(pid: u32) {
+    let stopped = |task: std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
+    };
+    while !std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten().all(stopped) {
+        std::thread::yield_now();
+    }
+}
+
 fn is_alive(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
@@ -297,6 +308,7 @@ fn a_worker_that_hangs_is_replaced() {
     site.recovered();
     let [(_, worker)] = up.workers[..] else { panic!("{up:?}") };
     signal(worker, Signal::STOP);
+    wait_until_stopped(worker);
     assert_ne!(site.sign(), "ok");
     println!("after a hang: {:?}", site.recovered());
     assert!(!is_alive(worker));
@@ -383,7 +395,7 @@ fn the_network_process_can_do_no_more_than_it_must() {
 fn children_do_not_outlive_their_supervisor() {
     // The supervisor's ends of the control sockets are closed by its death; here by hand.
     let token = SoftToken::new();
-    let (events, _queue) = crossbeam_channel::unbounded();
+    let (events, _queue) = flume::unbounded();
     let settings = Site::settings(&token, 1);
     let life = super::process::LifeId(1);
     let worker = postcard::to_stdvec(&settings.pools[0].worker).unwrap();

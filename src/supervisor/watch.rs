@@ -4,7 +4,7 @@ use super::plan::{Plan, Role, Up};
 use super::process::LifeId;
 use super::settings::Settings;
 use crate::ipc::control::FromChild;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use flume::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 /// How often pauses and patience are looked at when nothing happens.
@@ -47,7 +47,7 @@ pub fn run(
     up: impl FnOnce(&Up),
     reload: impl FnMut() -> Result<Settings, String>,
 ) -> Result<(), SupervisorError> {
-    let (events, queue) = crossbeam_channel::unbounded();
+    let (events, queue) = flume::unbounded();
     listen_for_signals(events.clone())?;
     run_with(settings, up, reload, events, &queue)
 }

@@ -11,7 +11,7 @@ use crate::ipc::child::{Child, Order};
 use crate::ipc::control::FromChild;
 use crate::ipc::serve::{self, Answers, Incoming};
 use crate::keys::KeyError;
-use crossbeam_channel::{Receiver, Sender, TrySendError};
+use flume::{Receiver, Sender, TrySendError};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -70,7 +70,7 @@ fn start(child: &Child) -> Result<Worker, OpenError> {
     let module = Arc::new(module);
     let sessions = open_sessions(&module, &settings)?;
     let count = sessions.len();
-    let (jobs, queue) = crossbeam_channel::bounded(count * QUEUE_PER_SESSION);
+    let (jobs, queue) = flume::bounded(count * QUEUE_PER_SESSION);
     let ready = format!(
         "{:?}: {}, {count} sessions, {} keys, {}",
         settings.purpose,

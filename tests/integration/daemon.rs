@@ -121,7 +121,8 @@ struct Guard(Child);
 
 impl Guard {
     fn over(daemon: &Child, folder: &Path) -> Self {
-        const WATCH: &str = "read -r _; kill -TERM \"$0\"; while kill -0 \"$0\"; do sleep 0.1; done; rm -rf \"$1\"";
+        const WATCH: &str =
+            "read -r _; kill -TERM \"$0\"; while kill -0 \"$0\"; do sleep 0.1; done; rm -rf \"$1\"";
         let guard = Command::new("sh")
             .args(["-c", WATCH, &daemon.id().to_string()])
             .arg(folder)

@@ -67,7 +67,7 @@ fn after_a_failed_sync_there_are_no_permits_and_no_answers() {
 }
 
 /// A disk that does not answer until told to.
-struct Hung(crossbeam_channel::Receiver<()>);
+struct Hung(flume::Receiver<()>);
 
 impl Disk for Hung {
     fn sync(&mut self) -> io::Result<()> {
@@ -78,7 +78,7 @@ impl Disk for Hung {
 #[test]
 fn a_hung_disk_is_an_error_and_late_permits_are_closed() {
     let site = Site::new();
-    let (release, hung) = crossbeam_channel::unbounded();
+    let (release, hung) = flume::unbounded();
     let log = Log::open_with(&site.folder, 1 << 20, |_| Box::new(Hung(hung))).unwrap();
     let process = site.start_over(log);
     let client = connect(&process, Role::Network);

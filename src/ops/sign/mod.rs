@@ -198,9 +198,7 @@ impl Appliance {
     ) -> Result<()> {
         let Made { tail, output_sha256, level, spent } = made;
         let Input { content: Content { bytes, .. }, target } = input;
-        let written =
-            target.stage(call.cx, vec![bytes, Bytes::from(tail)]).and_then(|staged| staged.publish(call.cx));
-        if let Err(error) = written {
+        if let Err(error) = target.save(call.cx, vec![bytes, Bytes::from(tail)]) {
             let refused = save_error(&error);
             spent.fail(&error.to_string());
             return Err(refused);
