@@ -15,7 +15,7 @@ pub use permit::{Closer, Permit, Spent};
 pub use receipt::{Receipt, ReceiptError, ReceiptKey};
 pub use record::{Act, Actor, Ending, Event, Facts, Intent, Outcome, RecordNumber, Use};
 
-use hufu_api::Cx;
+use hufu_api::{Cx, UnixTime};
 
 /// Why the log did not take a record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,11 +68,30 @@ pub trait AuditReader: Send + Sync {
     /// See [`AuditError`].
     fn prove(&self, cx: Cx, number: RecordNumber) -> Result<Proof, AuditError>;
 
+    /// The newest signed checkpoint; `None` before the first.
+    ///
+    /// # Errors
+    /// See [`AuditError`].
+    fn newest(&self, cx: Cx) -> Result<Option<Newest>, AuditError>;
+
     /// Keeps an RFC 3161 time-stamp token over a checkpoint beside it. The token's imprint is SHA-256 of the whole note.
     ///
     /// # Errors
     /// See [`AuditError`].
     fn anchor(&self, cx: Cx, size: u64, token: Vec<u8>) -> Result<(), AuditError>;
+}
+
+/// The newest signed checkpoint, and how far time stamps over checkpoints have come.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Newest {
+    /// The checkpoint: a C2SP signed note.
+    pub checkpoint: String,
+    /// Records that it covers.
+    pub size: u64,
+    /// When it was kept, by the file system's clock.
+    pub at: UnixTime,
+    /// Records that the newest time-stamped checkpoint covers, and when the stamp was kept.
+    pub anchored: Option<(u64, UnixTime)>,
 }
 
 /// That a record stands in the log: RFC 6962 inclusion proof to a signed checkpoint.

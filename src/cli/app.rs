@@ -68,6 +68,10 @@ pub(super) enum App {
         /// 上线 or not: an app that is not online is answered 20300.
         #[arg(long, value_name = "true|false")]
         online: Option<bool>,
+        /// The document root that keeps a copy of every deposited file under its SHA-256; `none`: only digests are deposited. Give
+        /// it a root that no app may use.
+        #[arg(long, value_name = "NAME|none")]
+        archive: Option<String>,
         /// Grants and quotas and channels, as JSON: {"grants":{"sms":false},"quotas":{"signatures":1000}}.
         #[arg(long, value_name = "JSON")]
         json: Option<String>,
@@ -154,8 +158,13 @@ pub(super) fn run(command: &App, file: &Path) -> Result<(), Failure> {
                 views.iter().for_each(|view| super::say(&line(view)));
             }
         }
-        App::Set { id, client_cert, not_pinned, root, level, production, online, json } => {
+        App::Set { id, client_cert, not_pinned, root, level, production, online, archive, json } => {
             known_roots(&site, root)?;
+            let archive = archive.as_deref().map(|name| if name == "none" { "" } else { name });
+            known_roots(
+                &site,
+                &archive.iter().filter(|n| !n.is_empty()).map(|n| (*n).to_owned()).collect::<Vec<_>>(),
+            )?;
             let mut change: AppChange =
                 json.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default();
             if *not_pinned || !client_cert.is_empty() {
@@ -166,6 +175,7 @@ pub(super) fn run(command: &App, file: &Path) -> Result<(), Failure> {
             }
             change.level = level.map(Into::into).or(change.level);
             change.online = online.or(change.online);
+            change.archive = archive.map(str::to_owned).or(change.archive);
             if *production {
                 change.kind = Some(AppKind::Production);
             }

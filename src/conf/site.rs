@@ -47,6 +47,9 @@ pub struct Site {
     /// The audit log.
     #[serde(default)]
     pub audit: Audit,
+    /// Evidence packages.
+    #[serde(default)]
+    pub evidence: Evidence,
     /// Time.
     #[serde(default)]
     pub clock: Clock,
@@ -147,6 +150,8 @@ pub struct Audit {
     pub origin: String,
     /// Seconds between signed checkpoints.
     pub checkpoint_seconds: u64,
+    /// Seconds between RFC 3161 time stamps over the newest checkpoint, from the configured time sources; 0: none.
+    pub anchor_seconds: u64,
     /// Memory for the log's database, MiB.
     pub cache_mib: u64,
     /// How many of the newest records stay in the database; all when left out. Older ones stay in the tile files.
@@ -159,6 +164,14 @@ pub struct Audit {
     pub syslog: bool,
     /// Whether a copy that cannot be written stops signing.
     pub copy_required: bool,
+}
+
+/// `[evidence]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Evidence {
+    /// Whom the certificate names that the appliance signs its reports 存证证书 with, and their seal: 2 to 60 characters.
+    pub name: String,
 }
 
 /// `[clock]`
@@ -243,12 +256,19 @@ impl Default for Audit {
         Self {
             origin: "hufu.example/audit".into(),
             checkpoint_seconds: 300,
+            anchor_seconds: 3_600,
             cache_mib: 64,
             keep_records: None,
             copy_to: None,
             syslog: false,
             copy_required: false,
         }
+    }
+}
+
+impl Default for Evidence {
+    fn default() -> Self {
+        Self { name: ops::Settings::default().evidence_name }
     }
 }
 
@@ -324,6 +344,9 @@ impl Site {
                 "from 60 to 86400; the document says 900".into(),
             ));
         }
+        if !(2..=60).contains(&self.evidence.name.chars().count()) {
+            return Err(wrong("evidence.name".into(), "from 2 to 60 characters".into()));
+        }
         if self.audit.origin.is_empty() || self.audit.origin.contains(['\n', '+', ' ']) {
             return Err(wrong(
                 "audit.origin".into(),
@@ -351,6 +374,7 @@ impl Site {
             rotation_overlap_hours: self.limits.rotation_overlap_hours,
             idempotency_days: self.limits.idempotency_days,
             reason: self.signing.reason.clone(),
+            evidence_name: self.evidence.name.clone(),
             certificates: self.certificates.clone(),
         }
     }

@@ -92,6 +92,15 @@ pub fn verify(
     Ok(judgement)
 }
 
+/// The readable sheet of a package; the PDF validator judges its signature.
+///
+/// # Errors
+/// [`EvidenceError::Package`] when the package cannot be read or has none.
+pub fn report(package: &[u8]) -> Result<Vec<u8>, EvidenceError> {
+    let mut files = Files::read(package)?;
+    files.0.remove("report.pdf").ok_or_else(|| EvidenceError::Package("report.pdf is missing".into()))
+}
+
 fn judge(
     files: &Files,
     document: Option<&[u8]>,

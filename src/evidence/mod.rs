@@ -22,7 +22,7 @@
 mod check;
 mod package;
 
-pub use check::{EvidenceFinding, Judgement, verify};
+pub use check::{EvidenceFinding, Judgement, report, verify};
 pub use package::{Contents, package};
 
 /// Why a package or sheet cannot be made or read.

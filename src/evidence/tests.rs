@@ -142,13 +142,17 @@ fn openssl_and_a_shell_check_a_package() {
         println!("skipped: xxd is not installed");
         return;
     }
-    let folder = unpacked(&package(&contents(&all)).unwrap());
+    let sheet = signed_sheet();
+    let folder = unpacked(&package(&Contents { sheet: &sheet, ..contents(&all) }).unwrap());
     let (held, said) = script(folder.path());
     assert!(held && said.contains("record 6: in the tree of 11 records"), "{said}");
     for (file, bytes) in [
         ("document", b"another".to_vec()),
         ("record.json", all[5].record.clone()),
         ("path.txt", b"6 11\n".to_vec()),
+        ("related/4.json", all[5].record.clone()),
+        ("report.pdf", [&sheet[..], b"more"].concat()),
+        ("report.pdf", String::from_utf8_lossy(&sheet).replace("sheet", "sheat").into_bytes()),
         ("checkpoint", all[6].checkpoint.replace("\n11\n", "\n12\n").into_bytes()),
     ] {
         let good = std::fs::read(folder.path().join(file)).unwrap();
@@ -157,4 +161,29 @@ fn openssl_and_a_shell_check_a_package() {
         std::fs::write(folder.path().join(file), good).unwrap();
     }
     assert!(script(folder.path()).0);
+}
+
+/// As much of a signed PDF as the script looks at: bytes, a hole with a CMS, bytes. openssl signs.
+fn signed_sheet() -> Vec<u8> {
+    let folder = tempfile::TempDir::new().unwrap();
+    let openssl = |args: &[&str]| {
+        let done = Command::new("openssl").args(args).current_dir(folder.path()).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    let request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=report -keyout key -out certificate";
+    openssl(&request.split(' ').collect::<Vec<_>>());
+    let room = 4000;
+    let head = |second: usize, rest: usize| {
+        format!("%PDF sheet /ByteRange [0 {:04} {second:04} {rest:04}] /Contents ", second - room - 2)
+    };
+    let start = head(9999, 0).len();
+    let (head, tail) = (head(start + room + 2, 8), " %%EOF\n\n");
+    std::fs::write(folder.path().join("signed"), [head.as_bytes(), tail.as_bytes()].concat()).unwrap();
+    openssl(
+        &"cms -sign -binary -in signed -signer certificate -inkey key -outform DER -out cms"
+            .split(' ')
+            .collect::<Vec<_>>(),
+    );
+    let cms = hex::encode(std::fs::read(folder.path().join("cms")).unwrap());
+    format!("{head}<{cms:0<room$}>{tail}").into_bytes()
 }

@@ -2,7 +2,7 @@
 //! reading half of it serves the operator's commands.
 
 use super::json::Json;
-use crate::audit::{AuditError, Event, Intent, Outcome, Receipt, RecordNumber};
+use crate::audit::{AuditError, Event, Intent, Newest, Outcome, Receipt, RecordNumber};
 use serde::{Deserialize, Serialize};
 
 /// A call of the audit writer.
@@ -58,6 +58,8 @@ pub enum AuditRequest {
     },
     /// The verifier key of the newest checkpoint; answered by [`AuditAnswer::Key`].
     Key,
+    /// The newest checkpoint and anchor; answered by [`AuditAnswer::Newest`].
+    Newest,
     /// The token beside the checkpoint over `size` records; answered by [`AuditAnswer::Token`].
     AnchorOf {
         /// Which checkpoint.
@@ -94,6 +96,8 @@ pub enum AuditAnswer {
     Key(String),
     /// An RFC 3161 token, if there is one.
     Token(Option<Vec<u8>>),
+    /// The newest checkpoint, if there is one.
+    Newest(Option<Newest>),
     /// It was not done.
     Failed(AuditFailure),
 }

@@ -2,7 +2,9 @@
 
 use super::Folder;
 use super::folder::write_whole;
+use crate::audit::Newest;
 use crate::tlog::{Checkpoint, NoteError, NoteKey};
+use hufu_api::UnixTime;
 use std::fs;
 use std::io;
 
@@ -83,7 +85,37 @@ pub fn keep_anchor(folder: &Folder, size: u64, token: &[u8]) -> Result<(), Check
     if note(folder, size)?.is_none() {
         return Err(io::Error::from(io::ErrorKind::NotFound).into());
     }
-    Ok(write_whole(&folder.checkpoints().join(format!("{size}.tsr")), token)?)
+    write_whole(&folder.checkpoints().join(format!("{size}.tsr")), token)?;
+    if newest_anchor(folder)?.is_none_or(|(newest, _)| newest < size) {
+        write_whole(&folder.anchored(), format!("{size}\n").as_bytes())?;
+    }
+    Ok(())
+}
+
+/// How many records the newest time-stamped checkpoint covers, and when it was stamped.
+///
+/// # Errors
+/// [`CheckpointError::Io`].
+pub fn newest_anchor(folder: &Folder) -> Result<Option<(u64, UnixTime)>, CheckpointError> {
+    let Some(text) = read(&folder.anchored())? else { return Ok(None) };
+    let size = text.trim_end().parse::<u64>().map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
+    Ok(Some((size, kept_at(&folder.anchored())?)))
+}
+
+/// The newest checkpoint and how far anchors have come; `None` before the first checkpoint.
+///
+/// # Errors
+/// See [`CheckpointError`].
+pub fn newest_standing(folder: &Folder) -> Result<Option<Newest>, CheckpointError> {
+    let Some(checkpoint) = newest_note(folder)? else { return Ok(None) };
+    let size = Checkpoint::unverified(&checkpoint)?.size;
+    let at = kept_at(&folder.checkpoint())?;
+    Ok(Some(Newest { checkpoint, size, at, anchored: newest_anchor(folder)? }))
+}
+
+fn kept_at(path: &std::path::Path) -> io::Result<UnixTime> {
+    let since = fs::metadata(path)?.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Ok(UnixTime::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
 }
 
 /// The token over the checkpoint over `size` records.

@@ -1,7 +1,8 @@
 //! The log as the network process sees it: the audit ports over the writer's socket.
 
 use crate::audit::{
-    AuditError, AuditLog, AuditReader, Closer, Entry, Event, Intent, Outcome, Permit, Proof, RecordNumber,
+    AuditError, AuditLog, AuditReader, Closer, Entry, Event, Intent, Newest, Outcome, Permit, Proof,
+    RecordNumber,
 };
 use crate::ipc::audit::{AuditAnswer, AuditRequest};
 use crate::ipc::call::CallError;
@@ -13,8 +14,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A writer that takes longer has a disk that hangs.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// A writer that takes longer has a disk that hangs; short enough that the client's 503 goes out within two seconds.
+const PATIENCE: Duration = Duration::from_millis(1_500);
 /// A checkpoint takes a token operation besides.
 const CHECKPOINT_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -194,6 +195,13 @@ impl AuditReader for Client {
             _ => return Err(unexpected()),
         };
         Ok(Proof { number, record, checkpoint: head.checkpoint, size, hashes, anchor, key })
+    }
+
+    fn newest(&self, cx: Cx) -> Result<Option<Newest>, AuditError> {
+        match self.0.call(cx, AuditRequest::Newest)? {
+            AuditAnswer::Newest(newest) => Ok(newest),
+            _ => Err(unexpected()),
+        }
     }
 
     fn anchor(&self, cx: Cx, size: u64, token: Vec<u8>) -> Result<(), AuditError> {

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 /// key                     the verifier keys of the checkpoints, newest last
 /// checkpoint              the newest checkpoint
 /// checkpoints/SIZE        every checkpoint; SIZE.tsr its RFC 3161 time-stamp token
+/// anchored                how many records the newest time-stamped checkpoint covers
 /// tile/…                  C2SP tlog-tiles: full tiles and entry bundles
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +59,11 @@ impl Folder {
     /// The newest checkpoint.
     pub fn checkpoint(&self) -> PathBuf {
         self.0.join("checkpoint")
+    }
+
+    /// The size of the newest time-stamped checkpoint.
+    pub fn anchored(&self) -> PathBuf {
+        self.0.join("anchored")
     }
 
     /// The folder of all checkpoints.

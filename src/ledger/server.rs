@@ -161,6 +161,7 @@ impl Service {
                 checkpoints::keep_anchor(&self.folder, size, &token)?;
                 Ok(AuditAnswer::Token(Some(token)))
             }
+            AuditRequest::Newest => Ok(AuditAnswer::Newest(checkpoints::newest_standing(&self.folder)?)),
             AuditRequest::Key => {
                 let newest = checkpoints::keys(&self.folder)?.pop().ok_or(AuditError::NotFound)?;
                 Ok(AuditAnswer::Key(newest.verifier()))

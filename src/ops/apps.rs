@@ -63,6 +63,8 @@ pub struct AppChange {
     pub certificates: Option<CertificateKind>,
     /// Level of signatures.
     pub level: Option<Level>,
+    /// Document root that keeps deposited files; empty: none.
+    pub archive: Option<String>,
 }
 
 /// An application as operators see it: without its keys.
@@ -108,6 +110,7 @@ impl Appliance {
             channels: CaPolicy::default(),
             certificates: CertificateKind::Long,
             level: None,
+            archive: None,
             roots: new.roots,
             created: self.ports.clock.now_untrusted(),
         };
@@ -169,6 +172,13 @@ impl Appliance {
             app.channels = change.channels.unwrap_or_else(|| app.channels.clone());
             app.certificates = change.certificates.unwrap_or(app.certificates);
             app.level = change.level.or(app.level);
+            if let Some(archive) = change.archive {
+                app.archive = (!archive.is_empty()).then_some(archive);
+            }
+            // What a client may overwrite is no archive.
+            if app.archive.as_ref().is_some_and(|archive| app.roots.contains(archive)) {
+                return Err(Error::malformed("archive").because("the app may write to this document root"));
+            }
             Ok(())
         })?;
         self.usage.forget(id);

@@ -10,7 +10,7 @@ use crate::audit::{Act, Ending, Outcome};
 use crate::codes::Code;
 use crate::pdf::appearance::Mark;
 use crate::pdf::syntax::{Document, Object};
-use crate::seal::SealForm;
+use crate::seal::{FontSet, SealForm};
 use crate::verify::Report;
 use bytes::Bytes;
 use hufu_api::{CertificateKind, Space, UnixTime};
@@ -114,7 +114,7 @@ impl Appliance {
             signatories: signatories.to_vec(),
             signed_at: now.millis(),
         };
-        let mut pdf = log(&record)?;
+        let mut pdf = log(&self.ports.fonts, &record)?;
         for signer in &signers {
             pdf = self.sign_log(call, caller, signer, pdf, now)?;
         }
@@ -234,7 +234,7 @@ impl Appliance {
 }
 
 /// The unsigned log.
-fn log(record: &Record) -> Result<Vec<u8>> {
+fn log(fonts: &FontSet, record: &Record) -> Result<Vec<u8>> {
     let at = super::sign::beijing(UnixTime::from_millis(record.signed_at))?;
     let mut lines = vec![
         format!("数据签编号 seqNo：{}", record.seq_no),
@@ -250,7 +250,12 @@ fn log(record: &Record) -> Result<Vec<u8>> {
     lines.push(String::new());
     lines.push("本日志由各签署人依次以数字签名签署；附件 record.json 为同一内容的机器可读形式。".to_owned());
     let bytes = serde_json::to_vec_pretty(record).map_err(Error::internal)?;
-    Ok(paper("数据签日志", &lines, &Attachment { name: RECORD, kind: "application/json", bytes: &bytes }))
+    Ok(paper(
+        fonts,
+        "数据签日志",
+        &lines,
+        &Attachment { name: RECORD, kind: "application/json", bytes: &bytes },
+    ))
 }
 
 /// The attachment of that name in a PDF's `/Names /EmbeddedFiles`.

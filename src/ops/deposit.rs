@@ -7,6 +7,8 @@ use super::sign::read_error;
 use super::{Appliance, Call, Caller, Error, Result, table};
 use crate::audit::{Act, Ending};
 use crate::codes::Code;
+use crate::documents::DocumentError;
+use bytes::Bytes;
 use hufu_api::{Der, Space, StoreError, UnixTime};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -30,6 +32,9 @@ pub struct Deposit {
     pub record: u64,
     /// RFC 3161 token over the digest, where a time source is configured.
     pub token: Option<Der>,
+    /// The document root that keeps the file under its SHA-256, where the app archives.
+    #[serde(default)]
+    pub archive: Option<String>,
 }
 
 /// A business id: 4 to 50 characters.
@@ -48,6 +53,14 @@ impl Sid {
         } else {
             Err(Error::malformed("sid"))
         }
+    }
+}
+
+/// The archive belongs to the appliance: what is wrong with it is not the client's fault.
+fn archive_error(error: &DocumentError) -> Error {
+    match error {
+        DocumentError::Timeout | DocumentError::Full => Error::new(Code::Overloaded).because(error),
+        other => Error::internal(format!("evidence archive: {other}")),
     }
 }
 
@@ -88,23 +101,28 @@ impl Appliance {
         };
         let id = self.deposit_ids.next(self.store())?;
         let at = self.now()?;
-        let sha256 = hex::encode(digest);
+        let (sha256, size) = (hex::encode(digest), u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        if let Some(archive) = &app.archive {
+            self.keep_in_archive(call, archive, &sha256, bytes)?;
+        }
         let facts = facts([
             ("deposit", id.into()),
             ("sid_sha256", hex::encode(Sha256::digest(&sid.0)).into()),
             ("document_sha256", sha256.clone().into()),
-            ("size", bytes.len().into()),
+            ("size", size.into()),
+            ("archived", app.archive.is_some().into()),
         ]);
         let record = self.note(call, Self::actor(call, caller), Act::Deposit, facts, Ending::Done)?;
         let row = Deposit {
             id,
             sid: sid.0.clone(),
             sha256,
-            size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            size,
             path: path.to_owned(),
             at,
             record,
             token,
+            archive: app.archive.clone(),
         };
         let mut writes = vec![
             table::insert(index, &id)?,
@@ -118,6 +136,31 @@ impl Appliance {
         }
         quota.keep();
         Ok(id)
+    }
+
+    /// Keeps a file under its digest, once.
+    fn keep_in_archive(&self, call: &Call, archive: &String, sha256: &str, bytes: Vec<u8>) -> Result<()> {
+        if self.archived(call, archive, sha256)?.is_some() {
+            return Ok(());
+        }
+        let roots = std::slice::from_ref(archive);
+        let target = self.ports.documents.target(call.cx, roots, sha256).map_err(|e| archive_error(&e))?;
+        let staged = target.stage(call.cx, vec![Bytes::from(bytes)]).map_err(|e| archive_error(&e))?;
+        staged.publish(call.cx).map_err(|e| archive_error(&e))
+    }
+
+    /// The file of this digest in the archive; one that has become another file is as good as none.
+    pub(super) fn archived(&self, call: &Call, archive: &String, sha256: &str) -> Result<Option<Vec<u8>>> {
+        let roots = std::slice::from_ref(archive);
+        match self.ports.documents.read(call.cx, roots, sha256, self.settings.pdf_bytes) {
+            Ok(bytes) if hex::encode(Sha256::digest(&bytes)) == sha256 => Ok(Some(bytes)),
+            Ok(_) => {
+                tracing::error!(archive, sha256, "a file of the archive is not what its name says");
+                Ok(None)
+            }
+            Err(DocumentError::Missing) => Ok(None),
+            Err(error) => Err(archive_error(&error)),
+        }
     }
 
     /// The czId of a business id.

@@ -173,6 +173,7 @@ impl Appliance {
                     record: 0,
                     token: None,
                     sid: sid.clone(),
+                    archive: None,
                 };
                 let writes = vec![
                     table::insert(table::in_app_text(Space::DepositBySid, app, &sid), &cz_id)?,

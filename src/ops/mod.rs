@@ -4,6 +4,7 @@
 //! origin) and a [`Caller`] (who), domain types that have been parsed, and returns an id or an [`Error`] with a documented
 //! code. Operations use the ports of L0 and the kernels of L1 and nothing else.
 
+mod anchor;
 mod appliance;
 mod apps;
 mod auth;
@@ -14,12 +15,15 @@ mod deposit;
 mod enroll;
 mod error;
 mod evidence;
+mod evidence_report;
+mod evidence_trail;
 mod handwriting;
 mod idempotency;
 mod ids;
 mod import;
 mod keymaker;
 mod locks;
+mod notary;
 mod paper;
 mod places;
 mod projection;

@@ -1,9 +1,14 @@
 //! A readable PDF of a few pages of text with one attachment: what data signatures and evidence reports are printed on.
 //!
-//! Text is set in a standard Chinese font by name (ISO 32000-2 9.7.5.2, `UniGB-UTF16-H`), so that it can be read, copied
-//! and searched; nothing is drawn that is not text.
+//! Text is set in Type 3 fonts made of the seal fonts' outlines (ISO 32000-2 9.6.4) with `/ToUnicode`: it looks the same
+//! everywhere, and can be read, copied and searched. A character that no font has is set in a standard Chinese font by name
+//! (9.7.5.2, `UniGB-UTF16-H`), which a reader with Chinese fonts shows.
 
+use crate::seal::{FontSet, PrintGlyph, print_glyphs};
+use flate2::{Compression, write::ZlibEncoder};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Write as _;
 
 /// An A4 page in points, with its margin.
 const PAGE: (u32, u32) = (595, 842);
@@ -12,6 +17,8 @@ const SIZE: u32 = 10;
 const PITCH: u32 = 16;
 /// Half-width columns of a line.
 const COLUMNS: usize = 90;
+/// Glyphs of one Type 3 font; code 0 is left out.
+const A_FONT: usize = 255;
 
 /// A file inside the PDF.
 pub(super) struct Attachment<'a> {
@@ -24,14 +31,20 @@ pub(super) struct Attachment<'a> {
 }
 
 /// Sets the lines, longer ones broken, on as many pages as they need.
-pub(super) fn paper(title: &str, lines: &[String], attachment: &Attachment<'_>) -> Vec<u8> {
+pub(super) fn paper(fonts: &FontSet, title: &str, lines: &[String], attachment: &Attachment<'_>) -> Vec<u8> {
     let broken: Vec<String> = lines.iter().flat_map(|line| broken(line)).collect();
     let a_page = usize::try_from((PAGE.1 - 2 * MARGIN) / PITCH).unwrap_or(40).saturating_sub(3);
     let pages: Vec<&[String]> = broken.chunks(a_page.max(1)).collect();
     let pages = if pages.is_empty() { vec![&[][..]] } else { pages };
+    let said: String = lines.iter().map(String::as_str).chain([title]).collect();
+    let faces = Faces::of(print_glyphs(fonts, &said).unwrap_or_else(|error| {
+        tracing::warn!(%error, "a sheet is set in a font that is not in it");
+        BTreeMap::new()
+    }));
     let mut file = File::default();
-    // 1 catalogue, 2 page tree, 3 font, 4 descendant, 5 descriptor, 6 file, 7 file specification, then pages.
-    let kids: Vec<String> = (0..pages.len()).map(|n| format!("{} 0 R", 8 + 2 * n)).collect();
+    // 1 catalogue, 2 page tree, 3 font, 4 descendant, 5 descriptor, 6 file, 7 file specification, 8 fonts by name, then pages,
+    // then the Type 3 fonts.
+    let kids: Vec<String> = (0..pages.len()).map(|n| format!("{} 0 R", 9 + 2 * n)).collect();
     let (width, height) = PAGE;
     let name = attachment.name;
     file.object(&format!(
@@ -61,26 +74,112 @@ pub(super) fn paper(title: &str, lines: &[String], attachment: &Attachment<'_>) 
     file.object(&format!(
         "<</Type/Filespec/F({name})/UF({name})/AFRelationship/Data/EF<</F 6 0 R/UF 6 0 R>>>>"
     ));
+    let first = 9 + 2 * pages.len();
+    file.object(&faces.names(first));
     for (index, lines) in pages.iter().enumerate() {
-        let content = 9 + 2 * index;
-        file.object(&format!(
-            "<</Type/Page/Parent 2 0 R/Resources<</Font<</F1 3 0 R>>>>/Contents {content} 0 R>>"
-        ));
+        let content = 10 + 2 * index;
+        file.object(&format!("<</Type/Page/Parent 2 0 R/Resources<</Font 8 0 R>>/Contents {content} 0 R>>"));
         let mut text = String::new();
         let top = height - MARGIN;
-        let _ = writeln!(text, "BT /F1 16 Tf {MARGIN} {top} Td <{}> Tj ET", utf16(title));
+        faces.set(&mut text, title, 16, top);
         for (row, line) in (3..).zip(lines.iter()) {
-            let y = top.saturating_sub(row * PITCH);
-            let _ = writeln!(text, "BT /F1 {SIZE} Tf {MARGIN} {y} Td <{}> Tj ET", utf16(line));
+            faces.set(&mut text, line, SIZE, top.saturating_sub(row * PITCH));
         }
         file.stream("", text.as_bytes());
     }
+    faces.write(&mut file, first);
     file.finish()
 }
 
+/// The glyphs by Type 3 font.
+struct Faces(Vec<Vec<(char, PrintGlyph)>>);
+
+impl Faces {
+    fn of(glyphs: BTreeMap<char, PrintGlyph>) -> Self {
+        let glyphs: Vec<(char, PrintGlyph)> = glyphs.into_iter().collect();
+        Self(glyphs.chunks(A_FONT).map(<[_]>::to_vec).collect())
+    }
+
+    /// The font's name on a page and the character's code in it.
+    fn place(&self, c: char) -> Option<(usize, usize)> {
+        self.0.iter().enumerate().find_map(|(font, glyphs)| {
+            glyphs.binary_search_by_key(&c, |(c, _)| *c).ok().map(|at| (font, at + 1))
+        })
+    }
+
+    /// One line of text at the left margin.
+    fn set(&self, out: &mut String, line: &str, size: u32, y: u32) {
+        let _ = write!(out, "BT {MARGIN} {y} Td");
+        let mut runs: Vec<(Option<usize>, String)> = Vec::new();
+        for c in line.chars() {
+            let (font, code) = match self.place(c) {
+                Some((font, code)) => (Some(font), format!("{code:02X}")),
+                None => (None, utf16(c)),
+            };
+            match runs.last_mut() {
+                Some((last, codes)) if *last == font => codes.push_str(&code),
+                _ => runs.push((font, code)),
+            }
+        }
+        for (font, codes) in runs {
+            let name = font.map_or_else(|| "S".to_owned(), |font| format!("T{font}"));
+            let _ = write!(out, " /{name} {size} Tf <{codes}> Tj");
+        }
+        out.push_str(" ET\n");
+    }
+
+    /// The font resources of every page. Each font takes two objects and one for each glyph, from `first` on.
+    fn names(&self, first: usize) -> String {
+        let mut names = "<</S 3 0 R".to_owned();
+        let mut at = first;
+        for (font, glyphs) in self.0.iter().enumerate() {
+            let _ = write!(names, "/T{font} {at} 0 R");
+            at += 2 + glyphs.len();
+        }
+        names + ">>"
+    }
+
+    fn write(&self, file: &mut File, first: usize) {
+        let mut at = first;
+        for glyphs in &self.0 {
+            let codes = 1..=glyphs.len();
+            let names: String = codes.clone().map(|code| format!("/g{code}")).collect();
+            let procs: String = codes.clone().map(|code| format!("/g{code} {} 0 R", at + 1 + code)).collect();
+            let widths: Vec<String> = glyphs.iter().map(|(_, g)| g.advance.to_string()).collect();
+            file.object(&format!(
+                "<</Type/Font/Subtype/Type3/FontBBox[-500 -500 1500 1500]/FontMatrix[.001 0 0 .001 0 0]\
+                 /Encoding<</Type/Encoding/Differences[1{names}]>>/CharProcs<<{procs}>>/FirstChar 1/LastChar {}\
+                 /Widths[{}]/Resources<<>>/ToUnicode {} 0 R>>",
+                glyphs.len(),
+                widths.join(" "),
+                at + 1
+            ));
+            file.deflated(&to_unicode(glyphs));
+            for (_, PrintGlyph { advance, ink: [left, bottom, right, top], path }) in glyphs {
+                let fill = if path.is_empty() { "" } else { "f\n" };
+                file.deflated(&format!("{advance} 0 {left} {bottom} {right} {top} d1\n{path}{fill}"));
+            }
+            at += 2 + glyphs.len();
+        }
+    }
+}
+
+/// ISO 32000-2, 9.10.3.
+fn to_unicode(glyphs: &[(char, PrintGlyph)]) -> String {
+    let mut map = "/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n/CMapName /hufu def\n/CMapType 2 def\n\
+                   1 begincodespacerange\n<00> <FF>\nendcodespacerange\n"
+        .to_owned();
+    let pairs: Vec<String> =
+        (1_usize..).zip(glyphs).map(|(code, (c, _))| format!("<{code:02X}> <{}>\n", utf16(*c))).collect();
+    for part in pairs.chunks(100) {
+        let _ = write!(map, "{} beginbfchar\n{}endbfchar\n", part.len(), part.concat());
+    }
+    map + "endcmap\nCMapName currentdict /CMap defineresource pop\nend\nend\n"
+}
+
 /// UTF-16BE as hexadecimal digits.
-fn utf16(text: &str) -> String {
-    text.encode_utf16().fold(String::new(), |mut out, unit| {
+fn utf16(c: char) -> String {
+    c.encode_utf16(&mut [0; 2]).iter().fold(String::new(), |mut out, unit| {
         let _ = write!(out, "{unit:04X}");
         out
     })
@@ -133,6 +232,13 @@ impl File {
         self.bytes.extend_from_slice(b"\nendstream\nendobj\n");
     }
 
+    fn deflated(&mut self, data: &str) {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+        // Writing to memory cannot fail.
+        let _ = encoder.write_all(data.as_bytes());
+        self.stream("/Filter/FlateDecode", &encoder.finish().unwrap_or_default());
+    }
+
     fn finish(mut self) -> Vec<u8> {
         use sha2::{Digest, Sha256};
         let start = self.bytes.len();
@@ -161,7 +267,8 @@ mod tests {
     fn it_reads_strictly_and_carries_its_attachment() {
         let lines: Vec<String> = (0..200).map(|n| format!("第 {n} 行：{}", "长".repeat(60))).collect();
         let attachment = Attachment { name: "record.json", kind: "application/json", bytes: b"{}" };
-        let file = paper("数据签日志", &lines, &attachment);
+        let fonts = FontSet::new([]).unwrap();
+        let file = paper(&fonts, "数据签日志", &lines, &attachment);
         let document = Document::open(&file).unwrap();
         assert_eq!(document.findings().count(), 0);
         let catalog = document.latest().catalog().unwrap();

@@ -96,6 +96,9 @@ pub struct App {
     /// Names of the document roots it may use; empty: none.
     #[serde(default)]
     pub roots: Vec<String>,
+    /// Name of the document root that keeps deposited files under their SHA-256; `None`: only digests are deposited.
+    #[serde(default)]
+    pub archive: Option<String>,
     /// When it was added.
     pub created: UnixTime,
 }

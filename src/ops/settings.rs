@@ -81,6 +81,8 @@ pub struct Settings {
     pub idempotency_days: u32,
     /// Reason written into signatures (`/Reason`); empty: none.
     pub reason: String,
+    /// Whom the certificate names that the appliance signs its evidence reports with; also on their seal.
+    pub evidence_name: String,
     /// Certificate profiles.
     pub certificates: Certificates,
 }
@@ -103,6 +105,7 @@ impl Default for Settings {
             rotation_overlap_hours: 24,
             idempotency_days: 7,
             reason: String::new(),
+            evidence_name: "虎符电子存证".into(),
             certificates: Certificates::default(),
         }
     }

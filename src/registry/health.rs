@@ -1,5 +1,6 @@
 //! The state of each part, for `/health`.
 
+use crate::audit::AuditReader;
 use crate::channels::{Authorities, TimeSources};
 use crate::conf::Site;
 use crate::files::fonts::ChainReport;
@@ -8,7 +9,7 @@ use crate::keys::Purpose;
 use crate::ledger;
 use crate::supervisor::sandbox;
 use crate::token;
-use hufu_api::{Clock, Cx, Key, RequestId, Space, Store};
+use hufu_api::{Clock, Cx, Key, RequestId, Space, Store, UnixTime};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,7 +35,7 @@ pub(super) struct Overview {
 
 impl Health for Overview {
     fn parts(&self) -> Vec<Part> {
-        let mut parts = vec![self.audit(), self.state(), self.time(), self.disk()];
+        let mut parts = vec![self.audit(), self.checkpoints(), self.state(), self.time(), self.disk()];
         parts.extend(self.workers());
         parts.extend(self.channels());
         parts.extend(self.fonts());
@@ -79,6 +80,33 @@ impl Overview {
     fn audit(&self) -> Part {
         let head = self.log.head(Self::cx()).map_err(|e| e.to_string());
         of("audit", true, head, |head| Some(format!("{} records", head.size)))
+    }
+
+    /// How old the newest checkpoint is, and the newest time stamp over one.
+    fn checkpoints(&self) -> Part {
+        let newest = match self.log.newest(Self::cx()) {
+            Err(error) => return part("audit-checkpoint", false, State::Down, Some(error.to_string())),
+            Ok(None) => return part("audit-checkpoint", false, State::Up, Some("none yet".into())),
+            Ok(Some(newest)) => newest,
+        };
+        let now = self.clock.now_untrusted().millis();
+        let age = |at: UnixTime| now.saturating_sub(at.millis()).max(0) / 1_000;
+        let anchors = self.site.audit.anchor_seconds;
+        let wanted = anchors > 0 && !self.timestamps.health().is_empty();
+        let anchored = match newest.anchored {
+            Some((size, at)) => format!("time-stamped {} s ago over {size}", age(at)),
+            None if wanted => "not time-stamped yet".into(),
+            None => "not time-stamped: no time source, or audit.anchor_seconds = 0".into(),
+        };
+        // Twice the period without a stamp, while there is something to stamp.
+        let limit = i64::try_from(anchors.saturating_mul(2)).unwrap_or(i64::MAX);
+        let late = match newest.anchored {
+            Some((size, at)) => size < newest.size && age(at) > limit,
+            None => age(newest.at) > limit,
+        };
+        let state = if wanted && late { State::Warning } else { State::Up };
+        let detail = format!("{} s old, over {} records; {anchored}", age(newest.at), newest.size);
+        part("audit-checkpoint", false, state, Some(detail))
     }
 
     fn state(&self) -> Part {

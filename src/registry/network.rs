@@ -33,6 +33,11 @@ const RENEWALS: u64 = 200;
 const RENEWAL_TIME: Duration = Duration::from_secs(300);
 const RENEWAL_PAUSE: Duration = Duration::from_secs(3600);
 
+/// When the first checkpoint is time-stamped, when it is tried again after a failure, and how long it may take.
+const FIRST_ANCHOR: Duration = Duration::from_secs(30);
+const ANCHOR_RETRY: Duration = Duration::from_secs(60);
+const ANCHOR_TIME: Duration = Duration::from_secs(30);
+
 /// Requests of the PKI listener that may need the token at once.
 const PKI_PLACES: usize = 8;
 
@@ -97,6 +102,9 @@ pub fn serve(child: Network) -> Result<(), String> {
     appliance.read_log_through(Arc::clone(&log) as Arc<dyn crate::audit::AuditReader>);
     appliance.trust(cx, trust(site)?);
     renewals(&appliance, &entropy)?;
+    if time_sources {
+        anchors(&appliance, &entropy, site.audit.anchor_seconds)?;
+    }
     let _maintenance = Maintenance::start(made.authorities.clone(), Arc::clone(&clock), Arc::clone(&entropy))
         .map_err(|e| e.to_string())?;
     let ocsp =
@@ -216,6 +224,34 @@ fn renewals(appliance: &Arc<Appliance>, entropy: &Arc<dyn Entropy>) -> Result<()
         }
     };
     std::thread::Builder::new().name("renewals".into()).spawn(rounds).map(|_| ()).map_err(|e| e.to_string())
+}
+
+/// The newest checkpoint is time-stamped every `seconds`, the first time soon after the start: the one that the last run ended
+/// with has none.
+fn anchors(appliance: &Arc<Appliance>, entropy: &Arc<dyn Entropy>, seconds: u64) -> Result<(), String> {
+    let period = Duration::from_secs(seconds);
+    if period.is_zero() {
+        return Ok(());
+    }
+    let (appliance, entropy) = (Arc::downgrade(appliance), Arc::clone(entropy));
+    let rounds = move || {
+        let mut pause = period.min(FIRST_ANCHOR);
+        loop {
+            std::thread::sleep(pause);
+            pause = period;
+            let Some(appliance) = appliance.upgrade() else { return };
+            let Ok(cx) = own_cx(entropy.as_ref()) else { continue };
+            match appliance.anchor_newest(&Call::operator(cx.request, ANCHOR_TIME)) {
+                Ok(Some(size)) => tracing::info!(size, "checkpoint time-stamped"),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "checkpoint not time-stamped");
+                    pause = period.min(ANCHOR_RETRY);
+                }
+            }
+        }
+    };
+    std::thread::Builder::new().name("anchors".into()).spawn(rounds).map(|_| ()).map_err(|e| e.to_string())
 }
 
 /// Fonts as configured: the site's folders and chains in place of the shipped ones.

@@ -21,6 +21,7 @@ mod mask;
 mod outline;
 mod person;
 mod picture;
+mod print;
 mod remedy;
 mod request;
 mod rows;
@@ -41,6 +42,7 @@ pub use handwriting::{Handwriting, HandwritingError};
 pub use outline::{Micro, Outline, Segment};
 pub use person::draw_person;
 pub use picture::{PictureClass, PictureLimits, UploadedSeal};
+pub use print::{PrintGlyph, print_glyphs};
 pub use request::{
     Border, CodeNumber, Colour, CompanySeal, CompanyShape, FontFamily, Mode, PersonSeal, SealName, SealText,
 };

@@ -169,6 +169,14 @@ impl Daemon {
         PathBuf::from(&self.site.env["HUFU_DOCUMENTS"])
     }
 
+    /// What `/health` says.
+    pub fn health(&self) -> Value {
+        let url = format!("{}/health", self.site.env["HUFU_ADMIN_URL"]);
+        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+        let mut response = ureq::Agent::new_with_config(config).get(&url).call().unwrap();
+        serde_json::from_str(&response.body_mut().read_to_string().unwrap()).unwrap()
+    }
+
     /// A client logged in as the pinned first app.
     pub fn client(&self) -> Client {
         let mut client = Client::new(&self.site, true);
@@ -314,6 +322,20 @@ impl Client {
     /// Sends raw bytes with any method and type.
     pub fn send(&self, method: &str, path: &str, content_type: &str, body: &[u8]) -> Answer {
         self.try_send(method, path, content_type, body).unwrap_or_else(|e| panic!("{method} {path}: {e}"))
+    }
+
+    /// A GET whose answer is not JSON: status and body.
+    pub fn bytes(&self, path: &str) -> (u16, Vec<u8>) {
+        let request = ureq::http::Request::builder()
+            .uri(format!("{}{path}", self.url))
+            .header("token", &self.token)
+            .body(())
+            .unwrap();
+        let mut response = self.agent.run(request).unwrap();
+        (
+            response.status().as_u16(),
+            response.body_mut().with_config().limit(256 << 20).read_to_vec().unwrap(),
+        )
     }
 
     /// As [`Client::send`], for tests that cut the daemon off.

@@ -12,6 +12,8 @@
 
 mod conformance;
 mod daemon;
+mod disk;
+mod evidence;
 mod examples;
 mod judges;
 mod processes;

@@ -20,7 +20,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 }
 
 /// The direct children of a process, by the process table.
-fn children(parent: u32) -> Vec<u32> {
+pub fn children(parent: u32) -> Vec<u32> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
@@ -33,7 +33,7 @@ fn children(parent: u32) -> Vec<u32> {
     found
 }
 
-fn command_line(pid: u32) -> String {
+pub fn command_line(pid: u32) -> String {
     String::from_utf8_lossy(&proc_file(pid, "cmdline")).replace('\0', " ")
 }
 
@@ -87,7 +87,7 @@ fn the_network_process_has_no_module_no_pin_and_no_token_files() {
 }
 
 /// Every answered signature is in the log and its file verifies; no half-written output.
-fn check_what_was_answered(site: &Site, answered: &[(u64, PathBuf)]) {
+pub fn check_what_was_answered(site: &Site, answered: &[(u64, PathBuf)]) {
     let (ok, out, err) = site.hufu(&["audit", "verify"]);
     assert!(ok, "audit verify: {out}{err}");
     let (ok, list, err) = site.hufu(&["audit", "search", "--act", "sign", "--json", "-n", "1000000"]);

@@ -1,0 +1,184 @@
+//! The log's disk fails or hangs beneath a running appliance. strace puts the faults into the system calls of the audit
+//! writer, and into those of every writer that the supervisor starts in its place.
+
+use crate::daemon::{Answer, Client, Daemon};
+use crate::signed_contract::{Parties, contract, register};
+use serde_json::json;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A fault in force until it is dropped.
+struct Fault(Child);
+
+impl Fault {
+    /// `how` is what strace's `inject` takes, for example `error=EIO`, for each sync of the processes.
+    fn put(processes: &[u32], how: &str) -> Option<Self> {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-o", "/dev/null", "-e", "trace=fsync,fdatasync,syncfs", "-e"]);
+        strace.arg(format!("inject=fsync,fdatasync,syncfs:{how}"));
+        for process in processes {
+            strace.args(["-p", &process.to_string()]);
+        }
+        let Ok(mut strace) = strace.stderr(Stdio::piped()).spawn() else {
+            println!("skipped: strace is not installed");
+            return None;
+        };
+        // strace says so once it is attached, for each process.
+        let mut said = BufReader::new(strace.stderr.take().unwrap()).lines();
+        for process in processes {
+            let line = said.next().unwrap().unwrap();
+            assert!(line.contains("attached"), "{process}: {line}");
+        }
+        // What it says later must not block it.
+        std::thread::spawn(move || said.for_each(drop));
+        Some(Self(strace))
+    }
+}
+
+impl Drop for Fault {
+    fn drop(&mut self) {
+        let _ = rustix::process::kill_process(
+            rustix::process::Pid::from_child(&self.0),
+            rustix::process::Signal::INT,
+        );
+        let _ = self.0.wait();
+    }
+}
+
+fn try_sign(client: &Client, parties: &Parties, from: &Path, to: &Path) -> Answer {
+    let body = json!({"signerId": parties.person.to_string(), "moulageId": parties.person_seal.to_string(),
+        "contractPath": from, "contractSavePath": to, "signPositionType": "1", "positionContent": "1,100,100"});
+    client.try_send("POST", "/sign/filePath", "application/json", body.to_string().as_bytes()).unwrap()
+}
+
+/// Signs until it works again; the answered signature's file.
+fn recovers(client: &Client, parties: &Parties, from: &Path, to: PathBuf) -> (u64, PathBuf) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let answer = try_sign(client, parties, from, &to);
+        if answer.code() == 200 {
+            return (answer.data("summaryId").as_u64().unwrap(), to);
+        }
+        assert!(Instant::now() < deadline, "no recovery: {:?}", answer.body);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn with_the_logs_sync_failing_nothing_is_signed_and_the_answer_is_an_error() {
+    let daemon = Daemon::new();
+    let client = daemon.second_client();
+    let parties = register(&client);
+    let file = contract(&daemon, "c.pdf");
+    let docs = daemon.documents();
+    let mut answered = vec![recovers(&client, &parties, &file, docs.join("before.pdf"))];
+
+    let Some(fault) = Fault::put(&[daemon.supervisor(), daemon.pid("audit")], "error=EIO") else { return };
+    for n in 0..6 {
+        let to = docs.join(format!("refused-{n}.pdf"));
+        let answer = try_sign(&client, &parties, &file, &to);
+        assert_eq!((answer.status, answer.code()), (503, 503), "{:?}", answer.body);
+        assert!(!to.exists(), "an output without a record");
+        // What needs no key is not taken either: it could not be told of.
+        let sid = format!("while-failing-{n}");
+        let answer = client.post("/cz/in", &json!({"sid": sid, "filePath": file}));
+        assert_ne!(answer.code(), 200, "{:?}", answer.body);
+    }
+    drop(fault);
+    answered.push(recovers(&client, &parties, &file, docs.join("after.pdf")));
+    let (site, ended_well) = daemon.stop();
+    assert!(ended_well);
+    crate::processes::check_what_was_answered(&site, &answered);
+    let (_, list, _) =
+        site.hufu(&["audit", "search", "--act", "sign", "--ending", "done", "--json", "-n", "1000"]);
+    assert_eq!(
+        list.lines().count(),
+        answered.len(),
+        "signatures on record that nobody was answered:\n{list}"
+    );
+}
+
+#[test]
+fn a_sync_that_fails_at_any_step_of_a_signature_is_an_error_and_never_a_success() {
+    let daemon = Daemon::new();
+    let client = daemon.second_client();
+    let parties = register(&client);
+    let file = contract(&daemon, "c.pdf");
+    let docs = daemon.documents();
+    let mut answered = vec![recovers(&client, &parties, &file, docs.join("before.pdf"))];
+    let long = std::env::var("HUFU_LONG").is_ok_and(|v| !v.is_empty());
+    // The writer's n-th sync from now on fails once: an intent's or an outcome's. It then ends, and another one starts.
+    let steps = if long { 100 } else { 4 };
+    let mut refused = 0;
+    for step in 0..steps {
+        let Some(audit) = writer_of(&daemon) else { return };
+        let how = format!("error={}:when={}", if step % 2 == 0 { "EIO" } else { "ENOSPC" }, 1 + step % 4);
+        let Some(fault) = Fault::put(&[audit], &how) else { return };
+        for n in 0..4 {
+            let to = docs.join(format!("s-{step}-{n}.pdf"));
+            let answer = try_sign(&client, &parties, &file, &to);
+            match answer.code() {
+                200 => answered.push((answer.data("summaryId").as_u64().unwrap(), to)),
+                code => {
+                    assert_eq!(code, 503, "{:?}", answer.body);
+                    refused += 1;
+                    break;
+                }
+            }
+        }
+        drop(fault);
+        answered.push(recovers(&client, &parties, &file, docs.join(format!("s-{step}-after.pdf"))));
+    }
+    println!(
+        "{steps} failed syncs, {refused} refused, {} signatures answered, all on record",
+        answered.len()
+    );
+    assert_eq!(refused, steps);
+    let (site, ended_well) = daemon.stop();
+    assert!(ended_well);
+    crate::processes::check_what_was_answered(&site, &answered);
+}
+
+/// The audit writer that lives now: the one that has the log's lock file open for writing.
+fn writer_of(daemon: &Daemon) -> Option<u32> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < deadline {
+        let found = crate::processes::children(daemon.supervisor())
+            .into_iter()
+            .find(|pid| crate::processes::command_line(*pid).contains("internal audit"));
+        if found.is_some() {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    None
+}
+
+#[test]
+fn a_hung_disk_is_answered_503_while_it_hangs() {
+    let daemon = Daemon::new();
+    let client = daemon.second_client();
+    let parties = register(&client);
+    let file = contract(&daemon, "c.pdf");
+    let docs = daemon.documents();
+    let first = recovers(&client, &parties, &file, docs.join("before.pdf"));
+    let hang = Duration::from_secs(25);
+    let how = format!("delay_enter={}", hang.as_micros());
+    let Some(fault) = Fault::put(&[daemon.pid("audit")], &how) else { return };
+    let began = Instant::now();
+    for n in 0..3 {
+        let to = docs.join(format!("hung-{n}.pdf"));
+        let asked = Instant::now();
+        let answer = try_sign(&client, &parties, &file, &to);
+        println!("503 after {:?} on a hung disk", asked.elapsed());
+        assert_eq!((answer.status, answer.code()), (503, 503), "{:?}", answer.body);
+        assert!(!to.exists());
+    }
+    assert!(began.elapsed() < hang, "answered only when the disk did");
+    drop(fault);
+    let last = recovers(&client, &parties, &file, docs.join("after.pdf"));
+    let (site, _) = daemon.stop();
+    crate::processes::check_what_was_answered(&site, &[first, last]);
+}
