@@ -16,7 +16,7 @@ const MARGIN: u32 = 56;
 const SIZE: u32 = 10;
 const PITCH: u32 = 16;
 /// Half-width columns of a line.
-const COLUMNS: usize = 90;
+const COLUMNS: usize = 84;
 /// Glyphs of one Type 3 font; code 0 is left out.
 const A_FONT: usize = 255;
 
