@@ -19,10 +19,10 @@ impl Cpu {
         let Some(supervisor) = stat(network).map(|s| s.parent) else { return cpu };
         let Ok(processes) = std::fs::read_dir("/proc") else { return cpu };
         for pid in processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()) {
-            if let (Some(stat), Some(kind)) = (stat(pid), kind(pid)) {
-                if stat.parent == supervisor {
-                    *cpu.seconds.entry(kind).or_default() += stat.ticks / TICKS;
-                }
+            if let (Some(stat), Some(kind)) = (stat(pid), kind(pid))
+                && stat.parent == supervisor
+            {
+                *cpu.seconds.entry(kind).or_default() += stat.ticks / TICKS;
             }
         }
         cpu
