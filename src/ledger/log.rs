@@ -2,7 +2,7 @@
 
 use super::Folder;
 use super::checkpoints::{self, CheckpointError};
-use super::head::{Head, HeadFile};
+use super::head::{Head, HeadFile, Heads};
 use super::records::{RANGE, Records, open_key, record_key};
 use crate::audit::{Act, Body, Entry, EntryError, RecordNumber};
 use crate::store::{Disk, Durable, DurableError, SledFiles};
@@ -104,8 +104,11 @@ impl Log {
             Some(last) => Some(entry(&records, last)?.at),
         };
         let head = HeadFile::open(folder)?;
-        head.write(Head { size: range.size(), root: range.root() })?;
-        head.sync()?;
+        // Both halves: one that was torn is whole again.
+        for _ in 0..2 {
+            head.write(Head { size: range.size(), root: range.root() })?;
+            head.sync()?;
+        }
         Ok(Self { durable, records, head, range, open, last_at })
     }
 
@@ -261,7 +264,7 @@ fn check_against_outside(folder: &Folder, records: &Records, range: &Range) -> R
         return Err(LogError::Damaged(format!("{} records expected, the last is {last}", range.size())));
     }
     let outside = checkpoints::newest(folder)?.map(|c| ("checkpoint", c.size, c.root));
-    let head = Head::read(folder)?.map(|h| ("head", h.size, h.root));
+    let head = Heads::read(folder)?.newest.map(|h| ("head", h.size, h.root));
     for (what, size, root) in outside.into_iter().chain(head) {
         if size > range.size() {
             let lost = size - range.size();

@@ -4,7 +4,7 @@
 
 use super::Folder;
 use super::checkpoints::{self, CheckpointError};
-use super::head::Head;
+use super::head::Heads;
 use super::log::LogError;
 use super::source::Source;
 use crate::audit::{Act, Body, Entry, RecordNumber};
@@ -212,12 +212,16 @@ fn witnesses(
             Err(error) => report.add(Finding::BadCheckpoint(what, error.to_string())),
         }
     }
-    match Head::read(folder) {
-        Ok(Some(head)) => {
-            let witness = Witness { what: "head".into(), root: head.root, signed: false };
-            all.entry(head.size).or_default().push(witness);
+    match Heads::read(folder) {
+        Ok(heads) => {
+            if heads.torn {
+                report.add(Finding::Unreadable("a half of the head file".into()));
+            }
+            if let Some(head) = heads.newest {
+                let witness = Witness { what: "head".into(), root: head.root, signed: false };
+                all.entry(head.size).or_default().push(witness);
+            }
         }
-        Ok(None) => {}
         Err(error) => report.add(Finding::Unreadable(error.to_string())),
     }
     Ok(all)

@@ -64,6 +64,34 @@ pub(super) fn rate(dir: &Path, writers: usize, size: usize, length: Duration) ->
     Ok(done as f64 / began.elapsed().as_secs_f64())
 }
 
+/// Records a second that `writers` writers append and sync in groups, and nothing else.
+pub(super) fn group_commits(dir: &Path, writers: usize, length: Duration) -> Result<f64, BenchError> {
+    fs::create_dir_all(dir).map_err(BenchError::Io)?;
+    let log = File::create(dir.join("log")).map_err(BenchError::Io)?;
+    let (to_log, log_queue) = sync_channel::<Waiting>(writers * 2);
+    let began = Instant::now();
+    let end = began + length;
+    let done: u64 = std::thread::scope(|scope| {
+        scope.spawn(move || serve(&log_queue, |batch| append(&log, batch)));
+        let writers: Vec<_> = (0..writers)
+            .map(|_| {
+                let to_log = to_log.clone();
+                scope.spawn(move || {
+                    let mut done = 0_u64;
+                    while Instant::now() < end {
+                        wait(&to_log, vec![b'r'; RECORD]);
+                        done += 1;
+                    }
+                    done
+                })
+            })
+            .collect();
+        drop(to_log);
+        writers.into_iter().map(|w| w.join().unwrap_or_default()).sum()
+    });
+    Ok(done as f64 / began.elapsed().as_secs_f64())
+}
+
 fn wait(queue: &SyncSender<Waiting>, record: Vec<u8>) {
     let (done, waiting) = sync_channel(1);
     if queue.send((record, done)).is_ok() {

@@ -2,6 +2,7 @@
 
 mod disk;
 mod load;
+mod log;
 mod processes;
 
 use super::Failure;
@@ -46,6 +47,7 @@ pub(super) enum Bench {
     /// Sign a one-page PDF over HTTPS on a serving appliance, again and again. It registers a signer and writes files under the
     /// app's documents: not for a production site.
     Sign(Sign),
+    Log(log::BenchLog),
 }
 
 #[derive(Debug, Args)]
@@ -65,7 +67,10 @@ pub(super) struct Sign {
 }
 
 pub(super) fn run(command: &Bench, file: &Path) -> Result<(), Failure> {
-    let Bench::Sign(sign) = command;
+    let sign = match command {
+        Bench::Sign(sign) => sign,
+        Bench::Log(args) => return log::run(args),
+    };
     let site = Site::read(file)?;
     // The token's own rate is taken in this process, which must see what the workers see.
     let environment = site.token_environment(file)?;

@@ -59,7 +59,7 @@ fn child() {
     say("done\n".into());
 }
 
-fn start(command: &mut Command, folder: &Path, writers: u64, records: u64) -> Child {
+pub(super) fn start(command: &mut Command, folder: &Path, writers: u64, records: u64) -> Child {
     command
         .env(FOLDER, folder)
         .env(WRITERS, writers.to_string())
@@ -70,7 +70,7 @@ fn start(command: &mut Command, folder: &Path, writers: u64, records: u64) -> Ch
         .unwrap()
 }
 
-fn this_binary() -> Command {
+pub(super) fn this_binary() -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "ledger::tests::crash::child", "--nocapture", "--test-threads=1"]);
     command
@@ -78,13 +78,13 @@ fn this_binary() -> Command {
 
 /// What a child has said: acknowledged (number, tag) pairs, and errors.
 #[derive(Default)]
-struct Said {
-    acknowledged: BTreeSet<(u64, u64)>,
-    errors: Vec<String>,
+pub(super) struct Said {
+    pub(super) acknowledged: BTreeSet<(u64, u64)>,
+    pub(super) errors: Vec<String>,
 }
 
 impl Said {
-    fn take(&mut self, line: &str) {
+    pub(super) fn take(&mut self, line: &str) {
         let words: Vec<&str> = line.split(' ').collect();
         match words[..] {
             ["ack", number, tag] => {
@@ -97,7 +97,7 @@ impl Said {
 }
 
 /// All that was ever acknowledged is in the log, which is sound.
-fn check(folder: &Path, acknowledged: &BTreeSet<(u64, u64)>) -> u64 {
+pub(super) fn check(folder: &Path, acknowledged: &BTreeSet<(u64, u64)>) -> u64 {
     let folder = Folder::new(folder);
     // A start repairs what a crash may leave (nothing that was promised), as the appliance's would.
     let log = open(&folder).unwrap();

@@ -5,6 +5,7 @@ mod faults;
 mod mutations;
 mod process;
 mod reading;
+mod shim;
 
 use super::client::Client;
 use super::process::{AuditProcess, CheckpointKey, Settings};

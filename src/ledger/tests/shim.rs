@@ -1,0 +1,84 @@
+//! Faults in the writer's own system calls: failing, short and torn writes, failing and slow syncs, each at a chosen call.
+//!
+//! The shim beside this file stands between the writer's process and the C library. `HUFU_LONG` makes it 1,200 faults.
+
+use super::crash::{Said, check, start, this_binary};
+use super::*;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::Command;
+
+/// What can go wrong, and whether a writer that meets it must refuse what it was asked.
+const KINDS: [(&str, bool); 9] = [
+    ("sync-eio", true),
+    ("sync-eio-from", true),
+    ("sync-enospc", true),
+    ("sync-slow", false),
+    ("write-eio", true),
+    ("write-enospc-from", true),
+    ("write-short", false),
+    ("write-torn", true),
+    ("write-torn-kill", true),
+];
+
+fn compiled(folder: &Path) -> Option<std::path::PathBuf> {
+    let library = folder.join("shim.so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ledger/tests/shim.c");
+    let done = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .arg(&library)
+        .arg(source)
+        .arg("-ldl")
+        .output();
+    match done {
+        Ok(done) if done.status.success() => Some(library),
+        Ok(done) => panic!("{}", String::from_utf8_lossy(&done.stderr)),
+        Err(error) => {
+            println!("skipped: cc: {error}");
+            None
+        }
+    }
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_the_disk_fails() {
+    let long = std::env::var("HUFU_LONG").is_ok_and(|long| !long.is_empty());
+    let rounds: usize = if long { 1_200 } else { 27 };
+    let tmp = TempDir::new().unwrap();
+    let Some(library) = compiled(tmp.path()) else { return };
+    let (mut acknowledged, mut refused, mut met) = (0, 0, 0);
+    let mut folder = tmp.path().join("audit-0");
+    let mut said = Said::default();
+    for round in 0..rounds {
+        let (kind, must_refuse) = KINDS[round % KINDS.len()];
+        // Past the calls that opening makes, and among them.
+        let call = 1 + (round / KINDS.len() * 7) % 40;
+        if round % 45 == 0 {
+            folder = tmp.path().join(format!("audit-{round}"));
+            said = Said::default();
+        }
+        let mut command = this_binary();
+        command.env("LD_PRELOAD", &library).env("HUFU_FAULT", format!("{kind} {call} {}", folder.display()));
+        let before = said.acknowledged.len();
+        let mut child = start(&mut command, &folder, 4, 12);
+        let mut complete = false;
+        for line in BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok) {
+            complete |= line == "done";
+            said.take(&line);
+        }
+        let status = child.wait().unwrap();
+        let errors = std::mem::take(&mut said.errors).len();
+        let acked = said.acknowledged.len() - before;
+        acknowledged += acked;
+        refused += errors;
+        met += usize::from(acked < 48 || !status.success() || !must_refuse);
+        assert!(must_refuse || (complete && errors == 0), "{kind} at {call}: {errors} errors");
+        println!("{round} {kind} {call}: {acked} acknowledged, {errors} errors, {status}");
+        // The next start finds a sound log with everything in it, without a hand.
+        check(&folder, &said.acknowledged);
+    }
+    println!(
+        "{rounds} disk faults, {met} met; {acknowledged} acknowledged, none lost; {refused} writers refused"
+    );
+    assert!(met * 2 > rounds, "most faults never happened: {met} of {rounds}");
+}
