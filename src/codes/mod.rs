@@ -96,7 +96,7 @@ codes! {
 
     ContractNotFound = 20100, 404, "合同文件不存在", "The file does not exist within the app's document roots",
         By("/sign/*FilePath, /tsa/pathSign, /cz/in");
-    ContractUnreadable = 20101, 422, "合同文件读取失败", "The file is not a regular file, too large, damaged, or not a PDF that can be signed",
+    ContractUnreadable = 20101, 409, "合同文件读取失败", "The file is not a regular file, too large, damaged, or not a PDF that can be signed",
         By("/sign/*, /tsa/*, /cz/in");
     CodeNotVerified = 20107, 409, "未通过验证码校验", "No code was ever sent to this signer", By("/sign/verifyCode*");
     CodeExpired = 20108, 409, "验证码超过 15 分钟", "The code is older than 15 minutes", By("/sign/verifyCode*");

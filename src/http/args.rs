@@ -74,6 +74,7 @@ impl Args {
             match (raw, param.need) {
                 (Some(raw), _) => values.push((param.name, parse(param, raw)?)),
                 (None, Need::Required | Need::Unless(..)) => return Err(Error::missing(param.name)),
+                (None, Need::Else(code)) => return Err(code.into()),
                 (None, Need::Default(value)) => values.push((param.name, Arg::Text(value.to_owned()))),
                 (None, Need::Optional | Need::Conditional) => {}
             }
@@ -202,7 +203,7 @@ fn optional(param: &Param) -> bool {
 
 fn parse(param: &Param, raw: Raw) -> Result<Arg> {
     let malformed = || Error::malformed(param.name);
-    if is_blank(&raw) {
+    if is_blank(&raw) && param.kind != Kind::File {
         return Err(Error::missing(param.name));
     }
     match param.kind {
@@ -219,18 +220,23 @@ fn parse(param: &Param, raw: Raw) -> Result<Arg> {
         }
         Kind::Texts { most } => {
             let list = array(raw, most).ok_or_else(malformed)?;
-            let texts: Option<Vec<String>> =
-                list.iter().map(|v| scalar(v, true).filter(|t| !t.is_empty() && t.len() <= 400)).collect();
+            let texts: Option<Vec<String>> = list
+                .iter()
+                .map(|v| scalar(v, true).filter(|t| (1..=100).contains(&t.chars().count())))
+                .collect();
             Ok(Arg::Texts(texts.ok_or_else(malformed)?))
         }
-        Kind::Items { most, .. } => Ok(Arg::Items(Value::Array(array(raw, most).ok_or_else(malformed)?))),
+        Kind::Items { most, .. } => {
+            let items = array(raw, most).filter(|items| items.iter().all(Value::is_object));
+            Ok(Arg::Items(Value::Array(items.ok_or_else(malformed)?)))
+        }
         Kind::Id | Kind::SealId => {
             let value = match raw {
                 Raw::Json(value) => value,
                 Raw::Text(text) => Value::String(text),
                 Raw::File(_) => return Err(malformed()),
             };
-            if matches!(param.kind, Kind::SealId) && scalar(&value, true).as_deref() == Some("-1") {
+            if matches!(param.kind, Kind::SealId) && (value == "-1" || value.as_f64() == Some(-1.0)) {
                 return Ok(Arg::None);
             }
             id_of(&value).map(Arg::Id).ok_or_else(malformed)
@@ -279,11 +285,16 @@ fn parse_text(kind: Kind, text: String) -> Option<Arg> {
     }
 }
 
-/// A string, or (where `numbers` are allowed) an integer as its digits.
+/// A string, or (where `numbers` are allowed) a whole number as its digits.
 fn scalar(value: &Value, numbers: bool) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
-        Value::Number(number) if numbers && (number.is_u64() || number.is_i64()) => Some(number.to_string()),
+        Value::Number(number) if numbers && number.is_u64() => Some(number.to_string()),
+        // JSON knows one kind of number: 1.0 is 1.
+        Value::Number(number) if numbers => number
+            .as_f64()
+            .filter(|n| n.fract() == 0.0 && (0.0..1e19).contains(n) && n.is_sign_positive())
+            .map(|n| format!("{n:.0}")),
         _ => None,
     }
 }

@@ -32,7 +32,7 @@ pub(super) const CALLS: &[Endpoint] = &[
     call(
         "/v2/sign/byteSign",
         "数据签",
-        "Each signatory signs the SHA-512 of bytes that stay with the client",
+        "Each signatory signs the SHA-512 of bytes that stay with the client. Also as a form, signatories as JSON text",
         &[
             required(
                 "hash",
@@ -55,7 +55,7 @@ pub(super) const CALLS: &[Endpoint] = &[
     call(
         "/v2/sign/byteSignLog",
         "数据签日志",
-        "The log of a data signature: a PDF in Base64, signed by each signatory",
+        "The log of a data signature: a PDF in Base64, signed by each signatory. Also as a form",
         &[required(
             "seqNo",
             text(64),

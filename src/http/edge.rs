@@ -6,7 +6,7 @@ use super::listen::Peer;
 use super::metrics::Metrics;
 use super::pool::Pool;
 use super::rate::Buckets;
-use super::reply::{Reply, failure, respond};
+use super::reply::{Failure, Reply, failure, respond};
 use super::settings::Settings;
 use super::table::{Access, Endpoint, Form, Wire};
 use super::{junziqian, login};
@@ -102,8 +102,8 @@ impl Edge {
         }
         self.answered(endpoint.path, &result, id, begun);
         let result = match (endpoint.wire, result) {
-            (Wire::Junziqian(_), Err(error)) => Err((error.code, junziqian::failure(&error))),
-            (_, result) => result.map_err(|error| (error.code, failure(&error))),
+            (Wire::Junziqian(_), Err(error)) => Err(Failure::new(&error, junziqian::failure)),
+            (_, result) => result.map_err(|error| Failure::new(&error, failure)),
         };
         respond(result, renewed, id, self.settings.http_status)
     }

@@ -47,6 +47,7 @@ pub(super) const CALLS: &[Endpoint] = &[Endpoint {
     form: Form::Json,
     creates: false,
     params: PARAMS,
+    rules: &[],
     data: "",
     failures: &[(201, "signerId 格式不正确"), (402, "登录失败，appId 或 appKey 错误")],
     files: &[],

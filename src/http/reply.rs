@@ -34,14 +34,29 @@ impl Reply {
     }
 }
 
-/// Builds the HTTP response of a call; a failure has its code and its body.
+/// A failure with its body in the call's own format.
+pub(super) struct Failure {
+    pub(super) code: Code,
+    /// As [`Error::status`].
+    pub(super) status: Option<u16>,
+    pub(super) body: Value,
+}
+
+impl Failure {
+    /// In a format.
+    pub(super) fn new(error: &Error, format: fn(&Error) -> Value) -> Self {
+        Self { code: error.code, status: error.status, body: format(error) }
+    }
+}
+
+/// Builds the HTTP response of a call.
 pub(super) fn respond(
-    result: std::result::Result<Reply, (Code, Value)>,
+    result: std::result::Result<Reply, Failure>,
     renewed: Option<String>,
     request: RequestId,
     mode: HttpStatus,
 ) -> Response<Body> {
-    let code = result.as_ref().map_or_else(|(code, _)| *code, |_| Code::Ok);
+    let (code, exact) = result.as_ref().map_or_else(|f| (f.code, f.status), |_| (Code::Ok, None));
     let mut token = renewed;
     let (kind, body) = match result {
         Ok(Reply::Done(None)) => (JSON, br#"{"code":200,"msg":true}"#.to_vec()),
@@ -53,10 +68,10 @@ pub(super) fn respond(
             (JSON, r#"{"code":200,"msg":"成功"}"#.as_bytes().to_vec())
         }
         Ok(Reply::Raw { kind, body }) => (kind, body),
-        Err((_, body)) => (JSON, body.to_string().into_bytes()),
+        Err(failure) => (JSON, failure.body.to_string().into_bytes()),
     };
     let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status(code, mode);
+    *response.status_mut() = status(code, exact, mode);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -84,12 +99,12 @@ pub(super) fn respond_plainly(
     request: RequestId,
     mode: HttpStatus,
 ) -> Response<Body> {
-    respond(result.map_err(|error| (error.code, failure(&error))), None, request, mode)
+    respond(result.map_err(|error| Failure::new(&error, failure)), None, request, mode)
 }
 
-fn status(code: Code, mode: HttpStatus) -> StatusCode {
+fn status(code: Code, exact: Option<u16>, mode: HttpStatus) -> StatusCode {
     let number = match mode {
-        HttpStatus::Mirror => code.entry().status,
+        HttpStatus::Mirror => exact.unwrap_or(code.entry().status),
         HttpStatus::Documented if code.is_edge() => code.entry().status,
         HttpStatus::Documented => 200,
     };
@@ -121,11 +136,13 @@ mod tests {
 
     #[test]
     fn status_of_codes() {
-        assert_eq!(status(Code::Unauthorized, HttpStatus::Documented), 200);
-        assert_eq!(status(Code::Unauthorized, HttpStatus::Mirror), 401);
-        assert_eq!(status(Code::NotFound, HttpStatus::Documented), 404);
-        assert_eq!(status(Code::Overloaded, HttpStatus::Documented), 503);
-        assert_eq!(status(Code::SidExists, HttpStatus::Mirror), 409);
+        assert_eq!(status(Code::Unauthorized, None, HttpStatus::Documented), 200);
+        assert_eq!(status(Code::Unauthorized, None, HttpStatus::Mirror), 401);
+        assert_eq!(status(Code::NotFound, None, HttpStatus::Documented), 404);
+        assert_eq!(status(Code::Overloaded, None, HttpStatus::Documented), 503);
+        assert_eq!(status(Code::SidExists, None, HttpStatus::Mirror), 409);
+        assert_eq!(status(Code::BadParameter, Some(404), HttpStatus::Mirror), 404);
+        assert_eq!(status(Code::BadParameter, Some(404), HttpStatus::Documented), 200);
     }
 
     #[test]

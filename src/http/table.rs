@@ -54,6 +54,8 @@ pub(super) enum Need {
     Optional,
     /// Optional, with this value when absent.
     Default(&'static str),
+    /// Required; this code says that it is missing.
+    Else(crate::codes::Code),
     /// Depends on other parameters; the call itself says when it is missing.
     Conditional,
     /// Required, unless that earlier parameter has this value: then it has no effect, whatever it says.
@@ -135,6 +137,8 @@ pub(super) struct Endpoint {
     /// Whether it takes an Idempotency-Key.
     pub(super) creates: bool,
     pub(super) params: &'static [Param],
+    /// What parameters demand of each other: JSON Schemas that the body fits, all of them. For readers and tools; the operation has the rules.
+    pub(super) rules: &'static [&'static str],
     /// `data` of the document's sample answer, JSON; empty: none.
     pub(super) data: &'static str,
     /// Sample failures: code and message.
@@ -164,6 +168,7 @@ impl Endpoint {
             form: Form::Json,
             creates: false,
             params,
+            rules: &[],
             data: "",
             failures: &[],
             files: &[],
@@ -211,6 +216,13 @@ pub(super) const SEAL: Param = Param {
     en: "The seal; -1 for a transparent one",
     sample: "\"1\"",
 };
+
+/// A line of text: something to be seen, no control characters, none that can make it look like another.
+pub(super) const LINE: &str =
+    r"^(?=.*\S)[^\u0000-\u001F\u007F-\u009F\u200B-\u200F\u2028-\u202E\u2060-\u2069\uFEFF\uFFF9-\uFFFB]+$";
+
+/// Where a PDF may be saved.
+pub(super) const PDF_PATH: &str = r"^[\s\S]+\.[pP][dD][fF]$";
 
 /// Mobile numbers of any region.
 pub(super) const PHONES: &str = "^(1[0-9]{10}|[0-9]{8}|[0-9]{10})$";

@@ -20,10 +20,16 @@ const FILE: Param = required(
     "\"（文件）\"",
 );
 
+/// The log of a data signature goes with it.
+const LOG_RULE: &str = r#"{"anyOf": [
+    {"properties": {"contractType": {"enum": ["0", 0]}}},
+    {"required": ["byteSignLogFile"], "properties": {"contractType": {"enum": ["1", 1]}, "byteSignLogFile": {"type": "string", "minLength": 1}}}]}"#;
+
 pub(super) const CALLS: &[Endpoint] = &[
     Endpoint {
         wire: Wire::Junziqian(validate),
         form: Form::Upload,
+        rules: &[LOG_RULE],
         data: include_str!("validate.json"),
         ..Endpoint::post(
             "/v2/auth/validateContract",

@@ -132,7 +132,7 @@ impl Appliance {
         caller.platform_only()?;
         let key = table::in_app_text(Space::ByteSign, &caller.app.id, seq_no);
         let kept = table::read::<Kept>(self.store(), &key)?
-            .ok_or_else(|| Error::with(Code::BadParameter, "seqNo 不存在"))?
+            .ok_or_else(|| Error::with(Code::BadParameter, "seqNo 不存在").mirrored(404))?
             .value;
         Ok((kept.pres_id, kept.pdf))
     }
@@ -150,12 +150,13 @@ impl Appliance {
     ) -> Result<JudgedLog> {
         let report = self
             .verify_document(call, caller, log)
-            .map_err(|e| Error::malformed("byteSignLogFile").because(e))?;
+            .map_err(|e| Error::malformed("byteSignLogFile").mirrored(409).because(e))?;
         let record = attached(log, RECORD)
             .and_then(|bytes| serde_json::from_slice::<Record>(&bytes).map_err(Error::internal))
-            .map_err(|e| Error::malformed("byteSignLogFile").because(e))?;
+            .map_err(|e| Error::malformed("byteSignLogFile").mirrored(409).because(e))?;
         if hex::encode(Sha512::digest(original)) != record.hash {
-            return Err(Error::with(Code::BadParameter, "contractFile 与 byteSignLogFile 的原文哈希不一致"));
+            let message = "contractFile 与 byteSignLogFile 的原文哈希不一致";
+            return Err(Error::with(Code::BadParameter, message).mirrored(409));
         }
         Ok(JudgedLog { record, report })
     }
@@ -170,17 +171,11 @@ impl Appliance {
         let mut signers: Vec<Arc<Signer>> = Vec::new();
         for (at, signatory) in asked.iter().enumerate() {
             let refused = |reason: &str| {
-                Error::with(
-                    Code::BadParameter,
-                    format!("signatories[{at}]（{}）{reason}", signatory.full_name),
-                )
+                let message = format!("signatories[{at}]（{}）{reason}", signatory.full_name);
+                Error::with(Code::BadParameter, message).mirrored(404)
             };
-            let key = table::in_app_text(
-                Space::SignerByCertify,
-                &caller.app.id,
-                &signatory.identity_card.to_ascii_uppercase(),
-            );
-            let id = table::read::<u64>(self.store(), &key)?.ok_or_else(|| refused("用户不存在"))?.value;
+            let id =
+                self.signer_id(caller, &signatory.identity_card)?.ok_or_else(|| refused("用户不存在"))?;
             let signer = self.signer(&caller.app, id)?;
             if signer.name.as_str() != signatory.full_name {
                 return Err(refused("姓名与证件号不符"));

@@ -178,15 +178,14 @@ impl Appliance {
             let next = last.plus_millis(i64::from(self.settings.sms_resend_seconds) * 1000);
             if now < next {
                 let seconds = (next.millis() - now.millis() + 999) / 1000;
-                return Err(Error::with(
-                    Code::SmsUnavailable,
-                    format!("短信平台异常：请在 {seconds} 秒后重试"),
-                ));
+                let message = format!("短信平台异常：请在 {seconds} 秒后重试");
+                return Err(Error::with(Code::SmsUnavailable, message).mirrored(429));
             }
         }
         let today = codes.sends.iter().filter(|(number, _)| *number == mobile.number).count();
         if today >= SENDS_A_DAY {
-            return Err(Error::with(Code::SmsUnavailable, "短信平台异常：24 小时内发送次数已达上限"));
+            let message = "短信平台异常：24 小时内发送次数已达上限";
+            return Err(Error::with(Code::SmsUnavailable, message).mirrored(429));
         }
         Ok(())
     }

@@ -15,6 +15,8 @@ pub struct Error {
     pub message: String,
     /// The cause in our own words, for the log alone.
     pub detail: Option<String>,
+    /// The HTTP status under `server.http_status = "mirror"`, where the cause has a more exact one than its code.
+    pub status: Option<u16>,
 }
 
 /// What operations return.
@@ -23,18 +25,25 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// `code` with its own message.
     pub fn new(code: Code) -> Self {
-        Self { code, message: code.message().to_owned(), detail: None }
+        Self { code, message: code.message().to_owned(), detail: None, status: None }
     }
 
     /// `code` with a more exact message.
     pub fn with(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), detail: None }
+        Self { code, message: message.into(), detail: None, status: None }
     }
 
     /// The same with the cause for the log.
     #[must_use]
     pub fn because(mut self, detail: impl std::fmt::Display) -> Self {
         self.detail = Some(detail.to_string());
+        self
+    }
+
+    /// The same with a more exact HTTP status than its code's.
+    #[must_use]
+    pub fn mirrored(mut self, status: u16) -> Self {
+        self.status = Some(status);
         self
     }
 

@@ -47,7 +47,7 @@ impl Appliance {
             .channels
             .route(self.ports.authorities.as_ref(), applicant.ca_type, applicant.subject.kind, applicant.kind)
             .map_err(|error| match error {
-                RouteError::Unknown(_) => Error::malformed("caType").because(error),
+                RouteError::Unknown(_) => Error::malformed("caType").mirrored(404).because(error),
                 _ => Error::new(Code::Disabled).because(error),
             })?;
         Ok((self.settings.certificates.of(applicant.subject.kind, applicant.kind), route))

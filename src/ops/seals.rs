@@ -121,7 +121,7 @@ impl Appliance {
         let limits =
             PictureLimits { strict_sizes: self.settings.strict_seal_sizes, ..PictureLimits::default() };
         UploadedSeal::from_png(png, &limits, white_transparent)
-            .map_err(|error: PictureError| Error::malformed("imgBase").because(error))
+            .map_err(|error: PictureError| Error::malformed("imgBase").mirrored(409).because(error))
     }
 
     /// Stores a seal; `also` is written in the same commit.
@@ -296,7 +296,8 @@ fn seal_error(error: &SealError) -> Error {
     match error {
         SealError::MissingCharacters { characters, .. } => {
             let missing: String = characters.iter().collect();
-            Error::with(Code::BadParameter, format!("印章字体不支持字符：{missing}")).because(error)
+            let message = format!("印章字体不支持字符：{missing}");
+            Error::with(Code::BadParameter, message).mirrored(409).because(error)
         }
         SealError::BadText { what: "text", .. } => Error::malformed("textContent").because(error),
         SealError::BadText { what: "code", .. } => Error::malformed("keyContent").because(error),

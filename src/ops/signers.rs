@@ -240,18 +240,21 @@ impl Appliance {
             if found.iter().any(|(known, _)| known == number) {
                 continue;
             }
-            let mut id = self.signer_id(caller, number)?;
-            if id.is_none() && number.ends_with('x') {
-                id = self.signer_id(caller, &number.to_ascii_uppercase())?;
-            }
-            found.extend(id.map(|id| (number.clone(), id)));
+            found.extend(self.signer_id(caller, number)?.map(|id| (number.clone(), id)));
         }
         if found.is_empty() { Err(Code::SignerNotFound.into()) } else { Ok(found) }
     }
 
-    fn signer_id(&self, caller: &Caller, number: &str) -> Result<Option<u64>> {
-        let key = table::in_app_text(Space::SignerByCertify, &caller.app.id, number);
-        Ok(table::read::<u64>(self.store(), &key)?.map(|row| row.value))
+    /// The signer with this certifyNum; a mainland card's small x is its X.
+    pub(super) fn signer_id(&self, caller: &Caller, number: &str) -> Result<Option<u64>> {
+        let look = |number: &str| {
+            let key = table::in_app_text(Space::SignerByCertify, &caller.app.id, number);
+            Ok::<_, Error>(table::read::<u64>(self.store(), &key)?.map(|row| row.value))
+        };
+        match look(number)? {
+            None if number.ends_with('x') => look(&number.to_ascii_uppercase()),
+            found => Ok(found),
+        }
     }
 
     /// 查询用户信息: the signers asked for, or all of the app in ascending order.

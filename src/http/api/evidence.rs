@@ -5,9 +5,11 @@ use crate::http::table::{Endpoint, Kind, Param, required, text};
 use crate::ops::Sid;
 
 const TAG: &str = "签署模块";
+/// Without control characters.
+const SIDS: &str = r"^(?=.*\S)[^\u0000-\u001F\u007F-\u009F]{4,50}$";
 const SID: Param = required(
     "sid",
-    Kind::Loose { least: 4, most: 50, pattern: None },
+    Kind::Loose { least: 4, most: 50, pattern: Some(SIDS) },
     "业务 id，长度为 4-50 的字符，应用内唯一",
     "The client's business id, unique in the app",
     "\"contract-0001\"",

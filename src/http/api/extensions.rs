@@ -168,10 +168,9 @@ pub(super) const CALLS: &[Endpoint] = &[
             TAG,
             "注销印章",
             "Revokes a seal; signatures made with it stay",
-            &[SIGNER, SEAL],
+            &[SIGNER, Param { kind: Kind::Id, zh: "印章 id", en: "The seal", ..SEAL }],
             |appliance, call, caller, args| {
-                let seal = args.some_id("moulageId").ok_or_else(|| Error::malformed("moulageId"))?;
-                appliance.revoke_seal(call, caller, args.id("signerId")?, seal)?;
+                appliance.revoke_seal(call, caller, args.id("signerId")?, args.id("moulageId")?)?;
                 Ok(Reply::Done(None))
             },
         )

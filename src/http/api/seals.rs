@@ -2,7 +2,7 @@
 
 use crate::http::args::Args;
 use crate::http::reply::Reply;
-use crate::http::table::{Access, Endpoint, Kind, Need, Param, Run, SIGNER, optional, required};
+use crate::http::table::{Access, Endpoint, Kind, LINE, Need, Param, Run, SIGNER, optional, required};
 use crate::ops::{Error, Result};
 use crate::seal::{
     Border, CodeNumber, Colour, CompanySeal, CompanyShape, FontFamily, Mode, PersonSeal, SealName, SealText,
@@ -115,7 +115,7 @@ pub(super) const CALLS: &[Endpoint] = &[
             },
             optional(
                 "textContent",
-                Kind::Text { least: 1, most: 12, pattern: None },
+                Kind::Text { least: 1, most: 12, pattern: Some(LINE) },
                 "横向文案，长度<= 12 字符",
                 "The line beneath the star",
                 "\"测试专用章\"",

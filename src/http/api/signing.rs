@@ -5,8 +5,8 @@ use crate::codes::Code;
 use crate::http::args::Args;
 use crate::http::reply::Reply;
 use crate::http::table::{
-    CA_TYPE, CERT_TYPE, Endpoint, Form, Kind, Need, PHONES, Param, Run, SEAL, SIGNER, optional, required,
-    text,
+    CA_TYPE, CERT_TYPE, Endpoint, Form, Kind, Need, PDF_PATH, PHONES, Param, Run, SEAL, SIGNER, optional,
+    required, text,
 };
 use crate::ops::{
     Appliance, Call, Caller, Error, Result, SealClass, SignRequest, Source, StampRequest, positions,
@@ -54,16 +54,17 @@ const CONTRACT_PATH: Param = required(
 );
 const CONTRACT_FILE: Param =
     required("contractPath", Kind::File, "合同原文（文件）", "The PDF, at most 20 MiB", "\"（文件）\"");
+const SAVED: Kind = Kind::Text { least: 1, most: PATH_MOST, pattern: Some(PDF_PATH) };
 const SAVE_PATH: Param = required(
     "contractSavePath",
-    text(PATH_MOST),
+    SAVED,
     "合同保存路径",
     "Where the signed file goes; ends in .pdf",
     "\"/yunhetong/contract/签署后合同.pdf\"",
 );
 const TITLE: Param = optional("contractTitle", text(200), "合同标题", "Title", "\"租赁合同\"");
 const CODE: Param = Param {
-    need: Need::Conditional,
+    need: Need::Else(Code::CodeEmpty),
     ..optional(
         "code",
         Kind::Digits { least: 4, most: 4 },
@@ -72,6 +73,14 @@ const CODE: Param = Param {
         "\"1234\"",
     )
 };
+
+/// positionContent follows signPositionType; a seam seal needs neither.
+const POSITION_RULE: &str = r#"{"anyOf": [
+    {"required": ["sealClass"], "properties": {"sealClass": {"enum": ["1", 1]}}},
+    {"required": ["signPositionType", "positionContent"], "properties": {"signPositionType": {"enum": ["0", 0]},
+        "positionContent": {"type": "string", "maxLength": 200}}},
+    {"required": ["signPositionType", "positionContent"], "properties": {"signPositionType": {"enum": ["1", 1]},
+        "positionContent": {"type": "string", "pattern": "^ *[1-9][0-9]{0,5}( *, *[1-9]?[0-9]{1,3}([.][0-9]{1,6})?){2} *(; *[1-9][0-9]{0,5}( *, *[1-9]?[0-9]{1,3}([.][0-9]{1,6})?){2} *){0,99};?$"}}}]}"#;
 
 const TAG: &str = "签署模块";
 
@@ -101,6 +110,7 @@ const fn call(
         form,
         creates: true,
         data: r#"{"summaryId": 1000}"#,
+        rules: &[POSITION_RULE],
         failures: &[(201, "moulageId 为空")],
         ..Endpoint::post(path, TAG, title, en, params, run)
     }
@@ -138,7 +148,7 @@ const STAMP_FILE: Param = required(
 );
 const STAMP_SAVE_PATH: Param = required(
     "fileSavePath",
-    text(PATH_MOST),
+    SAVED,
     "文件保存路径",
     "Where the stamped file goes; ends in .pdf",
     "\"/yunhetong/contract/固化后.pdf\"",
@@ -216,8 +226,7 @@ fn sign(appliance: &Appliance, call: &Call, caller: &Caller, args: Args) -> Resu
 }
 
 fn sign_with_code(appliance: &Appliance, call: &Call, caller: &Caller, args: Args) -> Result<Reply> {
-    let code = args.owned("code").ok_or(Code::CodeEmpty)?;
-    let request = request(appliance, &args, Some(code))?;
+    let request = request(appliance, &args, Some(args.required("code")?.to_owned()))?;
     Ok(Reply::id("summaryId", appliance.sign_document(call, caller, &request)?))
 }
 

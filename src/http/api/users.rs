@@ -4,7 +4,8 @@ use crate::codes::Code;
 use crate::http::args::Args;
 use crate::http::reply::Reply;
 use crate::http::table::{
-    Access, CA_TYPE, CERT_TYPE, Endpoint, Kind, Method, Need, PHONES, Param, Run, SIGNER, optional, required,
+    Access, CA_TYPE, CERT_TYPE, Endpoint, Kind, LINE, Method, Need, PHONES, Param, Run, SIGNER, optional,
+    required,
 };
 use crate::ops::rules::{Certify, IdentityRegion, Name, mobile};
 use crate::ops::{Appliance, Call, Caller, Error, NewSigner, Paging, Result, SignerChange};
@@ -27,8 +28,41 @@ const PHONE: Param = optional(
     "\"13000000000\"",
 );
 
-const PERSON_NAME: Kind = Kind::Text { least: 1, most: 15, pattern: None };
-const COMPANY_NAME: Kind = Kind::Text { least: 1, most: 60, pattern: None };
+const PERSON_NAME: Kind = Kind::Text { least: 1, most: 15, pattern: Some(LINE) };
+const COMPANY_NAME: Kind = Kind::Text { least: 1, most: 60, pattern: Some(LINE) };
+
+/// phoneNo follows phoneRegion; neither needs to be there.
+const PHONE_RULE: &str = r#"{"anyOf": [
+    {"properties": {"phoneRegion": {"anyOf": [{"type": "null"}, {"type": "string", "pattern": "^ *$"}]},
+        "phoneNo": {"anyOf": [{"type": "null"}, {"type": "string", "pattern": "^ *$"}]}}},
+    {"required": ["phoneNo"], "properties": {"phoneRegion": {"anyOf": [{"enum": ["0", 0, null]}, {"type": "string", "pattern": "^ *$"}]},
+        "phoneNo": {"anyOf": [{"type": "string", "pattern": "^1[0-9]{10}$"}, {"type": "integer", "minimum": 10000000000, "maximum": 19999999999}]}}},
+    {"required": ["phoneRegion", "phoneNo"], "properties": {"phoneRegion": {"enum": ["1", 1]},
+        "phoneNo": {"anyOf": [{"type": "string", "pattern": "^[0-9]{8}$"}, {"type": "integer", "minimum": 10000000, "maximum": 99999999}]}}},
+    {"required": ["phoneRegion", "phoneNo"], "properties": {"phoneRegion": {"enum": ["2", 2]},
+        "phoneNo": {"anyOf": [{"type": "string", "pattern": "^[0-9]{10}$"}, {"type": "integer", "minimum": 1000000000, "maximum": 9999999999}]}}}]}"#;
+
+/// A change changes something.
+const CHANGE_RULE: &str = r#"{"anyOf": [
+    {"required": ["userName"], "properties": {"userName": {"type": "string", "pattern": "\\S"}}},
+    {"required": ["phoneNo"], "properties": {"phoneNo": {"anyOf": [{"type": "string", "pattern": "^[0-9]+$"}, {"type": "integer"}]}}}]}"#;
+
+/// Mainland identity cards have their own form.
+const PERSON_RULE: &str = r#"{"anyOf": [
+    {"properties": {"identityRegion": {"enum": ["0", 0]}, "certifyType": {"anyOf": [{"enum": ["a", null]}, {"type": "string", "pattern": "^ *$"}]},
+        "certifyNum": {"anyOf": [{"type": "string", "pattern": "^([0-9]{15}|[0-9]{17}[0-9Xx])$"},
+            {"type": "integer", "minimum": 100000000000000, "maximum": 999999999999999},
+            {"type": "integer", "minimum": 100000000000000000, "maximum": 999999999999999999}]}}},
+    {"properties": {"identityRegion": {"enum": ["1", "2", "3", "4", 1, 2, 3, 4]}}},
+    {"required": ["certifyType"], "properties": {"certifyType": {"enum": ["b"]}}}]}"#;
+
+const COMPANY_RULE: &str = r#"{"anyOf": [
+    {"properties": {"certifyType": {"enum": ["1", "2", 1, 2]},
+        "certifyNum": {"anyOf": [{"type": "string", "pattern": "^[0-9A-Za-z]{18}$"},
+            {"type": "integer", "minimum": 100000000000000000, "maximum": 999999999999999999}]}}},
+    {"properties": {"certifyType": {"enum": ["3", 3]},
+        "certifyNum": {"anyOf": [{"type": "string", "pattern": "^[0-9A-Za-z-]{9}$"},
+            {"type": "integer", "minimum": 100000000, "maximum": 999999999}]}}}]}"#;
 
 const TAG: &str = "用户模块";
 const EXISTS: &[(u32, &str)] = &[(20207, "认证号码(123456789123456789)已经存在")];
@@ -43,6 +77,7 @@ pub(super) const CALLS: &[Endpoint] = &[
         creates: true,
         data: MADE,
         failures: EXISTS,
+        rules: &[PERSON_RULE, PHONE_RULE],
         ..Endpoint::post(
             "/user/person",
             TAG,
@@ -93,6 +128,7 @@ pub(super) const CALLS: &[Endpoint] = &[
         creates: true,
         data: MADE,
         failures: EXISTS,
+        rules: &[COMPANY_RULE, PHONE_RULE],
         ..Endpoint::post(
             "/user/company",
             TAG,
@@ -264,6 +300,7 @@ const fn patch(
     Endpoint {
         method: Method::Patch,
         access: Access::Signer,
+        rules: &[CHANGE_RULE, PHONE_RULE],
         failures: &[(20001, "用户无权限"), (20001, "修改的userName与当前值一致")],
         ..Endpoint::post(path, TAG, title, en, params, run)
     }

@@ -12,11 +12,14 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
+
+/// How long the end of a failed connection may take to announce.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Who is at the other end; every request carries it as an extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,20 +196,25 @@ where
         request.extensions_mut().insert(peer);
         router.clone().oneshot(request)
     });
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(limits.head_seconds))
         .max_buf_size(limits.head_bytes.max(8 << 10))
         .max_headers(limits.head_fields)
         .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    tokio::select! {
-        ended = connection.as_mut() => ended.map_err(|e| e.to_string()),
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
         () = drain.stopped() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await.map_err(|e| e.to_string())
+            Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
         }
+    };
+    if ended.is_err() {
+        // An idle connection's end is announced too (RFC 8446, 6.1), or its client takes it for an attack.
+        let mut stream = connection.into_parts().io.into_inner();
+        let _ = tokio::time::timeout(FAREWELL, stream.shutdown()).await;
     }
+    ended.map_err(|e| e.to_string())
 }
 
 /// What apps are pinned to.

@@ -76,6 +76,7 @@ fn access(endpoint: &Endpoint) -> &'static str {
 fn need(param: &Param) -> String {
     match param.need {
         Need::Required => "required".into(),
+        Need::Else(code) => format!("required (else {})", code.number()),
         Need::Optional => "optional".into(),
         Need::Default(value) => format!("default `{value}`"),
         Need::Conditional => "by context".into(),

@@ -7,7 +7,7 @@ pub use markdown::api_markdown;
 
 use super::table::{Endpoint, Form, Need, Param, Wire, endpoints};
 use crate::codes::{Raised, TABLE};
-use schema::{schema, shape};
+use schema::{Written, schema, shape};
 use serde_json::{Map, Value, json};
 
 /// The OpenAPI document, pretty-printed; docs/openapi.json holds the same.
@@ -112,7 +112,7 @@ fn operation(endpoint: &Endpoint) -> Value {
                 "in": if in_path { "path" } else { "query" },
                 "required": in_path || param.need == Need::Required,
                 "description": describe(param),
-                "schema": schema(param, true),
+                "schema": schema(param, Written::Query),
             })
         }));
     } else if let Some(object) = operation.as_object_mut() {
@@ -140,23 +140,45 @@ fn operation_id(endpoint: &Endpoint) -> String {
 }
 
 fn body(endpoint: &Endpoint) -> Value {
-    let properties: Map<String, Value> =
-        endpoint.params.iter().map(|p| (p.name.to_owned(), property(p, endpoint.form))).collect();
-    let required: Vec<&str> =
-        endpoint.params.iter().filter(|p| p.need == Need::Required).map(|p| p.name).collect();
-    let mut schema = json!({"type": "object", "properties": properties});
-    if let (false, Some(object)) = (required.is_empty(), schema.as_object_mut()) {
-        object.insert("required".into(), required.into());
-    }
     let mut content = Map::new();
     for media in media_types(endpoint.form) {
-        let mut entry = json!({ "schema": schema });
-        if let ("application/json", Some(object)) = (*media, entry.as_object_mut()) {
-            object.insert("example".into(), example(endpoint));
+        let written = match *media {
+            "application/json" => Written::Json,
+            "multipart/form-data" => Written::Text,
+            _ => Written::Urlencoded,
+        };
+        let mut entry = json!({"schema": object(endpoint, written)});
+        if let (Written::Json, Some(members)) = (written, entry.as_object_mut()) {
+            members.insert("example".into(), example(endpoint));
         }
         content.insert((*media).to_owned(), entry);
     }
     json!({"required": true, "content": content})
+}
+
+/// The schema of a body.
+fn object(endpoint: &Endpoint, written: Written) -> Value {
+    let properties: Map<String, Value> =
+        endpoint.params.iter().map(|p| (p.name.to_owned(), property(p, written))).collect();
+    let required: Vec<&str> = endpoint
+        .params
+        .iter()
+        .filter(|p| matches!(p.need, Need::Required | Need::Else(_)))
+        .map(|p| p.name)
+        .collect();
+    let rules: Vec<Value> =
+        endpoint.rules.iter().filter_map(|rule| serde_json::from_str(rule).ok()).collect();
+    let mut schema = json!({"type": "object", "properties": properties});
+    if let (Written::Text, Some(members)) = (written, schema.as_object_mut()) {
+        // Names stand in header fields there.
+        members.insert("propertyNames".into(), json!({"pattern": "^[0-9A-Za-z_.-]+$"}));
+    }
+    for (name, list) in [("required", json!(required)), ("allOf", json!(rules))] {
+        if let (Some(members), Some([_, ..])) = (schema.as_object_mut(), list.as_array().map(Vec::as_slice)) {
+            members.insert(name.into(), list);
+        }
+    }
+    schema
 }
 
 const fn media_types(form: Form) -> &'static [&'static str] {
@@ -167,7 +189,8 @@ const fn media_types(form: Form) -> &'static [&'static str] {
         Form::Json => &[JSON],
         Form::Multipart => &[MULTIPART],
         Form::Upload => &[MULTIPART, URLENCODED],
-        Form::Any => &[JSON, MULTIPART, URLENCODED],
+        // As a form too, lists then as JSON text; schemas of forms have no words for that.
+        Form::Any => &[JSON],
         Form::Query => &[],
     }
 }
@@ -183,8 +206,8 @@ fn example(endpoint: &Endpoint) -> Value {
         .into()
 }
 
-fn property(param: &Param, form: Form) -> Value {
-    let mut schema = schema(param, form == Form::Multipart);
+fn property(param: &Param, written: Written) -> Value {
+    let mut schema = schema(param, written);
     if let Some(object) = schema.as_object_mut() {
         object.insert("description".into(), describe(param).into());
         if let Need::Default(value) = param.need {
