@@ -7,6 +7,7 @@ mod entropy;
 mod identity;
 mod issuer;
 mod ocsp;
+mod proofs;
 mod sms_dev;
 mod sources;
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub use entropy::OsEntropy;
 pub use identity::Identity;
 pub use issuer::AuditedIssuer;
 pub use ocsp::{OcspAnswer, OcspResponder};
+pub use proofs::Proofs;
 pub use sms_dev::SmsOutbox;
 pub use sources::{TimeSource, TimeSources};
 pub use time_protocol::TimeProtocol;

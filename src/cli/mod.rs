@@ -8,6 +8,7 @@ mod doctor;
 mod evidence;
 mod import;
 mod init;
+mod renew;
 mod serve;
 mod tls;
 mod verify;
@@ -62,6 +63,7 @@ enum Command {
     /// CA programs that run through the `exec` plugin.
     #[command(subcommand)]
     Plugin(import::Plugin),
+    Renew(renew::Renew),
     Doctor(doctor::Doctor),
     /// Measure a serving test appliance.
     #[command(subcommand)]
@@ -98,6 +100,7 @@ pub fn main() -> ExitCode {
         Command::Cert(command) => import::cert(command, file).map(done),
         Command::Plugin(command) => import::plugin(command),
         Command::Bench(command) => bench::run(command, file).map(done),
+        Command::Renew(args) => renew::run(args, file),
         Command::Doctor(args) => doctor::run(args, file),
         Command::CheckConfig => check_config(file).map(done),
         Command::Tls(args) => tls::run(args)

@@ -16,8 +16,8 @@ use crate::seal::FontSet;
 use crate::x509::path::TrustStore;
 use arc_swap::ArcSwap;
 use hufu_api::{
-    CertificateAuthorities, Clock, Cx, Entropy, IdKind, RequestId, SmsChannel, Space, Store, TimestampSource,
-    UnixTime,
+    CertificateAuthorities, Clock, Cx, Entropy, IdKind, RequestId, SmsChannel, Space, StatusProofs, Store,
+    TimestampSource, UnixTime,
 };
 use std::net::IpAddr;
 use std::sync::atomic::AtomicUsize;
@@ -42,6 +42,8 @@ pub struct Ports {
     pub sms: Option<Arc<dyn SmsChannel>>,
     /// The time source, where one is configured.
     pub timestamps: Option<Arc<dyn TimestampSource>>,
+    /// Where proofs of certificates' status come from, for the levels B-LT and B-LTA.
+    pub proofs: Option<Arc<dyn StatusProofs>>,
     /// Files below the document roots.
     pub documents: Arc<dyn Documents>,
     /// Fonts of seals and captions.

@@ -4,6 +4,7 @@
 use super::appliance::facts;
 use super::paper::{Attachment, paper};
 use super::rows::Signer;
+use super::settings::Level;
 use super::sign::{Content, Job, syntax_error};
 use super::{Appliance, Call, Caller, Error, Result, table};
 use crate::audit::{Act, Ending, Outcome};
@@ -115,8 +116,11 @@ impl Appliance {
             signed_at: now.millis(),
         };
         let mut pdf = log(&self.ports.fonts, &record)?;
-        for signer in &signers {
-            pdf = self.sign_log(call, caller, signer, pdf, now)?;
+        let level = self.level(&caller.app)?;
+        for (at, signer) in signers.iter().enumerate() {
+            // What makes the log last comes after the last signatory.
+            let level = if at + 1 == signers.len() { level } else { level.min(Level::BT) };
+            pdf = self.sign_log(call, caller, signer, pdf, level, now)?;
         }
         let kept = Kept { pres_id: record.pres_id, pdf: base64(&pdf) };
         let key = table::in_app_text(Space::ByteSign, &caller.app.id, &record.seq_no);
@@ -194,6 +198,7 @@ impl Appliance {
         caller: &Caller,
         signer: &Signer,
         pdf: Vec<u8>,
+        level: Level,
         now: UnixTime,
     ) -> Result<Vec<u8>> {
         if signer.certificates != CertificateKind::Long {
@@ -214,7 +219,7 @@ impl Appliance {
                 places: &[],
                 mark: Mark { seal: &seal, caption: None },
                 may_hide: true,
-                level: self.level(&caller.app)?,
+                level,
                 now,
                 facts: facts([
                     ("signer", signer.id.into()),

@@ -7,6 +7,7 @@
 mod anchor;
 mod appliance;
 mod apps;
+mod archive;
 mod auth;
 mod byte_sign;
 mod cache;
@@ -42,6 +43,7 @@ mod validate;
 
 pub use appliance::{Appliance, Call, Caller, Origin, Ports};
 pub use apps::{AppChange, AppView, IssuedKey, NewApp};
+pub use archive::{RenewOrder, RenewOutcome};
 pub use auth::{Authenticated, Credentials};
 pub use byte_sign::{ByteSignature, JudgedLog, Record, Signatory};
 pub use deposit::{Deposit, Sid};

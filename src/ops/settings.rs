@@ -5,7 +5,7 @@ use hufu_api::{CertificateKind, Profile, SignerKind};
 use serde::{Deserialize, Serialize};
 
 /// A PAdES baseline level (ETSI EN 319 142-1 clause 6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// The signature alone.

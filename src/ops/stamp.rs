@@ -5,16 +5,14 @@ use super::idempotency::Asked;
 use super::places::Service;
 use super::projection::{Projection, Row};
 use super::quota::Counted;
-use super::sign::{Limit, Source, save_error, sign_error, syntax_error};
+use super::sign::{Limit, Source, save_error, syntax_error};
 use super::{Appliance, Call, Caller, Error, Result, table};
 use crate::audit::{Act, Ending};
 use crate::codes::Code;
-use crate::pdf::sign::{About, Field, Format, Kind, SignError, SignatureRequest, prepare};
 use crate::pdf::syntax::Document;
 use bytes::Bytes;
 use hufu_api::{Space, UnixTime};
 use serde::{Deserialize, Serialize};
-use std::sync::atomic::Ordering;
 
 /// A document time stamp to be made.
 #[derive(Clone, Debug)]
@@ -67,35 +65,7 @@ impl Appliance {
         let document = Document::open_to_sign(&input.content.bytes).map_err(|e| syntax_error(&e))?;
         let _place = self.remote.take(Service::Timestamps)?;
         let now = self.now()?;
-        let mut room = self.largest_stamp.load(Ordering::Relaxed) + 1_024;
-        let mut entropy = [0; 32];
-        self.ports.entropy.fill(&mut entropy)?;
-        let signed = loop {
-            let update = SignatureRequest {
-                kind: Kind::DocumentTimeStamp,
-                format: Format::Pades,
-                field: Field::Automatic,
-                places: Vec::new(),
-                mark: None,
-                about: About::default(),
-                signing_time: now,
-                reserve: room,
-                lock: None,
-                later_fields: Vec::new(),
-                entropy,
-            };
-            let prepared = prepare(&document, &input.content.prefix, &update).map_err(|e| sign_error(&e))?;
-            let token = self.stamp_imprint(call, prepared.digest())?;
-            match prepared.embed(&token) {
-                Ok(signed) => {
-                    signed.check(&token).map_err(|e| sign_error(&e))?;
-                    break signed;
-                }
-                // The source's next token will fit: this one's size is known now.
-                Err(SignError::Overflow { needed, .. }) if needed > room => room = needed + 1_024,
-                Err(error) => return Err(sign_error(&error)),
-            }
-        };
+        let signed = self.document_time_stamp(call, &document, &input.content.prefix)?;
         let (tail, prefix) = signed.into_prefix();
         let row = Stamp {
             id: self.signature_ids.next(self.store())?,

@@ -2,7 +2,7 @@
 //! JSON request per connection, one JSON answer.
 
 use crate::audit::Actor;
-use crate::ops::{AppChange, AppView, Appliance, Call, ImportLine, IssuedKey, NewApp};
+use crate::ops::{AppChange, AppView, Appliance, Call, ImportLine, IssuedKey, NewApp, RenewOrder};
 use hufu_api::{Entropy, RequestId, RevocationReason};
 use rustix::net::sockopt::socket_peercred;
 use serde::de::DeserializeOwned;
@@ -39,6 +39,8 @@ pub enum Command {
     Import(String, Box<ImportLine>),
     /// Revoke a certificate of an app by its number. Answered by null.
     RevokeCertificate(String, u64, RevocationReason),
+    /// A new archival time stamp for a file, if that is due. Answered by [`crate::ops::RenewOutcome`].
+    Renew(RenewOrder),
 }
 
 /// Why a command was not carried out.
@@ -130,6 +132,7 @@ fn carry_out(appliance: &Appliance, call: &Call, operator: &Actor, command: Comm
         }
         Command::PurgeApp(id) => json(&appliance.purge_app(call, operator, &id).map_err(refused)?),
         Command::Import(app, line) => json(&appliance.import(call, operator, &app, *line).map_err(refused)?),
+        Command::Renew(order) => json(&appliance.renew_file(call, operator, &order).map_err(refused)?),
         Command::RevokeCertificate(app, id, reason) => {
             json(&appliance.revoke_certificate(call, &app, id, reason).map_err(refused)?)
         }

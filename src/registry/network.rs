@@ -4,7 +4,7 @@ use super::channels::{self, Maintenance, Parts};
 use super::health::Overview;
 use super::{Told, admin, replay};
 use crate::audit::AuditLog;
-use crate::channels::{Identity, OcspResponder, OsEntropy};
+use crate::channels::{Identity, OcspResponder, OsEntropy, Proofs};
 use crate::clock::SystemClock;
 use crate::conf::{Site, channels_folder};
 use crate::files::fonts::{Choice, FoundFonts, SYSTEM_FOLDERS, find_fonts, shipped_chains};
@@ -85,6 +85,12 @@ pub fn serve(child: Network) -> Result<(), String> {
     let folder = channels_folder(&told.file);
     let made = channels::load(&folder, &parts).map_err(|e| e.to_string())?;
     let documents = documents(site)?;
+    let ocsp =
+        OcspResponder::new(&made.authorities, &parts.identities, &keys, &parts.log, Arc::clone(&clock));
+    let ocsp = Arc::new(ocsp);
+    let proofs =
+        Proofs::new(Arc::clone(&ocsp), made.authorities.clone(), &site.pki_folder(), Arc::clone(&clock))
+            .map_err(|e| e.to_string())?;
     let time_sources = !made.timestamps.health().is_empty();
     let ports = Ports {
         clock: Arc::clone(&clock),
@@ -95,6 +101,7 @@ pub fn serve(child: Network) -> Result<(), String> {
         authorities: made.authorities.clone(),
         sms: Some(Arc::clone(&made.sms)),
         timestamps: time_sources.then(|| made.timestamps.clone() as Arc<dyn hufu_api::TimestampSource>),
+        proofs: Some(Arc::new(proofs)),
         documents: Arc::new(documents),
         fonts: Arc::new(fonts.set),
     };
@@ -107,11 +114,9 @@ pub fn serve(child: Network) -> Result<(), String> {
     }
     let _maintenance = Maintenance::start(made.authorities.clone(), Arc::clone(&clock), Arc::clone(&entropy))
         .map_err(|e| e.to_string())?;
-    let ocsp =
-        OcspResponder::new(&made.authorities, &parts.identities, &keys, &parts.log, Arc::clone(&clock));
     let pki = pki::router(Arc::new(Pki {
         authorities: made.authorities.clone(),
-        ocsp: Arc::new(ocsp),
+        ocsp,
         tsa: made.tsa.clone(),
         tsa_networks: Vec::new(),
         entropy: Arc::clone(&entropy),

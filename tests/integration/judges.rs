@@ -54,6 +54,25 @@ pub fn pyhanko_is_content(file: &Path, roots: &Path, tsa_roots: &Path, signature
     assert_eq!(verdicts.last().unwrap()["coverage"], "ENTIRE_FILE", "{verdicts:#?}");
 }
 
+/// Whether each signature is provable by what the file carries alone (pyHanko, AdES rules for long-term validation), as of
+/// another day where `clock` says so in libfaketime's form.
+pub fn pyhanko_lasting(file: &Path, roots: &Path, tsa_roots: &Path, clock: Option<&str>) -> Vec<bool> {
+    let mut command = Command::new(venv().join("bin/python"));
+    command.arg(top().join("tests/judges/pyhanko_lasting.py")).arg(file).arg("--trust").arg(roots);
+    command.arg("--tsa-trust").arg(tsa_roots);
+    if let Some(clock) = clock {
+        let folders = ["x86_64-linux-gnu", "aarch64-linux-gnu"];
+        let library = folders.map(|f| PathBuf::from(format!("/usr/lib/{f}/faketime/libfaketime.so.1")));
+        let library = library.iter().find(|l| l.exists()).expect("libfaketime: softhsm/packages test");
+        command.env("LD_PRELOAD", library).env("FAKETIME", clock);
+    }
+    let done = command.output().unwrap();
+    let verdict: Value = serde_json::from_slice(&done.stdout)
+        .unwrap_or_else(|e| panic!("pyHanko: {e}: {}", String::from_utf8_lossy(&done.stderr)));
+    let signatures = verdict["signatures"].as_array().unwrap_or_else(|| panic!("{verdict}"));
+    signatures.iter().map(|s| s["indication"] == "PASSED").collect()
+}
+
 /// An NSS database that trusts the given roots, for pdfsig.
 fn nss_database(dir: &Path, roots: &[&Path]) -> PathBuf {
     let db = dir.join("nssdb");

@@ -16,6 +16,7 @@ mod disk;
 mod evidence;
 mod examples;
 mod judges;
+mod lasting;
 mod processes;
 mod signed_contract;
 mod tidy;

@@ -10,6 +10,7 @@
 
 pub mod asn1;
 
+mod addresses;
 mod algorithm;
 mod certificate;
 mod crl;

@@ -7,6 +7,7 @@ use crate::audit::{Act, AuditLog, Facts};
 use crate::keys::{Keys, Purpose, ToBeSigned};
 use crate::x509::{Certificate, SignatureAlgorithm};
 use const_oid::db::rfc5280::ID_KP_OCSP_SIGNING;
+use const_oid::db::rfc6960::ID_PKIX_OCSP_NOCHECK;
 use hufu_api::{CaChannel, ChannelError, Clock, Cx, Der, Status, UnixTime};
 use lru::LruCache;
 use message::{IdHash, Question, Times, Unsigned, key_bits, questions, response_data, successful};
@@ -33,6 +34,9 @@ struct Responder {
     certificate: Certificate,
     key_bits: Vec<u8>,
     algorithm: SignatureAlgorithm,
+    /// Serial numbers of the appliance's own certificates from this CA (the time-stamping authority's): the ceremony issued
+    /// them, so the channel does not know them.
+    ceremonial: Vec<Vec<u8>>,
 }
 
 struct Kept {
@@ -89,6 +93,7 @@ impl OcspResponder {
                     certificate,
                     key_bits,
                     algorithm,
+                    ceremonial: ceremonial(&ca, identities),
                 });
             }
         }
@@ -129,15 +134,15 @@ impl OcspResponder {
         certificate: &Certificate,
         not_before: UnixTime,
     ) -> Result<Option<Der>, ChannelError> {
-        let issued = |r: &&Responder| {
-            r.issuer_name == certificate.issuer.der()
-                && r.certificate.authority_key_identifier().ok()
-                    == certificate.authority_key_identifier().ok()
-        };
-        let Some(responder) = self.responders.iter().find(issued) else { return Ok(None) };
+        let Some(responder) = self.responders.iter().find(|r| r.issued(certificate)) else { return Ok(None) };
         let question =
             Question::about(&responder.issuer_name, &responder.issuer_key_bits, &certificate.serial);
         Ok(self.answer(cx, &[question], Some(not_before))?.map(|answer| Der(answer.response)))
+    }
+
+    /// Whether the certificate is from a CA that is answered for here.
+    pub fn speaks_for(&self, certificate: &Certificate) -> bool {
+        self.responders.iter().any(|r| r.issued(certificate))
     }
 
     fn answer(
@@ -152,7 +157,9 @@ impl OcspResponder {
         let mut statuses = Vec::new();
         for question in questions {
             let repository = responder.channel.repository().ok_or(ChannelError::Unsupported)?;
-            statuses.push(repository.status(&responder.label, &question.serial)?);
+            let status = repository.status(&responder.label, &question.serial)?;
+            let ceremonial = status == Status::Unknown && responder.ceremonial.contains(&question.serial);
+            statuses.push(if ceremonial { Status::Good } else { status });
         }
         // An answer about a number that was never given out would let anybody keep the key busy.
         if statuses.iter().all(|s| *s == Status::Unknown) {
@@ -180,6 +187,12 @@ impl Responder {
         let hash: IdHash = question.hash;
         question.issuer_key == hash.of(&self.issuer_key_bits)
             && question.issuer_name == hash.of(&self.issuer_name)
+    }
+
+    /// Whether the CA that this responder speaks for issued the certificate.
+    fn issued(&self, certificate: &Certificate) -> bool {
+        self.issuer_name == certificate.issuer.der()
+            && self.certificate.authority_key_identifier().ok() == certificate.authority_key_identifier().ok()
     }
 
     fn sign(&self, cx: Cx, answers: &[(&Question, Status)], now: UnixTime) -> Result<Vec<u8>, ChannelError> {
@@ -214,6 +227,18 @@ fn delegate<'a>(ca: &Certificate, identities: &'a [Identity]) -> Option<(&'a Ide
     };
     let candidates = identities.iter().filter(|i| i.key.purpose == Purpose::Tsa).filter_map(ours);
     candidates.max_by_key(|(_, certificate)| certificate.not_after)
+}
+
+/// Serial numbers of the certificates that the ceremony issued with the key of `ca`, responders' excepted: of those nobody
+/// asks (ocsp-nocheck).
+fn ceremonial(ca: &Certificate, identities: &[Identity]) -> Vec<Vec<u8>> {
+    let key_identifier = ca.issuing_key_identifier().ok();
+    let read = identities.iter().filter_map(|i| Certificate::from_der(&i.certificate.0).ok());
+    read.filter(|c| c.issuer.der() == ca.subject.der())
+        .filter(|c| c.authority_key_identifier().ok().flatten() == key_identifier)
+        .filter(|c| c.extension(&ID_PKIX_OCSP_NOCHECK).is_none())
+        .map(|c| c.serial)
+        .collect()
 }
 
 #[cfg(test)]

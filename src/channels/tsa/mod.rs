@@ -212,7 +212,10 @@ impl LocalTsa {
             return Err(stopped("the authority's certificate is not valid now".into()));
         }
         if !self.ordering {
-            return Ok(now);
+            // Where the accuracy allows, the time is a whole second: a certificate's status looked up in that second is then not
+            // older than the time stamp, although OCSP (RFC 6960) knows no fractions.
+            let fraction = if self.accuracy_millis >= 1000 { now.millis().rem_euclid(1000) } else { 0 };
+            return Ok(now.plus_millis(-fraction).max(self.certificate.not_before));
         }
         let mut last = self.last.lock();
         let time = now.max(last.plus_millis(1));

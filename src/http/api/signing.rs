@@ -45,6 +45,13 @@ const POSITION: Param = Param {
         "\"1,100,100\"",
     )
 };
+const MORE_SIGNERS: Param = optional(
+    "moreSigners",
+    Kind::OneOf(&["0", "1"]),
+    "后续还有签署人：1=是，长期验证数据（B-LT、B-LTA）由最后一位签署人的调用写入；默认为 0（扩展参数）",
+    "1: others sign this file later; what B-LT and B-LTA add is left to the last signer's call (extension)",
+    "\"0\"",
+);
 const CONTRACT_PATH: Param = required(
     "contractPath",
     text(PATH_MOST),
@@ -85,14 +92,26 @@ const POSITION_RULE: &str = r#"{"anyOf": [
 const TAG: &str = "签署模块";
 
 /// The parameters of the signing calls, with their way of giving the contract.
-const fn params(contract: Param) -> [Param; 10] {
-    [SIGNER, SEAL, SEAL_CLASS, contract, SAVE_PATH, POSITION_TYPE, POSITION, TITLE, CA_TYPE, CERT_TYPE]
+const fn params(contract: Param) -> [Param; 11] {
+    [
+        SIGNER,
+        SEAL,
+        SEAL_CLASS,
+        contract,
+        SAVE_PATH,
+        POSITION_TYPE,
+        POSITION,
+        TITLE,
+        CA_TYPE,
+        CERT_TYPE,
+        MORE_SIGNERS,
+    ]
 }
 
 /// The same after a code.
-const fn params_with_code(contract: Param) -> [Param; 11] {
-    let [a, b, c, d, e, f, g, h, i, j] = params(contract);
-    [CODE, a, b, c, d, e, f, g, h, i, j]
+const fn params_with_code(contract: Param) -> [Param; 12] {
+    let [a, b, c, d, e, f, g, h, i, j, k] = params(contract);
+    [CODE, a, b, c, d, e, f, g, h, i, j, k]
 }
 
 /// Parameters of /sign/filePath, and of each item of a batch.
@@ -252,6 +271,7 @@ pub(super) fn request(appliance: &Appliance, args: &Args, code: Option<String>) 
         code,
         ca_type: args.owned("caType"),
         certificates: certificates(args)?,
+        more_signers: args.text("moreSigners") == Some("1"),
     })
 }
 

@@ -197,6 +197,7 @@ impl World {
             authorities: Arc::clone(&authority) as _,
             sms: Some(Arc::clone(&phones) as _),
             timestamps: None,
+            proofs: None,
             documents: Arc::new(documents),
             fonts: Arc::clone(&FONTS),
         };

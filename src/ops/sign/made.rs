@@ -2,13 +2,13 @@
 
 use super::credential::{Credential, bound_to};
 use super::input::Content;
+use super::lasting::Strict;
 use super::sign_error;
 use crate::audit::{Act, Actor, Ending, Facts, Intent, Outcome, Permit, Spent, Use};
 use crate::codes::Code;
 use crate::keys::ToBeSigned;
 use crate::ops::appliance::facts;
 use crate::ops::error::{key_error, stamp_error};
-use crate::ops::places::Service;
 use crate::ops::settings::{Level, TimestampPolicy};
 use crate::ops::{Appliance, Call, Error, Result};
 use crate::pdf::appearance::Mark;
@@ -43,7 +43,16 @@ pub(in crate::ops) struct Made {
     pub(in crate::ops) tail: Vec<u8>,
     pub(in crate::ops) output_sha256: String,
     pub(in crate::ops) level: Level,
+    /// Earlier signatures of the file whose validation data were not all to be had.
+    pub(in crate::ops) incomplete: Vec<String>,
     pub(in crate::ops) spent: Spent,
+}
+
+/// A signature in its place, before what makes it last.
+struct Finished {
+    signed: Signed,
+    cms: Vec<u8>,
+    level: Level,
 }
 
 /// How one try ended.
@@ -59,9 +68,8 @@ const STAMP_SLACK: usize = 1_024;
 impl Appliance {
     /// Makes the signature; a CMS that does not fit its room is voided and made once more with enough.
     pub(in crate::ops) fn make_signature(&self, call: &Call, job: Job<'_>) -> Result<Made> {
-        let with_stamp = job.level != Level::BB;
-        let _place = if with_stamp { Some(self.remote.take(Service::Timestamps)?) } else { None };
-        let room = if with_stamp {
+        let _place = self.stamping_place(job.level)?;
+        let room = if job.level != Level::BB {
             let largest = self.largest_stamp.load(Ordering::Relaxed);
             job.credential.room(Some(largest + STAMP_SLACK))?
         } else {
@@ -83,14 +91,16 @@ impl Appliance {
         let permit = self.begin_signature(call, job, &what, prepared.digest())?;
         let (signature, spent) = self.token_signs(call, job, permit, &what)?;
         match self.finish(call, job, prepared, &what, &signature) {
-            Ok(Ok((signed, level))) => {
-                let (tail, prefix) = signed.into_prefix();
-                let output_sha256 = match prefix.algorithm() {
-                    HashAlgorithm::Sha256 => hex::encode(prefix.digest()),
-                    _ => hex::encode(job.input.prefix.clone().followed_by(&tail).digest()),
-                };
-                Ok(Tried::Made(Made { tail, output_sha256, level, spent }))
-            }
+            Ok(Ok(Finished { signed, cms, level })) => match self.complete(call, job, signed, &cms, level) {
+                Ok((tail, prefix, incomplete)) => {
+                    let output_sha256 = hex::encode(prefix.digest());
+                    Ok(Tried::Made(Made { tail, output_sha256, level, incomplete, spent }))
+                }
+                Err(error) => {
+                    spent.fail(&error.to_string());
+                    Err(error)
+                }
+            },
             Ok(Err(needed)) => {
                 let facts =
                     facts([("reason", "the signature exceeds its room".into()), ("needed", needed.into())]);
@@ -186,6 +196,29 @@ impl Appliance {
         }
     }
 
+    /// What the level wants behind the signature; the whole tail and the SHA-256 state over the whole file.
+    fn complete(
+        &self,
+        call: &Call,
+        job: &Job<'_>,
+        signed: Signed,
+        cms: &[u8],
+        level: Level,
+    ) -> Result<(Vec<u8>, PrefixHash, Vec<String>)> {
+        let (mut tail, prefix) = signed.into_prefix();
+        let prefix = match prefix.algorithm() {
+            HashAlgorithm::Sha256 => prefix,
+            _ => job.input.prefix.clone().followed_by(&tail),
+        };
+        if level < Level::BLt {
+            return Ok((tail, prefix, Vec::new()));
+        }
+        let whole = [&job.input.bytes[..], &tail].concat();
+        let lasting = self.make_lasting(call, &whole, prefix, level, Strict::Ours(cms))?;
+        tail.extend(lasting.tail);
+        Ok((tail, lasting.prefix, lasting.incomplete))
+    }
+
     /// CMS, embedding and self-check; the inner error is the room that would have been needed.
     fn finish(
         &self,
@@ -194,7 +227,7 @@ impl Appliance {
         prepared: Prepared,
         what: &ToBeSigned,
         signature: &[u8],
-    ) -> Result<std::result::Result<(Signed, Level), usize>> {
+    ) -> Result<std::result::Result<Finished, usize>> {
         let credential = job.credential;
         // The one public-key operation of the self-check: what the token made is this key's signature over these bytes.
         x509::signature::verify_signed(
@@ -215,7 +248,7 @@ impl Appliance {
             Err(error) => return Err(sign_error(&error)),
         };
         signed.check(&cms).map_err(|e| sign_error(&e))?;
-        Ok(Ok((signed, level)))
+        Ok(Ok(Finished { signed, cms, level }))
     }
 
     /// The signature time stamp (RFC 3161, EN 319 122-1 5.3), if the level has one.

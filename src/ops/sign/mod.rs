@@ -6,6 +6,7 @@
 mod caption;
 mod credential;
 mod input;
+mod lasting;
 mod made;
 mod reasons;
 mod seal_class;
@@ -14,6 +15,7 @@ pub(super) use caption::beijing;
 pub(super) use credential::Credential;
 pub(super) use input::{Content, Limit};
 pub use input::{Source, positions};
+pub(super) use lasting::Strict;
 pub(super) use made::{Job, Made};
 pub(super) use reasons::{place_error, read_error, save_error, sign_error, syntax_error};
 pub use seal_class::SealClass;
@@ -59,6 +61,8 @@ pub struct SignRequest {
     pub ca_type: Option<String>,
     /// certType
     pub certificates: Option<CertificateKind>,
+    /// moreSigners: others sign this file later, so that the levels B-LT and B-LTA are left to the last one's call.
+    pub more_signers: bool,
 }
 
 /// A signature as the store shows it: a projection of its audit outcome.
@@ -80,8 +84,11 @@ pub struct Signature {
     pub path: String,
     /// contractTitle
     pub title: Option<String>,
-    /// PAdES level.
+    /// PAdES level as made.
     pub level: Level,
+    /// The level that the file is to have when the last signer has signed, where the call said that more will.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaits: Option<Level>,
     /// Places at which the seal is shown.
     pub places: usize,
     /// The audit record of the consent it rests on.
@@ -111,7 +118,9 @@ impl Appliance {
         if let Some(seal) = request.seal {
             self.seal_of(app, signer.id, seal)?;
         }
-        let level = self.level(app)?;
+        let asked = self.level(app)?;
+        // While signers are still to come, what makes the file last waits for the last one's call.
+        let level = if request.more_signers { asked.min(Level::BT) } else { asked };
         let quota = self.count(app, Counted::Signatures)?;
         let input = self.input(
             call,
@@ -173,6 +182,7 @@ impl Appliance {
             path: request.save_path.clone(),
             title: request.title.clone(),
             level: made.level,
+            awaits: (level < asked).then_some(asked),
             places: places.len(),
             consent: consent.as_ref().map(|c| c.record),
             record: made.spent.number(),
@@ -196,7 +206,7 @@ impl Appliance {
         mut facts: crate::audit::Facts,
         projection: &Projection,
     ) -> Result<()> {
-        let Made { tail, output_sha256, level, spent } = made;
+        let Made { tail, output_sha256, level, incomplete, spent } = made;
         let Input { content: Content { bytes, .. }, target } = input;
         if let Err(error) = target.save(call.cx, vec![bytes, Bytes::from(tail)]) {
             let refused = save_error(&error);
@@ -205,6 +215,9 @@ impl Appliance {
         }
         facts.insert("output_sha256".into(), output_sha256.into());
         facts.insert("level".into(), serde_json::to_value(level).map_err(Error::internal)?);
+        if !incomplete.is_empty() {
+            facts.insert("incomplete".into(), incomplete.into());
+        }
         facts.insert("project".into(), projection.to_json()?);
         let number = spent.close(Outcome { ending: Ending::Done, facts })?;
         self.store().project(number, projection.writes())?;
@@ -225,10 +238,11 @@ impl Appliance {
 
     pub(super) fn level(&self, app: &super::rows::App) -> Result<Level> {
         let default = if self.ports.timestamps.is_some() { Level::BT } else { Level::BB };
-        match app.level.or(self.settings.level).unwrap_or(default) {
-            level @ (Level::BB | Level::BT) => Ok(level),
-            level => Err(Error::new(Code::Disabled).because(format!("{level:?} is not available"))),
+        let level = app.level.or(self.settings.level).unwrap_or(default);
+        if level >= Level::BLt && self.ports.proofs.is_none() {
+            return Err(Error::new(Code::Disabled).because("no source of revocation data for B-LT"));
         }
+        Ok(level)
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use dss::{ValidationMaterial, add_validation_material};
+pub use dss::{EmbeddedSignature, ValidationMaterial, add_validation_material, embedded_signatures};
 use hufu_api::UnixTime;
 pub use prepare::prepare;
 pub use prepared::{Prepared, Signed};

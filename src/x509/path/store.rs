@@ -1,6 +1,6 @@
 //! Trust anchors.
 
-use der::{Decode, DecodePem};
+use der::{Decode, DecodePem, Encode};
 use pkix_path::TrustAnchor;
 use x509_cert::Certificate;
 
@@ -69,6 +69,11 @@ impl TrustStore {
     /// True when nothing is trusted.
     pub fn is_empty(&self) -> bool {
         self.anchors.is_empty()
+    }
+
+    /// The anchors' certificates, DER.
+    pub fn certificates(&self) -> Vec<Vec<u8>> {
+        self.anchors.iter().filter_map(|anchor| anchor.certificate.to_der().ok()).collect()
     }
 
     fn add(&mut self, certificate: Certificate) -> Result<(), TrustStoreError> {
