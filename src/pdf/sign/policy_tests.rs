@@ -174,7 +174,9 @@ fn fifty_signatures_in_a_row_stay_valid() {
 fn validation_material_keeps_the_signatures_verdict() {
     let signed = sign_at(&document(1, "", ""), &[(1, 50.0, 50.0)]).unwrap();
     let (pki, _) = signer();
-    let material = ValidationMaterial { certificates: &pki.chain(), ..Default::default() };
+    let found = embedded_signatures(&Document::open(&signed).unwrap()).unwrap();
+    let contents = found[0].contents.clone();
+    let material = [ValidationMaterial { contents, certificates: pki.chain(), ..Default::default() }];
     let once = [
         signed.as_slice(),
         &add_validation_material(&Document::open(&signed).unwrap(), &material, [1; 32]).unwrap(),
@@ -187,6 +189,8 @@ fn validation_material_keeps_the_signatures_verdict() {
     .concat();
     assert!(twice.len() - once.len() < 700, "what is stored already is not stored again");
     all_agree(&twice, 1, 1);
+    let known = |bytes: &[u8]| embedded_signatures(&Document::open(bytes).unwrap()).unwrap();
+    assert!(!known(&signed)[0].has_material && known(&once)[0].has_material && known(&twice).len() == 1);
     let again = sign_at(&twice, &[(1, 300.0, 300.0)]).unwrap();
     all_agree(&again, 2, 2);
 }
