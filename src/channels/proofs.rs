@@ -4,9 +4,7 @@
 use super::{Authorities, OcspResponder};
 use crate::x509::ocsp::{CertId, OcspRead, OcspRequest, OcspStatus};
 use crate::x509::{Certificate, CrlRead, X509Error};
-use hufu_api::{
-    ChannelError, Clock, Cx, Der, Reach, StatusProof, StatusProofs, StatusQuestion, UnixTime,
-};
+use hufu_api::{ChannelError, Clock, Cx, Der, Reach, StatusProof, StatusProofs, StatusQuestion, UnixTime};
 use hufu_https::{Call, Client, Scheme, Tls};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -82,7 +80,8 @@ impl Proofs {
         }
         let issuer = Certificate::from_der(&asked.question.issuer.0).map_err(known)?;
         let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let lists = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "crl"));
+        let lists =
+            entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "crl"));
         for path in lists.take(MAX_FILES) {
             let Ok(bytes) = std::fs::read(&path) else { continue };
             let of_issuer = CrlRead::from_der(&bytes).is_ok_and(|list| list.verify(&issuer).is_ok());
@@ -103,12 +102,15 @@ impl Proofs {
         let read = OcspRead::from_der(&body).map_err(bad)?;
         read.verify(&asked.issuer).map_err(bad)?;
         let answer = read.about(&asked.certificate, &asked.issuer);
-        let answer = answer.ok_or_else(|| ChannelError::BadAnswer("says nothing about the certificate".into()))?;
+        let answer =
+            answer.ok_or_else(|| ChannelError::BadAnswer("says nothing about the certificate".into()))?;
         match answer.status {
             OcspStatus::Good if asked.fits(answer.this_update, answer.next_update) => {
                 Ok(StatusProof::Ocsp(Der(body)))
             }
-            OcspStatus::Good => Err(ChannelError::Unavailable("the answer is older than the time stamp".into())),
+            OcspStatus::Good => {
+                Err(ChannelError::Unavailable("the answer is older than the time stamp".into()))
+            }
             // The core reads the revocation out of it.
             OcspStatus::Revoked { .. } => Ok(StatusProof::Ocsp(Der(body))),
             OcspStatus::Unknown => Err(ChannelError::BadAnswer("the certificate is unknown there".into())),
@@ -177,7 +179,8 @@ struct Asked<'a> {
 impl<'a> Asked<'a> {
     fn parse(question: &'a StatusQuestion<'a>) -> Result<Self, ChannelError> {
         let read = |der: &Der| {
-            Certificate::from_der(&der.0).map_err(|e| ChannelError::Refused(format!("not a certificate: {e}")))
+            Certificate::from_der(&der.0)
+                .map_err(|e| ChannelError::Refused(format!("not a certificate: {e}")))
         };
         let (certificate, issuer) = (read(question.certificate)?, read(question.issuer)?);
         let is_ca = certificate.ca().is_ok_and(|ca| ca.is_some());
@@ -195,7 +198,8 @@ impl<'a> Asked<'a> {
     }
 
     fn fits_list(&self, der: &[u8]) -> bool {
-        CrlRead::from_der(der).is_ok_and(|list| !list.is_delta && self.fits(list.this_update, list.next_update))
+        CrlRead::from_der(der)
+            .is_ok_and(|list| !list.is_delta && self.fits(list.this_update, list.next_update))
     }
 }
 

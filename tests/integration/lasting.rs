@@ -199,8 +199,7 @@ fn validation_data_come_after_the_last_signer() {
     sign(&client, parties.company, parties.company_seal, &first, &second, "2,380,290");
     let bytes = std::fs::read(&second).unwrap();
     let document = Document::open(&bytes).unwrap();
-    let kinds: Vec<bool> =
-        embedded_signatures(&document).unwrap().iter().map(|s| s.is_timestamp).collect();
+    let kinds: Vec<bool> = embedded_signatures(&document).unwrap().iter().map(|s| s.is_timestamp).collect();
     assert_eq!(kinds, [false, false, true], "two signers, then the archive's time stamp");
     let (signatures, store) = dictionaries(&bytes);
     for signature in &signatures[..2] {
@@ -247,7 +246,8 @@ fn renew(daemon: &Daemon, more: &[&str]) -> (bool, Vec<Value>) {
 }
 
 fn states(lines: &[Value]) -> Vec<(String, String)> {
-    let name = |l: &Value| Path::new(l["file"].as_str().unwrap()).file_name().unwrap().to_str().unwrap().to_owned();
+    let name =
+        |l: &Value| Path::new(l["file"].as_str().unwrap()).file_name().unwrap().to_str().unwrap().to_owned();
     lines.iter().map(|l| (name(l), l["outcome"]["state"].as_str().unwrap_or("failed").to_owned())).collect()
 }
 
@@ -268,7 +268,8 @@ fn a_folder_is_renewed_once_and_a_broken_run_goes_on() {
     let before = std::fs::read(docs.join("old.pdf")).unwrap();
 
     let (ok, lines) = renew(&daemon, &["--dry-run"]);
-    let dry = [("broken.pdf", "failed"), ("old.pdf", "due"), ("plain.pdf", "unsigned"), ("archived.pdf", "fresh")];
+    let dry =
+        [("broken.pdf", "failed"), ("old.pdf", "due"), ("plain.pdf", "unsigned"), ("archived.pdf", "fresh")];
     assert_eq!((ok, states(&lines)), (false, owned(&dry)));
     assert_eq!(std::fs::read(docs.join("old.pdf")).unwrap(), before, "a dry run writes nothing");
 
@@ -294,8 +295,7 @@ fn a_folder_is_renewed_once_and_a_broken_run_goes_on() {
     judges::pyhanko_is_content(&archived, &signer_root, &tsa_root, 3);
     let bytes = std::fs::read(&archived).unwrap();
     let document = Document::open(&bytes).unwrap();
-    let known: Vec<bool> =
-        embedded_signatures(&document).unwrap().iter().map(|s| s.has_material).collect();
+    let known: Vec<bool> = embedded_signatures(&document).unwrap().iter().map(|s| s.has_material).collect();
     assert_eq!(known, [true, true, false], "the newest time stamp alone needs nothing yet");
     assert_eq!(judges::pyhanko_lasting(&archived, &signer_root, &tsa_root, Some(YEARS_LATER)), [true]);
     let (ok, out, err) = daemon.site.hufu(&["audit", "verify"]);

@@ -31,11 +31,15 @@ impl Certificate {
     /// The http and https addresses of revocation lists, in the certificate's order; none when the extension cannot be read.
     pub fn crl_addresses(&self) -> Vec<String> {
         let read = || -> Result<Vec<String>, Asn1Error> {
-            let Some(extension) = self.extension(&ID_CE_CRL_DISTRIBUTION_POINTS) else { return Ok(Vec::new()) };
+            let Some(extension) = self.extension(&ID_CE_CRL_DISTRIBUTION_POINTS) else {
+                return Ok(Vec::new());
+            };
             let mut found = Vec::new();
             let list = Value::parse(&extension.value, Rules::Der)?.typed(tag::SEQUENCE)?.children()?;
             for point in list.all(MAX_ADDRESSES, "distribution points")? {
-                let Some(name) = point.typed(tag::SEQUENCE)?.children()?.optional(tag::context(0))? else { continue };
+                let Some(name) = point.typed(tag::SEQUENCE)?.children()?.optional(tag::context(0))? else {
+                    continue;
+                };
                 let Some(full) = name.children()?.optional(tag::context(0))? else { continue };
                 for general in full.children()?.all(MAX_ADDRESSES, "names")? {
                     found.extend(uri(general));

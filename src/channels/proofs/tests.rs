@@ -34,13 +34,24 @@ impl Site {
         let who = Requester::new("张三");
         let csr = Csr { der: &who.csr, subject: &who.subject, scene: None };
         let route = ["local".to_owned()];
-        match self.pki.authorities.enroll(cx(5), &route, csr, &profile(CertificateKind::Long)).unwrap().enrollment {
+        match self
+            .pki
+            .authorities
+            .enroll(cx(5), &route, csr, &profile(CertificateKind::Long))
+            .unwrap()
+            .enrollment
+        {
             Enrollment::Issued(chain) => chain.0[0].clone(),
             Enrollment::Pending(_) => panic!("decided at once"),
         }
     }
 
-    fn ask(&self, certificate: &Der, issuer: &Der, not_before: UnixTime) -> Result<StatusProof, ChannelError> {
+    fn ask(
+        &self,
+        certificate: &Der,
+        issuer: &Der,
+        not_before: UnixTime,
+    ) -> Result<StatusProof, ChannelError> {
         let question = StatusQuestion { certificate, issuer, not_before, reach: Reach::Here };
         self.proofs.prove(cx(5), &question)
     }

@@ -79,7 +79,8 @@ impl Appliance {
         strict: Strict<'_>,
     ) -> Result<(Vec<ValidationMaterial>, Vec<String>)> {
         let (mut all, mut incomplete) = (Vec::new(), Vec::new());
-        for (at, signature) in embedded_signatures(document).map_err(|e| syntax_error(&e))?.iter().enumerate() {
+        for (at, signature) in embedded_signatures(document).map_err(|e| syntax_error(&e))?.iter().enumerate()
+        {
             let ours = matches!(strict, Strict::Ours(cms) if signature.contents.starts_with(cms));
             if signature.has_material && !ours {
                 continue;
@@ -129,7 +130,9 @@ impl Appliance {
             for gap in &found.missing {
                 match gap {
                     Missing::Issuer(of) => reasons.push(format!("the issuer of {of} is not known")),
-                    Missing::Revoked(certificate) => reasons.push(format!("{} is revoked", certificate.subject)),
+                    Missing::Revoked(certificate) => {
+                        reasons.push(format!("{} is revoked", certificate.subject))
+                    }
                     Missing::Revocation(certificate) => {
                         match self.prove_status(call, certificate, &found.material, since, reach) {
                             Ok(StatusProof::Ocsp(der)) => more |= push(&mut pool.ocsp_responses, der),
@@ -212,7 +215,10 @@ impl Appliance {
     }
 
     /// A place at the time sources for the whole of an operation, where its level has a time stamp.
-    pub(in crate::ops) fn stamping_place(&self, level: Level) -> Result<Option<crate::ops::places::Place<'_>>> {
+    pub(in crate::ops) fn stamping_place(
+        &self,
+        level: Level,
+    ) -> Result<Option<crate::ops::places::Place<'_>>> {
         if level == Level::BB { Ok(None) } else { self.remote.take(Service::Timestamps).map(Some) }
     }
 
@@ -227,7 +233,9 @@ impl Appliance {
 fn time_of(signature: &EmbeddedSignature) -> std::result::Result<Option<UnixTime>, crate::cms::CmsError> {
     let unreadable = |e: crate::tsp::TokenError| crate::cms::CmsError::NotAllowed(e.to_string());
     if signature.is_timestamp {
-        return Token::from_prefix(&signature.contents).map(|(token, _)| Some(token.info.time)).map_err(unreadable);
+        return Token::from_prefix(&signature.contents)
+            .map(|(token, _)| Some(token.info.time))
+            .map_err(unreadable);
     }
     let (data, _) = SignedData::from_prefix(&signature.contents)?;
     let tokens = data.signers.iter().flat_map(|signer| signer.unsigned_values(&oid::TIME_STAMP_TOKEN));

@@ -65,8 +65,9 @@ pub fn embedded_signatures(document: &Document<'_>) -> Result<Vec<EmbeddedSignat
             continue;
         }
         let range = view.get_array(&value, "ByteRange")?;
-        let number =
-            |n: usize| range.get(n).and_then(Object::as_integer).and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+        let number = |n: usize| {
+            range.get(n).and_then(Object::as_integer).and_then(|n| u64::try_from(n).ok()).unwrap_or(0)
+        };
         found.push(EmbeddedSignature {
             is_timestamp: value.is_name("Type", "DocTimeStamp") || value.is_name("SubFilter", "ETSI.RFC3161"),
             has_material: vri.contains(&vri_key(&contents)),
@@ -87,9 +88,8 @@ pub fn add_validation_material(
     material: &[ValidationMaterial],
     entropy: [u8; 32],
 ) -> Result<Vec<u8>, SignError> {
-    let values = || {
-        material.iter().flat_map(|m| m.certificates.iter().chain(&m.crls).chain(&m.ocsp_responses))
-    };
+    let values =
+        || material.iter().flat_map(|m| m.certificates.iter().chain(&m.crls).chain(&m.ocsp_responses));
     if values().count() > MAX_VALUES || values().any(|v| v.is_empty() || v.len() > MAX_VALUE) {
         return Err(SignError::Request("validation material is out of bounds".into()));
     }
@@ -171,7 +171,9 @@ fn extensions(view: View<'_, '_>, catalog: &Dict) -> Result<Option<Dict>, Syntax
         // An object of its own is left as it is: a "should" is not worth another object's change.
         Some(_) => return Ok(None),
     };
-    if declared.contains("ESIC") || view.get(catalog, "Version")?.as_name().is_some_and(|v| v.starts_with(b"2")) {
+    if declared.contains("ESIC")
+        || view.get(catalog, "Version")?.as_name().is_some_and(|v| v.starts_with(b"2"))
+    {
         return Ok(None);
     }
     let level = Dict::new().with("BaseVersion", name("1.7")).with("ExtensionLevel", 1);
