@@ -131,7 +131,7 @@ impl Appliance {
                 match gap {
                     Missing::Issuer(of) => reasons.push(format!("the issuer of {of} is not known")),
                     Missing::Revoked(certificate) => {
-                        reasons.push(format!("{} is revoked", certificate.subject))
+                        reasons.push(format!("{} is revoked", certificate.subject));
                     }
                     Missing::Revocation(certificate) => {
                         match self.prove_status(call, certificate, &found.material, since, reach) {
