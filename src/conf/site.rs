@@ -86,6 +86,9 @@ pub struct Signing {
     pub level: Option<ops::Level>,
     /// What happens when no time stamp is to be had: require or prefer.
     pub timestamp: ops::TimestampPolicy,
+    /// What happens when a document has content that may be there to show something else after signing (objects that
+    /// nothing uses, hidden layers, hidden or overlapping fields): ignore, report or refuse.
+    pub prepared_content: ops::PreparedContent,
     /// Which point of a seal coordinates name: lower_left or centre.
     pub anchor: ops::Anchor,
     /// Most places of one signature.
@@ -223,6 +226,7 @@ impl Default for Signing {
         Self {
             level: ops.level,
             timestamp: ops.timestamp,
+            prepared_content: ops.prepared_content,
             anchor: ops.anchor,
             places: ops.places,
             reason: ops.reason,
@@ -366,6 +370,7 @@ impl Site {
             stream_bytes: self.limits.stream_bytes,
             level: self.signing.level,
             timestamp: self.signing.timestamp,
+            prepared_content: self.signing.prepared_content,
             anchor: self.signing.anchor,
             sms_resend_seconds: self.sms.resend_seconds,
             places: self.signing.places,

@@ -2,7 +2,7 @@
 
 use super::settings::HttpStatus;
 use crate::codes::Code;
-use crate::ops::Error;
+use crate::ops::{Error, Signing};
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use hufu_api::RequestId;
@@ -32,6 +32,20 @@ impl Reply {
     pub(super) fn id(name: &str, id: u64) -> Self {
         Self::Done(Some(json!({ name: id })))
     }
+
+    /// summaryId, and what the signer should know, where there is something.
+    pub(super) fn signing(signing: &Signing) -> Self {
+        Self::Done(Some(signing_data(signing)))
+    }
+}
+
+/// `data` of a signing call; `warnings` is an extension that most answers do not have.
+pub(super) fn signing_data(signing: &Signing) -> Value {
+    let mut data = json!({ "summaryId": signing.id });
+    if let (Some(fields), false) = (data.as_object_mut(), signing.warnings.is_empty()) {
+        fields.insert("warnings".into(), json!(signing.warnings));
+    }
+    data
 }
 
 /// A failure with its body in the call's own format.

@@ -28,6 +28,18 @@ pub enum TimestampPolicy {
     Prefer,
 }
 
+/// What happens when a document to be signed has content that may be there to show something else afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PreparedContent {
+    /// Nobody looks.
+    Ignore,
+    /// It is signed, and the answer and the audit log name what was found.
+    Report,
+    /// Nothing is signed: 20110.
+    Refuse,
+}
+
 /// Which point of a seal the coordinates of a request name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -65,6 +77,8 @@ pub struct Settings {
     pub level: Option<Level>,
     /// What happens when no time stamp is to be had.
     pub timestamp: TimestampPolicy,
+    /// What happens when a document has prepared content.
+    pub prepared_content: PreparedContent,
     /// Which point of the seal coordinates name.
     pub anchor: Anchor,
     /// Seconds until another code may be sent to a signer.
@@ -97,6 +111,7 @@ impl Default for Settings {
             stream_bytes: 20 << 20,
             level: None,
             timestamp: TimestampPolicy::Require,
+            prepared_content: PreparedContent::Report,
             anchor: Anchor::LowerLeft,
             sms_resend_seconds: 60,
             places: 500,

@@ -11,15 +11,23 @@ const HARMLESS: [&[u8]; 54] = [
     b"k", b"K", b"BMC", b"BDC", b"EMC", b"MP",
 ];
 
-/// The text that the content shows, in order. `Ok(None)` when a font hides it (composite, or with an encoding of its
-/// own); `Err` when the content does what the appearance of a text field has no business to do.
-pub(super) fn shown_text(
-    view: View<'_, '_>,
-    content: &[u8],
-    resources: &Dict,
-) -> Result<Option<String>, String> {
+/// Operators that paint areas and lines, which can cover what lies beneath.
+const PAINTING: [&[u8]; 8] = [b"S", b"s", b"f", b"F", b"f*", b"B", b"b", b"B*"];
+
+/// What a simple content stream shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Shown {
+    /// The text in order; `None` when a font hides it (composite, or with an encoding of its own).
+    pub text: Option<String>,
+    /// Whether areas or lines are painted.
+    pub paints: bool,
+}
+
+/// What the content shows; `Err` when it does what the appearance of a text field has no business to do.
+pub(super) fn shown(view: View<'_, '_>, content: &[u8], resources: &Dict) -> Result<Shown, String> {
     let fonts = view.get_dict(resources, "Font").ok().flatten().unwrap_or_default();
     let mut out = String::new();
+    let mut paints = false;
     let mut legible = true;
     let mut simple = true;
     let mut operands: Vec<Token> = Vec::new();
@@ -37,6 +45,7 @@ pub(super) fn shown_text(
                 String::from_utf8_lossy(operator).escape_default()
             ));
         }
+        paints |= PAINTING.contains(&operator);
         match operator {
             b"Tf" => {
                 simple = operands.iter().find_map(Token::name).is_none_or(|n| is_simple(view, &fonts, n));
@@ -51,7 +60,7 @@ pub(super) fn shown_text(
         }
         operands.clear();
     }
-    Ok(legible.then_some(out))
+    Ok(Shown { text: legible.then_some(out), paints })
 }
 
 /// A font whose codes are characters: simple, not symbolic, without /Differences.

@@ -129,11 +129,17 @@ impl<'c, 'a> Case<'c, 'a> {
             let changes = compared.get(n).cloned().unwrap_or_default();
             signatures.push(self.signature(n, candidate, changes, &pages, &proofs));
         }
+        let mut by_revision = self.changes_by_revision(&compared);
         let revisions = self
             .document
             .revisions()
             .iter()
-            .map(|r| RevisionReport { start: as_u64(r.start), end: as_u64(r.end), changes: Vec::new() })
+            .enumerate()
+            .map(|(n, r)| RevisionReport {
+                start: as_u64(r.start),
+                end: as_u64(r.end),
+                changes: by_revision.remove(&n).unwrap_or_default(),
+            })
             .collect();
         let bytes = self.document.bytes();
         Report {
@@ -155,19 +161,59 @@ impl<'c, 'a> Case<'c, 'a> {
         };
         let all = diff::touched(self.document, self.document.as_of(earliest), earliest + 1);
         let edges = Edges::collect(self.document.latest(), &all);
-        let later: LaterSignatures = self
-            .candidates
-            .iter()
-            .filter(|c| c.found.present)
-            .map(|c| (c.found.holder, LaterSignature { sound: c.sound(), timestamp: c.timestamp }))
-            .collect();
+        let lost = diff::validation_data_lost(self.document);
+        let later = self.later_signatures();
         self.candidates
             .iter()
             .map(|candidate| match candidate.revision {
-                Ok(revision) if revision < last => self.compare(candidate, revision, &edges, &later),
+                Ok(revision) if revision < last => {
+                    let mut compared = self.compare(candidate, revision, &edges, &later);
+                    compared.findings.extend(lost_since(&lost, revision));
+                    compared
+                }
                 _ => Compared::default(),
             })
             .collect()
+    }
+
+    fn later_signatures(&self) -> LaterSignatures {
+        let shown = self.candidates.iter().filter(|c| c.found.present);
+        shown.map(|c| (c.found.holder, LaterSignature { sound: c.sound(), timestamp: c.timestamp })).collect()
+    }
+
+    /// What each revision behind the first signed one changed of the one before it. Many revisions of a large file are
+    /// not told apart: the signatures' own lists of changes have it all.
+    fn changes_by_revision(&self, compared: &[Compared]) -> BTreeMap<usize, Vec<Change>> {
+        let mut out = BTreeMap::new();
+        let last = self.document.revisions().len().saturating_sub(1);
+        let signed: Vec<(usize, usize)> = self
+            .candidates
+            .iter()
+            .enumerate()
+            .filter_map(|(n, c)| Some((*c.revision.as_ref().ok()?, n)))
+            .collect();
+        let Some(first) = signed.iter().map(|(revision, _)| *revision).min() else { return out };
+        // Whoever signed the last but one revision was compared with the last one already.
+        let of_last =
+            signed.iter().find(|(revision, _)| revision + 1 == last).and_then(|(_, n)| compared.get(*n));
+        let objects = usize::try_from(self.document.latest().size()).unwrap_or(usize::MAX);
+        let walks = last.saturating_sub(first);
+        if objects.saturating_mul(walks) > MAX_TOLD_APART {
+            return out;
+        }
+        let later = self.later_signatures();
+        for revision in first + 1..=last {
+            if let (true, Some(known)) = (revision == last, of_last) {
+                out.insert(revision, known.changes.clone());
+                continue;
+            }
+            let (old, new) = (self.document.as_of(revision - 1), self.document.as_of(revision));
+            let touched = diff::touched_by(self.document, old, revision);
+            let changes = Edges::collect(new, &touched)
+                .and_then(|edges| diff::compare(old, new, &touched, &edges, &Permissions::of(old), &later));
+            out.insert(revision, changes.unwrap_or_default());
+        }
+        out
     }
 
     fn compare(
@@ -366,6 +412,21 @@ struct Compared {
     changes: Vec<Change>,
     findings: Vec<Finding>,
 }
+
+/// Validation data that came after the signed revision and went again.
+fn lost_since(lost: &Result<Option<usize>, diff::GaveUp>, revision: usize) -> Option<Finding> {
+    let detail = match lost {
+        Ok(Some(newest)) if *newest > revision => {
+            "a later revision removed validation data from the document".to_owned()
+        }
+        Ok(_) => return None,
+        Err(diff::GaveUp(why)) => format!("the document security stores cannot be compared: {why}"),
+    };
+    Some(Finding::failure(Subject::Modification, "dss-removed", detail).attack(Attack::DssRemoved))
+}
+
+/// Objects that are walked to tell revisions apart, at most.
+const MAX_TOLD_APART: usize = 200_000;
 
 /// Bytes that may be hashed for one file: honest files have a handful of signatures.
 fn hashing_budget(length: usize) -> usize {

@@ -22,8 +22,8 @@ mod visible;
 
 pub use finding::{Attack, Finding, Severity, Subject};
 pub use judge::{Options, VerifyError, verify};
-pub use presign::inspect_before_signing;
-pub use release::release_check;
+pub use presign::{inspect_before_signing, prepared_content};
+pub use release::{release_check, release_check_of_update};
 pub use report::{
     Bytes, CertificateReport, Change, Indication, Permission, Place, Report, RevisionReport, SignDate,
     SignatureKind, SignatureReport, SubIndication, TimeSource, TimestampReport,
@@ -33,3 +33,5 @@ pub use visible::visible;
 
 #[cfg(test)]
 mod corpus_tests;
+#[cfg(test)]
+mod flip_tests;

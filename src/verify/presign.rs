@@ -24,12 +24,19 @@ const HIDING: i64 = 2 | 32;
 /// [`VerifyError`] when the file cannot be read.
 pub fn inspect_before_signing(bytes: &[u8]) -> Result<Vec<Finding>, VerifyError> {
     let document = Document::open(bytes)?;
-    let view = document.latest();
     let mut findings = match revisions::strict(&document) {
         Ok(inspection) => revisions::earlier_oddities(&inspection, bytes.len()),
         Err(finding) => vec![finding],
     };
     findings.extend(revisions::trailing(&document));
+    findings.extend(prepared_content(&document));
+    Ok(findings)
+}
+
+/// The prepared content alone, without the strict look at the file: what signing asks for.
+pub fn prepared_content(document: &Document<'_>) -> Vec<Finding> {
+    let view = document.latest();
+    let mut findings = Vec::new();
     match Edges::collect(view, &BTreeMap::new()) {
         Ok(edges) => {
             unreferenced(view, &edges, &mut findings);
@@ -39,7 +46,7 @@ pub fn inspect_before_signing(bytes: &[u8]) -> Result<Vec<Finding>, VerifyError>
     }
     hidden_layers(view, &mut findings);
     fields(view, &mut findings);
-    Ok(findings)
+    findings
 }
 
 fn prepared(code: &'static str, attack: Attack, detail: String) -> Finding {

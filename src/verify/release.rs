@@ -8,9 +8,27 @@ use super::report::Permission;
 use super::structure;
 use crate::pdf::syntax::Document;
 
+/// A larger input that nobody signed before is not put together with its update only to be looked at: what was added
+/// can take nothing from anybody there.
+const SMALL: usize = 1 << 20;
+
+/// [`release_check`] of an input and the update that follows it. An update to a file that nobody signed before, which is
+/// large or cannot be read strictly, has nothing to harm: what the writer checked of it is enough.
+///
+/// # Errors
+/// The first reason not to release the file.
+pub fn release_check_of_update(input: &Document<'_>, update: &[u8], cms: &[u8]) -> Result<(), Finding> {
+    let bytes = input.bytes();
+    let (earlier, _) = found::signatures(input);
+    if earlier.is_empty() && (bytes.len() > SMALL || Document::open(bytes).is_err()) {
+        return Ok(());
+    }
+    release_check(&[bytes, update].concat(), bytes.len(), cms)
+}
+
 /// Judges the one revision that was appended to the first `input_length` bytes of `file`: it is one revision, exactly
-/// around `cms`, covering the whole file, and everything else that it changes is what the difference analysis permits,
-/// so that no earlier signature's verdict gets worse.
+/// around `cms`, covering the whole file. Where others signed before, everything else that it changes is what the
+/// difference analysis permits, so that no earlier signature's verdict gets worse.
 ///
 /// The caller has verified `cms` over the digest of the ByteRange already; there is no second public-key operation
 /// here and no second hash. What the document's older objects refer to is not walked, since the writer adds no objects
@@ -19,19 +37,18 @@ use crate::pdf::syntax::Document;
 /// # Errors
 /// The first reason not to release the file.
 pub fn release_check(file: &[u8], input_length: usize, cms: &[u8]) -> Result<(), Finding> {
-    let fail = |code, detail: String| Err(Finding::failure(Subject::File, code, detail));
     let document = match Document::open(file) {
         Ok(document) => document,
-        Err(error) => return fail("unreadable", error.to_string()),
+        Err(error) => return Err(reason("unreadable", error.to_string())),
     };
     let last = document.revisions().len().saturating_sub(1);
     let starts_there =
         document.revisions().last().is_some_and(|r| r.start <= input_length && r.end == file.len());
     let Some(before) = last.checked_sub(1).filter(|_| starts_there) else {
-        return fail("not-one-revision", "what was added is not exactly one revision".into());
+        return Err(reason("not-one-revision", "what was added is not exactly one revision".into()));
     };
-    let (signatures, _) = found::signatures(&document);
     let view = document.latest();
+    let (signatures, _) = found::signatures(&document);
     let mut later = LaterSignatures::new();
     for signature in signatures.iter().filter(|s| s.present) {
         if let Ok(coverage) = structure::coverage(file, view, &signature.dict)
@@ -43,14 +60,25 @@ pub fn release_check(file: &[u8], input_length: usize, cms: &[u8]) -> Result<(),
         }
     }
     if later.len() != 1 {
-        return fail("not-one-signature", format!("{} new signatures cover the whole file", later.len()));
+        return Err(reason(
+            "not-one-signature",
+            format!("{} new signatures cover the whole file", later.len()),
+        ));
     }
-    let old = document.as_of(before);
-    let touched = diff::touched(&document, old, last);
+    if signatures.len() == later.len() {
+        return Ok(());
+    }
+    harms_nobody(&document, before, &later)
+}
+
+/// No earlier signature's verdict gets worse by the last revision.
+fn harms_nobody(document: &Document<'_>, before: usize, later: &LaterSignatures) -> Result<(), Finding> {
+    let (old, new) = (document.as_of(before), document.latest());
+    let touched = diff::touched(document, old, before + 1);
     let permissions = Permissions::of(old);
-    let changes = match diff::compare(old, view, &touched, &Edges::default(), &permissions, &later) {
+    let changes = match diff::compare(old, new, &touched, &Edges::default(), &permissions, later) {
         Ok(changes) => changes,
-        Err(diff::GaveUp(why)) => return fail("not-comparable", why),
+        Err(diff::GaveUp(why)) => return Err(reason("not-comparable", why)),
     };
     match changes.into_iter().find(|c| c.permission == Permission::Forbidden) {
         None => Ok(()),
@@ -59,6 +87,10 @@ pub fn release_check(file: &[u8], input_length: usize, cms: &[u8]) -> Result<(),
             Err(finding.attack(change.attack.unwrap_or(Attack::IncrementalSaving)))
         }
     }
+}
+
+fn reason(code: &'static str, detail: String) -> Finding {
+    Finding::failure(Subject::File, code, detail)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The readable form of a report, for terminals and logs.
 
 use super::report::{
-    Indication, Permission, Report, SignatureKind, SignatureReport, SubIndication, TimeSource,
+    Change, Indication, Permission, Report, SignatureKind, SignatureReport, SubIndication, TimeSource,
 };
 use super::visible::visible;
 use hufu_api::UnixTime;
@@ -19,6 +19,10 @@ pub fn render_text(report: &Report) -> String {
     }
     for finding in &report.findings {
         line(&mut out, "  ", finding);
+    }
+    for (n, revision) in report.revisions.iter().enumerate().filter(|(_, r)| !r.changes.is_empty()) {
+        let _ = writeln!(out, "revision {}: bytes {}..{}", n + 1, revision.start, revision.end);
+        revision.changes.iter().for_each(|c| change_line(&mut out, c));
     }
     for (n, signature) in report.signatures.iter().enumerate() {
         block(&mut out, n + 1, signature);
@@ -64,17 +68,20 @@ fn block(out: &mut String, number: usize, s: &SignatureReport) {
     for bytes in &s.unsigned_bytes {
         let _ = writeln!(out, "  unsigned  bytes {}..{}", bytes.start, bytes.end);
     }
-    for change in &s.changes {
-        let mark = if change.permission == Permission::Permitted { "permitted" } else { "FORBIDDEN" };
-        let attack = change.attack.map_or_else(String::new, |a| format!(" [{a}]"));
-        let _ = writeln!(
-            out,
-            "  change    {mark} {}: {}{attack}",
-            visible(&change.path),
-            visible(&change.reason)
-        );
-    }
+    s.changes.iter().for_each(|c| change_line(out, c));
     s.findings.iter().for_each(|f| line(out, "  ", f));
+}
+
+fn change_line(out: &mut String, change: &Change) {
+    let mark = if change.permission == Permission::Permitted { "permitted" } else { "FORBIDDEN" };
+    let attack = change.attack.map_or_else(String::new, |a| format!(" [{a}]"));
+    let page = change.page.map_or_else(String::new, |p| format!(" (page {p})"));
+    let _ = writeln!(
+        out,
+        "  change    {mark} {}{page}: {}{attack}",
+        visible(&change.path),
+        visible(&change.reason)
+    );
 }
 
 fn line(out: &mut String, indent: &str, finding: &super::finding::Finding) {

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use crate::daemon::top;
 
-fn venv() -> &'static Path {
+pub fn venv() -> &'static Path {
     static VENV: OnceLock<PathBuf> = OnceLock::new();
     VENV.get_or_init(|| {
         let made = Command::new(top().join("tests/venv")).output().unwrap();

@@ -15,6 +15,7 @@ mod daemon;
 mod disk;
 mod evidence;
 mod examples;
+mod forged;
 mod judges;
 mod lasting;
 mod processes;

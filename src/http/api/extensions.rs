@@ -3,7 +3,7 @@
 use super::signing;
 use crate::codes::Code;
 use crate::http::args::{Args, json_value_fields};
-use crate::http::reply::Reply;
+use crate::http::reply::{Reply, signing_data};
 use crate::http::table::{
     Access, Endpoint, Form, Kind, Method, Param, SEAL, SIGNER, optional, required, text,
 };
@@ -238,7 +238,7 @@ fn batch(appliance: &Appliance, call: &Call, caller: &Caller, args: Args) -> Res
                 appliance.sign_document(&of_item(call, index, &args), caller, &request)
             });
             match result {
-                Ok(id) => json!({"code": 200, "msg": true, "data": {"summaryId": id}}),
+                Ok(signing) => json!({"code": 200, "msg": true, "data": signing_data(&signing)}),
                 Err(error) => json!({"code": error.code.number(), "msg": error.message}),
             }
         })

@@ -241,12 +241,12 @@ pub(super) const CALLS: &[Endpoint] = &[
 
 fn sign(appliance: &Appliance, call: &Call, caller: &Caller, args: Args) -> Result<Reply> {
     let request = request(appliance, &args, None)?;
-    Ok(Reply::id("summaryId", appliance.sign_document(call, caller, &request)?))
+    Ok(Reply::signing(&appliance.sign_document(call, caller, &request)?))
 }
 
 fn sign_with_code(appliance: &Appliance, call: &Call, caller: &Caller, args: Args) -> Result<Reply> {
     let request = request(appliance, &args, Some(args.required("code")?.to_owned()))?;
-    Ok(Reply::id("summaryId", appliance.sign_document(call, caller, &request)?))
+    Ok(Reply::signing(&appliance.sign_document(call, caller, &request)?))
 }
 
 /// The uploaded file, or the path.

@@ -1,7 +1,7 @@
 //! What makes a signature outlive its authorities: the document security store (B-LT) and a document time stamp over it
 //! (B-LTA). ETSI EN 319 142-1 6, docs/decisions/long-term-levels.md.
 
-use super::{sign_error, syntax_error};
+use super::{release_check, sign_error, syntax_error};
 use crate::cms::material::{Material, Missing, Needed, needed};
 use crate::cms::{SignedData, oid};
 use crate::ops::places::Service;
@@ -205,6 +205,7 @@ impl Appliance {
             match prepared.embed(&token) {
                 Ok(signed) => {
                     signed.check(&token).map_err(|e| sign_error(&e))?;
+                    release_check(document, &signed, &token)?;
                     return Ok(signed);
                 }
                 // The source's next token will fit: this one's size is known now.

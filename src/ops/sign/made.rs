@@ -16,6 +16,7 @@ use crate::pdf::hash::PrefixHash;
 use crate::pdf::place::Place;
 use crate::pdf::sign::{About, Field, Format, Kind, Prepared, SignError, SignatureRequest, Signed, prepare};
 use crate::pdf::syntax::Document;
+use crate::verify::release_check_of_update;
 use crate::x509;
 use hufu_api::{HashAlgorithm, Imprint, UnixTime};
 use sha2::{Digest, Sha256};
@@ -60,6 +61,12 @@ enum Tried {
     Made(Made),
     /// The CMS needs so many octets.
     TooLong(usize),
+}
+
+/// Invariant 5, as the validator sees it: the update is one signature and takes nothing from earlier ones.
+pub(in crate::ops) fn release_check(input: &Document<'_>, signed: &Signed, cms: &[u8]) -> Result<()> {
+    release_check_of_update(input, signed.tail(), cms)
+        .map_err(|finding| sign_error(&SignError::SelfCheck(format!("{}: {}", finding.code, finding.detail))))
 }
 
 /// Octets added to the largest time stamp seen, for the next one's longer serial or certificate.
@@ -248,6 +255,7 @@ impl Appliance {
             Err(error) => return Err(sign_error(&error)),
         };
         signed.check(&cms).map_err(|e| sign_error(&e))?;
+        release_check(job.document, &signed, &cms)?;
         Ok(Ok(Finished { signed, cms, level }))
     }
 

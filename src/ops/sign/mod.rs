@@ -8,6 +8,7 @@ mod credential;
 mod input;
 mod lasting;
 mod made;
+mod prepared_content;
 mod reasons;
 mod seal_class;
 
@@ -16,7 +17,8 @@ pub(super) use credential::Credential;
 pub(super) use input::{Content, Limit};
 pub use input::{Source, positions};
 pub(super) use lasting::Strict;
-pub(super) use made::{Job, Made};
+pub(super) use made::{Job, Made, release_check};
+pub use prepared_content::Warning;
 pub(super) use reasons::{place_error, read_error, save_error, sign_error, syntax_error};
 pub use seal_class::SealClass;
 
@@ -99,19 +101,28 @@ pub struct Signature {
     pub at: UnixTime,
 }
 
+/// What a signing call answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signing {
+    /// summaryId
+    pub id: u64,
+    /// What the signer should know of the document. A repeated call with the same Idempotency-Key has none.
+    pub warnings: Vec<Warning>,
+}
+
 impl Appliance {
     /// Signs a document and returns its summaryId.
     ///
     /// # Errors
     /// Every code of the signing calls' table.
-    pub fn sign_document(&self, call: &Call, caller: &Caller, request: &SignRequest) -> Result<u64> {
+    pub fn sign_document(&self, call: &Call, caller: &Caller, request: &SignRequest) -> Result<Signing> {
         caller.platform_only()?;
         let app = &caller.app;
         if !app.grants.certificates {
             return Err(Code::NoCertificateService.into());
         }
         let once = match self.once(call, &app.id)? {
-            Asked::Before(id) => return Ok(id),
+            Asked::Before(id) => return Ok(Signing { id, warnings: Vec::new() }),
             Asked::First(once) => once,
         };
         let signer = self.signer(app, request.signer)?;
@@ -130,6 +141,7 @@ impl Appliance {
             Limit::Document(self.settings.pdf_bytes),
         )?;
         let document = Document::open_to_sign(&input.content.bytes).map_err(|e| syntax_error(&e))?;
+        let warnings = self.prepared_content(&document)?;
         let now = self.now()?;
         let seal = self.seal_shown(app, &signer, request)?;
         let beneath = self.caption(request.class, &input.content, &seal, now)?;
@@ -165,7 +177,7 @@ impl Appliance {
             may_hide: request.seal.is_none(),
             level,
             now,
-            facts: sign_facts(&signer, request, &input.content, consent.as_ref()),
+            facts: sign_facts(&signer, request, &input.content, consent.as_ref(), &warnings),
         };
         let made = self.make_signature(call, job);
         if kind == CertificateKind::Scene {
@@ -194,7 +206,7 @@ impl Appliance {
         projection.extend(once.remember(id, now)?);
         self.release(call, input, made, facts([("summary", id.into())]), &projection)?;
         quota.keep();
-        Ok(id)
+        Ok(Signing { id, warnings })
     }
 
     /// Writes the file, closes the record, shows the projection.
@@ -251,9 +263,14 @@ fn sign_facts(
     request: &SignRequest,
     input: &Content,
     consent: Option<&Consent>,
+    warnings: &[Warning],
 ) -> crate::audit::Facts {
     let mut facts =
         facts([("signer", signer.id.into()), ("document_sha256", hex::encode(input.sha256).into())]);
+    if !warnings.is_empty() {
+        let codes: std::collections::BTreeSet<&str> = warnings.iter().map(|w| w.code).collect();
+        facts.insert("prepared_content".into(), codes.into_iter().collect());
+    }
     if let Some(seal) = request.seal {
         facts.insert("seal".into(), seal.into());
     }

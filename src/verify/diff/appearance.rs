@@ -3,13 +3,15 @@
 use super::catalog::value;
 use super::fields::Inherited;
 use super::{Diff, Located, Referrers, Result, Spot, dict_of};
-use crate::pdf::syntax::{Dict, Object, Stream};
+use crate::pdf::syntax::{Dict, Object, Stream, View};
 use crate::verify::Attack;
-use crate::verify::content;
+use crate::verify::content::{self, Shown};
 use crate::verify::form::FieldType;
 
 /// Decoded bytes of one field's appearance, at most.
 const MAX_APPEARANCE: usize = 1 << 20;
+/// Field flag (table 233): bit 18, the choice is a combo box.
+const COMBO: i64 = 1 << 17;
 
 impl Diff<'_, '_, '_> {
     /// Whether the normal appearance of an untouched widget was touched.
@@ -66,8 +68,14 @@ impl Diff<'_, '_, '_> {
             let dict = dict_of(appearance.as_ref());
             let states =
                 appearance.map(|a| Self::descend(self.old, &a.spot, &dict, "N")).transpose()?.flatten();
-            let known = state.as_name().is_some_and(|n| dict_of(states.as_ref()).get_bytes(n).is_some());
-            if !known {
+            let mark = state.as_name().and_then(|n| dict_of(states.as_ref()).get_bytes(n).cloned());
+            if let Some(Object::Stream(mark)) = mark.as_ref().map(|m| self.old.resolve(m)).transpose()?
+                && let Err(reason) = shown_by(self.old, &mark)?
+            {
+                let reason = format!("the mark of button {} is more than a mark: {reason}", own.name);
+                self.forbid(&at.key("AS"), Some(Attack::ShadowReplace), reason);
+            }
+            if mark.is_none() {
                 self.forbid(
                     &at.key("AS"),
                     Some(Attack::ShadowReplace),
@@ -86,6 +94,7 @@ impl Diff<'_, '_, '_> {
         own: &Inherited,
         field: &Dict,
     ) -> Result<()> {
+        self.prepared_appearance(at, old, own)?;
         let Some(after) = Self::descend(self.new, at, new, "AP")? else {
             if old.contains("AP") {
                 self.permit(
@@ -112,6 +121,7 @@ impl Diff<'_, '_, '_> {
         let unchanged = was.as_ref().is_some_and(|w| w.spot.owner == normal.spot.owner)
             && !self.changed(normal.spot.owner)?;
         if unchanged {
+            self.stale_appearance(&normal, own, field)?;
             return Ok(());
         }
         self.explain(&after.spot.key("N"));
@@ -125,7 +135,8 @@ impl Diff<'_, '_, '_> {
         };
         self.accept(&normal, Referrers::Explained);
         self.explain_resources(&normal, 0)?;
-        if let Some(reason) = self.shows_something_else(&stream, own, field)? {
+        let before = was.as_ref().and_then(|w| w.object.as_stream());
+        if let Some(reason) = self.shows_something_else(&stream, before, own, (old, field))? {
             self.forbid(
                 &normal.spot,
                 Some(Attack::ShadowReplace),
@@ -133,6 +144,54 @@ impl Diff<'_, '_, '_> {
             );
         }
         Ok(())
+    }
+
+    /// The value was changed and the appearance was not: it must not show what is no longer so.
+    fn stale_appearance(&mut self, normal: &Located, own: &Inherited, field: &Dict) -> Result<()> {
+        let Some(stream) = normal.object.as_stream() else { return Ok(()) };
+        if self.made_anew() {
+            return Ok(());
+        }
+        let texts = texts_of(self.new, field, own)?;
+        if let Ok(shown) = shown_by(self.new, stream)?
+            && !shows_one_of(&shown, &texts, field)
+        {
+            let reason = format!("the appearance of {} still shows another value", own.name);
+            self.forbid(&normal.spot, Some(Attack::ShadowReplace), reason);
+        }
+        Ok(())
+    }
+
+    /// What a field showed at signing was its value: whoever prepared another one waits for the appearance to be made
+    /// anew ("Shadow Attacks", replacing by an overlay).
+    fn prepared_appearance(&mut self, at: &Spot, old: &Dict, own: &Inherited) -> Result<()> {
+        let field = match old.get("Parent") {
+            Some(parent) if !old.contains("V") => {
+                self.old.resolve(parent)?.as_dict().cloned().unwrap_or_default()
+            }
+            _ => old.clone(),
+        };
+        if self.made_anew() || !field.contains("V") {
+            return Ok(());
+        }
+        let Some(appearance) = Self::descend(self.old, at, old, "AP")? else { return Ok(()) };
+        let normal = Self::descend(self.old, &appearance.spot, &dict_of(Some(&appearance)), "N")?;
+        let Some(stream) = normal.as_ref().and_then(|n| n.object.as_stream()) else { return Ok(()) };
+        let texts = texts_of(self.old, &field, own)?;
+        if let Ok(shown) = shown_by(self.old, stream)?
+            && !shows_one_of(&shown, &texts, &field)
+        {
+            let reason =
+                format!("field {} showed something else than its value when it was signed", own.name);
+            self.forbid(at, Some(Attack::ShadowReplace), reason);
+        }
+        Ok(())
+    }
+
+    /// The signed form told viewers to make every appearance from its value.
+    fn made_anew(&self) -> bool {
+        let form = self.old.catalog().ok().and_then(|c| self.old.get_dict(&c, "AcroForm").ok().flatten());
+        form.and_then(|f| f.get("NeedAppearances").and_then(Object::as_bool)).unwrap_or(false)
     }
 
     /// An appearance dictionary of its own object that is filled or replaced must not be shown by anything else.
@@ -176,46 +235,89 @@ impl Diff<'_, '_, '_> {
     }
 
     /// `Some` reason when the appearance shows more or other than the value.
-    fn shows_something_else(&self, stream: &Stream, own: &Inherited, field: &Dict) -> Result<Option<String>> {
-        let Ok(data) = self.new.document().decode(stream, MAX_APPEARANCE) else {
-            return Ok(Some("it cannot be decoded".into()));
-        };
-        let resources = self.new.get_dict(&stream.dict, "Resources")?.unwrap_or_default();
-        let shown = match content::shown_text(self.new, &data, &resources) {
+    fn shows_something_else(
+        &self,
+        stream: &Stream,
+        before: Option<&Stream>,
+        own: &Inherited,
+        (widget, field): (&Dict, &Dict),
+    ) -> Result<Option<String>> {
+        let shown = match shown_by(self.new, stream)? {
             Ok(shown) => shown,
             Err(reason) => return Ok(Some(reason)),
         };
-        let Some(shown) = shown else { return Ok(None) };
-        let texts = self.texts_of(field, own)?;
-        let plain = |s: &str| s.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect::<String>();
-        let shown = plain(&shown);
-        let matches = shown.is_empty() || texts.iter().any(|t| plain(t) == shown);
-        Ok((!matches).then(|| "it shows another text than the field's value".into()))
-    }
-
-    /// What the value may look like: itself, or for a choice the option's label.
-    fn texts_of(&self, field: &Dict, own: &Inherited) -> Result<Vec<String>> {
-        let mut texts = Vec::new();
-        let text = |o: &Object| o.as_string().map(|s| s.to_text());
-        let value = self.new.get(field, "V")?;
-        match &value {
-            Object::Array(items) => texts.push(items.iter().filter_map(text).collect::<String>()),
-            Object::Stream(s) => {
-                let data = self.new.document().decode(s, MAX_APPEARANCE)?;
-                texts.push(crate::pdf::syntax::PdfString::literal(data.into_owned()).to_text());
-            }
-            one => texts.extend(text(one)),
-        }
-        if own.kind == Some(FieldType::Choice) {
-            let options = self.old.get_array(field, "Opt")?;
-            let label = |o: &Object| match o {
-                Object::Array(pair) => pair.get(1).and_then(text),
-                one => text(one),
+        if shown.paints && own.kind == Some(FieldType::Text) {
+            let framed =
+                value(widget, "MK").as_dict().is_some_and(|mk| mk.contains("BG") || mk.contains("BC"))
+                    || matches!(value(widget, "MK"), Object::Reference(_));
+            let painted = match before {
+                Some(stream) => shown_by(self.old, stream)?.map_or(true, |s| s.paints),
+                None => framed,
             };
+            if !painted {
+                return Ok(Some("it paints over the page, which it did not when it was signed".into()));
+            }
+        }
+        let texts = texts_of(self.new, field, own)?;
+        let shows = shows_one_of(&shown, &texts, field);
+        Ok((!shows).then(|| "it shows another text than the field's value".into()))
+    }
+}
+
+/// What an appearance stream shows; the inner error says what a field's appearance has no business to do.
+fn shown_by(view: View<'_, '_>, stream: &Stream) -> Result<std::result::Result<Shown, String>> {
+    let Ok(data) = view.document().decode(stream, MAX_APPEARANCE) else {
+        return Ok(Err("it cannot be decoded".into()));
+    };
+    let resources = view.get_dict(&stream.dict, "Resources")?.unwrap_or_default();
+    Ok(content::shown(view, &data, &resources))
+}
+
+/// Whether what is shown is one of the texts, white space apart. Nothing shown is no contradiction. With a format
+/// action (/AA /F) a number may be shown with its grouping, its currency and its decimals.
+fn shows_one_of(shown: &Shown, texts: &[String], field: &Dict) -> bool {
+    let Some(shown) = &shown.text else { return true };
+    let plain = |s: &str| s.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect::<String>();
+    let shown = plain(shown);
+    if shown.is_empty() || texts.iter().any(|t| plain(t) == shown) {
+        return true;
+    }
+    let number = |s: &str| {
+        let digits: String = s.chars().filter(|c| c.is_ascii_digit() || matches!(c, '.' | '-')).collect();
+        digits.trim_matches('.').parse::<f64>().ok()
+    };
+    field.contains("AA")
+        && number(&shown)
+            .is_some_and(|n| texts.iter().filter_map(|t| number(t)).any(|t| (t - n).abs() < 0.005))
+}
+
+/// What the value may look like: itself, or for a choice the option's label.
+fn texts_of(view: View<'_, '_>, field: &Dict, own: &Inherited) -> Result<Vec<String>> {
+    let mut texts = Vec::new();
+    let text = |o: &Object| o.as_string().map(|s| s.to_text());
+    let value = view.get(field, "V")?;
+    match &value {
+        Object::Array(items) => texts.push(items.iter().filter_map(text).collect::<String>()),
+        Object::Stream(s) => {
+            let data = view.document().decode(s, MAX_APPEARANCE)?;
+            texts.push(crate::pdf::syntax::PdfString::literal(data.into_owned()).to_text());
+        }
+        one => texts.extend(text(one)),
+    }
+    if own.kind == Some(FieldType::Choice) {
+        let chosen = texts.clone();
+        let options = view.get_array(field, "Opt")?;
+        let label = |o: &Object| match o {
+            Object::Array(pair) => pair.get(1).and_then(text),
+            one => text(one),
+        };
+        let export = |o: &Object| o.as_array().and_then(|pair| text(pair.first()?));
+        let of_chosen = options.iter().filter(|o| export(o).is_some_and(|e| chosen.contains(&e)));
+        texts.extend(of_chosen.filter_map(label));
+        if own.flags & COMBO == 0 {
             // A list box shows all of them.
             texts.push(options.iter().filter_map(label).collect::<String>());
-            texts.extend(options.iter().filter_map(label));
         }
-        Ok(texts)
     }
+    Ok(texts)
 }

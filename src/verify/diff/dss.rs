@@ -2,15 +2,17 @@
 
 use super::catalog::value;
 use super::{Diff, Located, Referrers, Result, Spot, array_of, dict_of};
-use crate::pdf::syntax::{Dict, Object, View};
+use crate::pdf::syntax::{Dict, Document, Object, View};
 use crate::verify::Attack;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 const LISTS: [&str; 3] = ["Certs", "CRLs", "OCSPs"];
 const VRI_LISTS: [&str; 3] = ["Cert", "CRL", "OCSP"];
 /// Decoded bytes of one certificate, CRL or OCSP response, at most.
 const MAX_ITEM: usize = 16 << 20;
+/// Revisions whose stores are compared with the last one, at most; the newest count.
+const MAX_REVISIONS: usize = 64;
 
 impl Diff<'_, '_, '_> {
     pub(super) fn dss(&mut self, at: &Spot, old: &Dict, new: &Dict) -> Result<()> {
@@ -40,7 +42,7 @@ impl Diff<'_, '_, '_> {
         }
         let mut changed = before.is_none_or(|b| b.object != after.object);
         for key in LISTS {
-            changed |= self.list(&after.spot, &old_dss, &new_dss, key)?;
+            changed |= self.list(&after.spot, &old_dss, &new_dss, key, &BTreeSet::new())?;
         }
         changed |= self.vri(&after.spot, &old_dss, &new_dss)?;
         if changed && self.changes.len() == recorded {
@@ -71,6 +73,11 @@ impl Diff<'_, '_, '_> {
             self.forbid(&after.spot, Some(Attack::DssRemoved), reason);
         }
         let mut changed = old_vri != new_vri;
+        // What /VRI lists stands in the store's own lists too: it may leave the one while it stays in the other.
+        let mut store = BTreeSet::new();
+        for list in LISTS {
+            store.extend(contents(self.new, &self.new.get_array(new, list)?)?);
+        }
         for (key, _) in new_vri.iter() {
             let key = key.lossy();
             let (was, is) = self.pair(&after.spot, &old_vri, &new_vri, &key)?;
@@ -79,7 +86,7 @@ impl Diff<'_, '_, '_> {
             self.accept(&is, Referrers::Explained);
             let (was, dict) = (dict_of(was.as_ref()), dict_of(Some(&is)));
             for list in VRI_LISTS {
-                changed |= self.list(&is.spot, &was, &dict, list)?;
+                changed |= self.list(&is.spot, &was, &dict, list, &store)?;
             }
             for list in ["TS", "TU"] {
                 self.explain_below(&is.spot.key(list), &value(&dict, list));
@@ -88,8 +95,15 @@ impl Diff<'_, '_, '_> {
         Ok(changed)
     }
 
-    /// One list of streams: everything that was in it still is.
-    fn list(&mut self, at: &Spot, old: &Dict, new: &Dict, key: &str) -> Result<bool> {
+    /// One list of streams: everything that was in it still is, there or in `elsewhere`.
+    fn list(
+        &mut self,
+        at: &Spot,
+        old: &Dict,
+        new: &Dict,
+        key: &str,
+        elsewhere: &BTreeSet<[u8; 32]>,
+    ) -> Result<bool> {
         let (before, after) = self.pair(at, old, new, key)?;
         let list_touched = after
             .as_ref()
@@ -107,7 +121,7 @@ impl Diff<'_, '_, '_> {
             self.items(after, &is)?;
         }
         let kept = contents(self.new, &is)?;
-        if !contents(self.old, &was)?.is_subset(&kept) {
+        if !contents(self.old, &was)?.iter().all(|c| kept.contains(c) || elsewhere.contains(c)) {
             self.forbid(
                 &at.key(key),
                 Some(Attack::DssRemoved),
@@ -136,6 +150,44 @@ impl Diff<'_, '_, '_> {
         }
         Ok(())
     }
+}
+
+/// The newest revision whose validation data the last one has no more, whether or not a signature covers that revision.
+pub(in crate::verify) fn lost(document: &Document<'_>) -> Result<Option<usize>> {
+    let last = document.revisions().len().saturating_sub(1);
+    let mut known = HashMap::new();
+    let kept = held(document.as_of(last), &mut known)?;
+    for revision in (0..last).rev().take(MAX_REVISIONS) {
+        if !held(document.as_of(revision), &mut known)?.is_subset(&kept) {
+            return Ok(Some(revision));
+        }
+    }
+    Ok(None)
+}
+
+/// Digests of everything in the store, with the names of the signatures that /VRI speaks of. `known` remembers what an
+/// object held as of the revision that defines it.
+fn held(view: View<'_, '_>, known: &mut HashMap<(u32, usize), [u8; 32]>) -> Result<BTreeSet<[u8; 32]>> {
+    let mut out = BTreeSet::new();
+    let catalog = view.catalog()?;
+    let Some(store) = view.get_dict(&catalog, "DSS")? else { return Ok(out) };
+    for list in LISTS {
+        for item in view.get_array(&store, list)?.iter().take(10_000) {
+            let Some(number) = super::number_of(item) else { continue };
+            let Some(definition) = view.definition(number) else { continue };
+            let place = (number, definition.revision);
+            if let Some(digest) = known.get(&place) {
+                out.insert(*digest);
+            } else if let Object::Stream(stream) = view.resolve(item)? {
+                let digest = Sha256::digest(view.document().decode(&stream, MAX_ITEM)?).into();
+                known.insert(place, digest);
+                out.insert(digest);
+            }
+        }
+    }
+    let per_signature = view.get_dict(&store, "VRI")?.unwrap_or_default();
+    out.extend(per_signature.iter().map(|(name, _)| <[u8; 32]>::from(Sha256::digest(name.as_bytes()))));
+    Ok(out)
 }
 
 /// Digests of what the streams hold.

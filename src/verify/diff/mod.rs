@@ -23,6 +23,7 @@ use super::report::{Change, Permission};
 use crate::pdf::syntax::{Dict, Document, Entry, Object, ObjectId, View};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+pub(super) use dss::lost as validation_data_lost;
 pub(super) use edges::Edges;
 
 /// Object comparisons for one signature, at most.
@@ -114,7 +115,16 @@ impl From<crate::pdf::syntax::SyntaxError> for GaveUp {
 
 /// Objects that the revisions from `first` on speak of, with whether they were in use before.
 pub(super) fn touched(document: &Document<'_>, old: View<'_, '_>, first: usize) -> BTreeMap<u32, bool> {
-    let later = document.revisions().iter().skip(first);
+    touched_in(document, old, first, usize::MAX)
+}
+
+/// Objects that this one revision speaks of, with whether they were in use before.
+pub(super) fn touched_by(document: &Document<'_>, old: View<'_, '_>, revision: usize) -> BTreeMap<u32, bool> {
+    touched_in(document, old, revision, 1)
+}
+
+fn touched_in(document: &Document<'_>, old: View<'_, '_>, first: usize, count: usize) -> BTreeMap<u32, bool> {
+    let later = document.revisions().iter().skip(first).take(count);
     later
         .flat_map(|r| r.entries().map(|(number, _)| number))
         .map(|number| (number, is_used(old, number)))

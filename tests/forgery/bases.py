@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""Documents to be signed by the appliance, of the kinds that attackers prepare and honest people use.
+
+    bases.py OUT
+"""
+
+import io
+import sys
+from pathlib import Path
+
+import pikepdf
+from pikepdf import Array, Dictionary, Name, String
+
+import party
+from increment import Update
+
+SIZE = (595, 842)
+
+
+def stream(pdf, data, **keys):
+    made = pikepdf.Stream(pdf, data)
+    for key, value in keys.items():
+        made["/" + key] = value
+    return pdf.make_indirect(made)
+
+
+def document(pages=2, title="Contract"):
+    """Text in two fonts, an image, a form XObject, a link; content in two streams per page."""
+    pdf = pikepdf.new()
+    encoding = pdf.make_indirect(Dictionary(Type=Name.Encoding, BaseEncoding=Name.WinAnsiEncoding, Differences=Array([128, Name.Euro])))
+    font = pdf.make_indirect(Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Helvetica, Encoding=encoding))
+    box = stream(pdf, b"0 0 500 0 500 500 d1 0 0 500 500 re f")
+    procs = pdf.make_indirect(Dictionary(box=box))
+    drawn = pdf.make_indirect(Dictionary(
+        Type=Name.Font, Subtype=Name.Type3, FontBBox=Array([0, 0, 500, 500]), FontMatrix=Array([0.001, 0, 0, 0.001, 0, 0]),
+        CharProcs=procs, Encoding=Dictionary(Type=Name.Encoding, Differences=Array([97, Name.box])),
+        FirstChar=97, LastChar=97, Widths=Array([500]), Resources=Dictionary()))
+    image = stream(pdf, bytes(range(48)), Type=Name.XObject, Subtype=Name.Image, Width=4, Height=4, ColorSpace=Name.DeviceRGB, BitsPerComponent=8)
+    form = stream(pdf, b"BT /F1 9 Tf 2 2 Td (Total: 100.00) Tj ET", Type=Name.XObject, Subtype=Name.Form,
+                  BBox=Array([0, 0, 120, 14]), Resources=Dictionary(Font=Dictionary(F1=font)))
+    state = pdf.make_indirect(Dictionary(Type=Name.ExtGState, ca=0.8))
+    resources = pdf.make_indirect(Dictionary(
+        Font=Dictionary(F1=font, F2=drawn), XObject=Dictionary(Im=image, Fm=form), ExtGState=Dictionary(G0=state)))
+    for n in range(pages):
+        first = stream(pdf, b"BT /F1 14 Tf 72 760 Td (%s, page %d) Tj ET" % (title.encode(), n + 1))
+        second = stream(pdf, b"q 60 0 0 60 72 640 cm /Im Do Q q 1 0 0 1 72 600 cm /Fm Do Q BT /F2 12 Tf 72 560 Td (aaa) Tj ET "
+                        b"BT /F1 12 Tf 72 520 Td (Pay 1,000 to Alice) Tj ET")
+        page = Dictionary(Type=Name.Page, MediaBox=Array([0, 0, *SIZE]), Resources=resources, Contents=Array([first, second]))
+        pdf.pages.append(pikepdf.Page(page))
+        pdf.pages[-1].obj.Annots = pdf.make_indirect(Array([pdf.make_indirect(Dictionary(
+            Type=Name.Annot, Subtype=Name.Link, Rect=Array([72, 480, 172, 492]), Border=Array([0, 0, 0]),
+            A=Dictionary(S=Name.URI, URI=String("https://example.org/"))))]))
+    pdf.docinfo["/Title"] = title
+    return pdf
+
+
+def appearance(pdf, text, width, height, fill=b"", font=None):
+    data = b"/Tx BMC q " + fill + b"BT /Helv 10 Tf 0 g 2 4 Td (%s) Tj ET Q EMC" % text
+    return stream(pdf, data, Type=Name.XObject, Subtype=Name.Form, BBox=Array([0, 0, width, height]),
+                  Resources=Dictionary(Font=Dictionary(Helv=font)))
+
+
+def with_form(pdf, signature_fields=1):
+    """Text, choice, check box and empty signature fields on the first page."""
+    page = pdf.pages[0].obj
+    helv = pdf.make_indirect(Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Helvetica, Encoding=Name.WinAnsiEncoding))
+    marks = pdf.make_indirect(Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.ZapfDingbats))
+
+    def widget(kind, name, rect, **keys):
+        return pdf.make_indirect(Dictionary(Type=Name.Annot, Subtype=Name.Widget, FT=Name("/" + kind), T=String(name), F=4,
+                                            Rect=Array(rect), P=page, **keys))
+
+    yes = stream(pdf, b"q BT /ZaDb 10 Tf 0 g 1 2 Td (4) Tj ET Q", Type=Name.XObject, Subtype=Name.Form, BBox=Array([0, 0, 12, 12]),
+                 Resources=Dictionary(Font=Dictionary(ZaDb=marks)))
+    off = stream(pdf, b"", Type=Name.XObject, Subtype=Name.Form, BBox=Array([0, 0, 12, 12]))
+    fields = [
+        widget("Tx", "payee", [72, 420, 272, 436], V=String("Alice"), DA=String("/Helv 10 Tf 0 g"),
+               AP=Dictionary(N=appearance(pdf, b"Alice", 200, 16, font=helv))),
+        widget("Tx", "amount", [72, 396, 272, 412], DA=String("/Helv 10 Tf 0 g"), AP=Dictionary(N=appearance(pdf, b"", 200, 16, font=helv))),
+        widget("Ch", "city", [72, 372, 272, 388], Ff=1 << 17, Opt=Array([String("Hangzhou"), String("Beijing")]), V=String("Hangzhou"),
+               DA=String("/Helv 10 Tf 0 g"), AP=Dictionary(N=appearance(pdf, b"Hangzhou", 200, 16, font=helv))),
+        widget("Btn", "agreed", [72, 350, 84, 362], V=Name.Off, AS=Name.Off, AP=Dictionary(N=Dictionary(Yes=yes, Off=off))),
+    ]
+    fields += [widget("Sig", f"Sign{n}", [320, 420 - 60 * n, 480, 460 - 60 * n]) for n in range(signature_fields)]
+    page.Annots.extend(fields)
+    pdf.Root.AcroForm = pdf.make_indirect(Dictionary(
+        Fields=Array(fields), DA=String("/Helv 10 Tf 0 g"), DR=Dictionary(Font=Dictionary(Helv=helv, ZaDb=marks))))
+    return pdf
+
+
+def with_layers(pdf):
+    """A layer that is shown and one that is hidden, both with content."""
+    page = pdf.pages[0].obj
+    shown, hidden = (pdf.make_indirect(Dictionary(Type=Name.OCG, Name=String(n))) for n in ("Shown", "Hidden"))
+    page.Resources.Properties = Dictionary(L0=shown, L1=hidden)
+    page.Contents.append(stream(pdf, b"/OC /L0 BDC BT /F1 12 Tf 72 300 Td (Price 10) Tj ET EMC /OC /L1 BDC BT /F1 12 Tf 72 300 Td (Price 99) Tj ET EMC"))
+    pdf.Root.OCProperties = Dictionary(OCGs=Array([shown, hidden]), D=Dictionary(ON=Array([shown]), OFF=Array([hidden]), Order=Array([shown, hidden])))
+    return pdf
+
+
+def shadow_hide(pdf):
+    """The content that the attacker wants lies beneath an image."""
+    page = pdf.pages[0].obj
+    cover = stream(pdf, b"\xff" * 48, Type=Name.XObject, Subtype=Name.Image, Width=4, Height=4, ColorSpace=Name.DeviceRGB, BitsPerComponent=8)
+    page.Resources.XObject.Cover = cover
+    page.Contents.append(stream(pdf, b"BT /F1 12 Tf 72 240 Td (Pay 1,000,000 to Mallory) Tj ET"))
+    page.Contents.append(stream(pdf, b"q 300 0 0 20 70 236 cm /Cover Do Q"))
+    return pdf
+
+
+def shadow_replace(pdf):
+    """A text field whose appearance lies about its value."""
+    with_form(pdf)
+    field = next(f for f in pdf.Root.AcroForm.Fields if f.T == "payee")
+    field.V = String("Mallory")
+    return pdf
+
+
+def shadow_hide_and_replace(pdf):
+    """A second catalogue, page tree, page, content and font that nothing refers to."""
+    page = pdf.pages[0].obj
+    font = pdf.make_indirect(Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name("/Times-Roman")))
+    content = stream(pdf, b"BT /F1 14 Tf 72 760 Td (Pay 1,000,000 to Mallory) Tj ET")
+    pages = pdf.make_indirect(Dictionary(Type=Name.Pages, Count=1))
+    other = pdf.make_indirect(Dictionary(Type=Name.Page, Parent=pages, MediaBox=page.MediaBox, Contents=content,
+                                         Resources=Dictionary(Font=Dictionary(F1=font))))
+    pages.Kids = Array([other])
+    catalog = pdf.make_indirect(Dictionary(Type=Name.Catalog, Pages=pages))
+    # Unused objects are dropped on saving: the attacker hangs them where no viewer looks.
+    pdf.Root.HufuPrepared = Array([catalog, content, font, other])
+    return pdf
+
+
+def older_bytes(data):
+    """What the attacker wants, and a second revision that shows something harmless: the old bytes stay."""
+    u = Update(data)
+    for n, stream_object in enumerate(u.page(0).Contents):
+        stream_object.write(b"BT /F1 14 Tf 72 %d Td (Pay 1 to Alice) Tj ET" % (760 - 40 * n))
+        u.touch(stream_object)
+    return u.write()
+
+
+def saved(pdf, packed=False):
+    out = io.BytesIO()
+    mode = pikepdf.ObjectStreamMode.generate if packed else pikepdf.ObjectStreamMode.disable
+    pdf.save(out, object_stream_mode=mode, compress_streams=False, deterministic_id=True)
+    return out.getvalue()
+
+
+def all_bases():
+    yield "plain", saved(document())
+    yield "long", saved(document(5, "Agreement"))
+    yield "packed", saved(document(3), packed=True)
+    yield "form", saved(with_form(document()))
+    yield "packedform", saved(with_form(document()), packed=True)
+    yield "layers", saved(with_layers(document()))
+    yield "hide", saved(shadow_hide(document()))
+    yield "replace", saved(shadow_replace(document()))
+    yield "older", older_bytes(saved(document()))
+    yield "hidereplace", saved(shadow_hide_and_replace(document()))
+    for level in (1, 2, 3):
+        yield f"certified{level}", party.certify(saved(with_form(document(), 3)), level)
+
+
+if __name__ == "__main__":
+    out = Path(sys.argv[1])
+    for name, data in all_bases():
+        (out / f"{name}.pdf").write_bytes(data)

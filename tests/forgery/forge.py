@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""Forged files of every known class, made from files that the appliance signed.
+
+    forge.py SIGNED OUT [PER_CLASS]
+
+SIGNED holds `BASE.STATE.pdf`: the bases of bases.py, signed once or twice, stamped, archived. OUT gets `CLASS-NNN.pdf`; each of
+them must be refused. The choices come from a fixed seed.
+"""
+
+import random
+import sys
+from pathlib import Path
+
+import forge_revisions
+import forge_shadow
+import forge_signature
+import forge_widgets
+
+CLASSES = {**forge_signature.CLASSES, **forge_revisions.CLASSES, **forge_shadow.CLASSES, **forge_widgets.CLASSES}
+
+
+def main():
+    source, out = Path(sys.argv[1]), Path(sys.argv[2])
+    wanted = int(sys.argv[3]) if len(sys.argv) > 3 else 5
+    signed = {p.name[:-4]: p.read_bytes() for p in sorted(source.glob("*.pdf"))}
+    for name, (suits, makers) in CLASSES.items():
+        rng = random.Random(name)
+        seeds = [n for n in signed if suits(*n.split("."))]
+        assert seeds, f"no signed file suits {name}"
+        made, tries = {}, 0
+        while len(made) < wanted and tries < 20 * wanted:
+            maker = makers[tries % len(makers)]
+            seed = rng.choice(seeds)
+            tries += 1
+            forged = maker(rng, signed[seed])
+            # A maker answers None where it finds nothing to forge.
+            if forged is not None and forged not in made and forged != signed[seed]:
+                made[forged] = f"{maker.__name__}-{seed}"
+        assert len(made) >= wanted, f"only {len(made)} forged files of class {name}"
+        for n, (forged, how) in enumerate(made.items()):
+            (out / f"{name}-{n:03}-{how}.pdf").write_bytes(forged)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+"""Honest later revisions of files that the appliance signed.
+
+    honest.py SIGNED OUT [COUNT]
+
+Each file in OUT must be accepted. They come from walks of one to four steps that a careful user's tools would take: signatures and time
+stamps of pyHanko, validation data, filled fields, new metadata. The choices come from a fixed seed.
+"""
+
+import io
+import random
+import sys
+from pathlib import Path
+
+from pikepdf import Array, Dictionary, Name, String
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign import fields
+
+import party
+from increment import Update
+
+
+
+def fresh(rng):
+    return "More%d" % rng.randrange(10**6)
+
+
+def signed(rng, data):
+    return party.sign(data, fresh(rng))
+
+
+def shown(rng, data):
+    left, bottom = rng.randrange(300), rng.randrange(500)
+    return party.sign(data, fresh(rng), box=(left, bottom, left + 120, bottom + 50), page=rng.randrange(2))
+
+
+def stamped_signature(rng, data):
+    return party.sign(data, fresh(rng), stamp=True, subfilter=fields.SigSeedSubFilter.PADES)
+
+
+def waiting_field_signed(rng, data):
+    u = Update(data)
+    empty = [f for f in u.signature_fields() if "/V" not in f]
+    return party.sign(data, str(rng.choice(empty).T), existing=True) if empty else None
+
+
+def locking(rng, data):
+    """A signature that locks one field; a walk ends with it."""
+    lock = fields.FieldMDPSpec(fields.FieldMDPAction.INCLUDE, fields=["city"])
+    return party.sign(data, fresh(rng), lock=lock)
+
+
+def stamped(rng, data):
+    return party.stamp(data)
+
+
+def archived(rng, data):
+    return party.add_validation_data(data)
+
+
+def archived_and_stamped(rng, data):
+    return party.stamp(party.add_validation_data(data))
+
+
+def empty_field(rng, data):
+    """A field for the next signer, added by pyHanko."""
+    writer = IncrementalPdfFileWriter(io.BytesIO(data), strict=False)
+    fields.append_signature_field(writer, fields.SigFieldSpec(fresh(rng)))
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def text_field_filled(rng, data):
+    u = Update(data)
+    form = u.root.get("/AcroForm")
+    target = next((f for f in form.Fields if str(f.get("/T")) == "amount"), None) if form else None
+    if target is None:
+        return None
+    text = b"%d" % rng.randrange(10**6)
+    target.V = String(text.decode())
+    target.AP = Dictionary(N=u.stream(b"/Tx BMC q BT /Helv 10 Tf 0 g 2 4 Td (%s) Tj ET Q EMC" % text, Type=Name.XObject, Subtype=Name.Form,
+                                      BBox=Array([0, 0, 200, 16]), Resources=Dictionary(Font=Dictionary(Helv=form.DR.Font.Helv))))
+    u.touch(target)
+    return u.write(packed=rng.random() < 0.3)
+
+
+def box_ticked(rng, data):
+    u = Update(data)
+    form = u.root.get("/AcroForm")
+    target = next((f for f in form.Fields if str(f.get("/T")) == "agreed"), None) if form else None
+    if target is None:
+        return None
+    target.V = target.AS = Name.Yes if target.AS == Name.Off else Name.Off
+    u.touch(target)
+    return u.write(packed=rng.random() < 0.3)
+
+
+def metadata(rng, data):
+    u = Update(data)
+    xmp = (b'<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf='
+           b'"http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/">'
+           b'<xmp:CreatorTool>Tool %d</xmp:CreatorTool></rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="w"?>' % rng.randrange(10**6))
+    u.root.Metadata = u.stream(xmp, Type=Name.Metadata, Subtype=Name.XML)
+    u.touch(u.root)
+    if "/Info" in u.pdf.trailer and u.pdf.trailer.Info.is_indirect:
+        u.pdf.trailer.Info.ModDate = String("D:20260102030405Z")
+        u.touch(u.pdf.trailer.Info)
+    return u.write()
+
+
+def extension_declared(rng, data):
+    u = Update(data)
+    u.root.Extensions = Dictionary(ESIC=Dictionary(BaseVersion=Name("/1.7"), ExtensionLevel=5), ADBE=Dictionary(BaseVersion=Name("/1.7"), ExtensionLevel=8))
+    u.touch(u.root)
+    return u.write(packed=rng.random() < 0.3)
+
+
+def written_again(rng, data):
+    """Objects that did not change, saved again as some tools do."""
+    u = Update(data)
+    for obj in rng.sample([u.root, u.page(0), u.page(1), u.page(0).Resources, u.page(0).Contents[0]], rng.randrange(1, 5)):
+        if obj.is_indirect:
+            u.touch(obj)
+    return u.write(packed=rng.random() < 0.3)
+
+
+def font_joined(rng, data):
+    """The form's default resources gain a font, as Acrobat's do when it signs."""
+    u = Update(data)
+    form = u.root.AcroForm
+    if "/DR" not in form:
+        form.DR = Dictionary()
+    if "/Font" not in form.DR:
+        form.DR.Font = Dictionary()
+    form.DR.Font["/F%d" % rng.randrange(10**6)] = u.new(Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Courier))
+    for holder in (form.DR.Font, form.DR, form, u.root):
+        if holder.is_indirect:
+            u.touch(holder)
+            break
+    return u.write()
+
+
+def note(rng, data):
+    """A small note where the certification permits annotations by name."""
+    u = Update(data)
+    made = u.new(Dictionary(Type=Name.Annot, Subtype=Name.Text, Rect=Array([500, 800, 520, 820]), F=28, Contents=String("please check"), T=String("Bob")))
+    u.annotate(u.page(0), made)
+    return u.write()
+
+
+FREE = [signed, signed, shown, stamped_signature, waiting_field_signed, stamped, archived, archived_and_stamped, empty_field, text_field_filled, box_ticked,
+        metadata, extension_declared, written_again, font_joined]
+CERTIFIED = {
+    "certified1": [stamped, archived, archived_and_stamped, written_again],
+    "certified2": [signed, stamped_signature, stamped, archived, text_field_filled, box_ticked, written_again, metadata],
+    "certified3": [signed, stamped, archived, text_field_filled, box_ticked, note, written_again],
+}
+
+
+def main():
+    source, out = Path(sys.argv[1]), Path(sys.argv[2])
+    wanted = int(sys.argv[3]) if len(sys.argv) > 3 else 40
+    files = [p for p in sorted(source.glob("*.pdf"))]
+    rng = random.Random("honest")
+    made = 0
+    while made < wanted:
+        path = files[made % len(files)]
+        data, steps = path.read_bytes(), []
+        moves = CERTIFIED.get(path.name.split(".")[0], FREE)
+        for _ in range(rng.randrange(1, 5)):
+            move = rng.choice(moves)
+            later = move(rng, data)
+            if later is None:
+                continue
+            data, steps = later, [*steps, move.__name__]
+        if rng.random() < 0.1 and moves is FREE:
+            data, steps = locking(rng, data), [*steps, "locking"]
+        if not steps:
+            continue
+        (out / f"{made:03}-{path.name[:-4]}-{'-'.join(steps)}.pdf").write_bytes(data)
+        made += 1
+
+
+if __name__ == "__main__":
+    main()
