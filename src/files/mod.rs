@@ -1,29 +1,29 @@
 //! The files below the document roots, on the local file system.
 //!
 //! Every resolution goes through `cap-std` (`openat2` with `RESOLVE_BENEATH`), so neither `..` nor a symlink leaves a root, whatever
-//! changes between two calls. Disk work runs on threads of its own: a disk that hangs costs one of them, not the caller.
+//! changes between two calls. Only so many calls are at the disk at once: one that hangs leaves threads for other work.
 
-mod crew;
 pub mod fonts;
 mod lock;
 mod roots;
 mod save;
+mod turns;
 
 pub use roots::{Root, RootError};
 
 use crate::documents::{DocumentError, Documents, Target};
 use cap_std::fs::OpenOptions;
 use cap_std::fs::OpenOptionsExt;
-use crew::Crew;
 use hufu_api::Cx;
 use lock::PathLocks;
 use roots::Roots;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
+use turns::Turns;
 
-/// Threads for disk work; parallel syncs share the file system's journal commits.
-const THREADS: usize = 32;
+/// Calls at the disk at once, half of the shipped worker slots; parallel syncs share the file system's journal commits.
+const AT_ONCE: usize = 32;
 
 /// The document roots of this appliance.
 pub struct LocalDocuments {
@@ -33,7 +33,7 @@ pub struct LocalDocuments {
 struct Shared {
     roots: Roots,
     locks: PathLocks,
-    crew: Crew,
+    turns: Turns,
 }
 
 impl LocalDocuments {
@@ -42,10 +42,9 @@ impl LocalDocuments {
     /// # Errors
     /// [`RootError`] names the root.
     pub fn open(roots: &[Root]) -> Result<Self, RootError> {
-        let crew =
-            Crew::start(THREADS).map_err(|e| RootError { root: "threads".into(), reason: e.to_string() })?;
+        let turns = Turns::new(AT_ONCE);
         Ok(Self {
-            shared: Arc::new(Shared { roots: Roots::open(roots)?, locks: PathLocks::default(), crew }),
+            shared: Arc::new(Shared { roots: Roots::open(roots)?, locks: PathLocks::default(), turns }),
         })
     }
 }
@@ -53,13 +52,13 @@ impl LocalDocuments {
 impl Documents for LocalDocuments {
     fn read(&self, cx: Cx, roots: &[String], path: &str, limit: u64) -> Result<Vec<u8>, DocumentError> {
         let (root, inside) = self.shared.roots.locate(roots, path)?;
-        self.shared.crew.run(cx, move || read(&root.folder, &inside, limit))
+        self.shared.turns.run(cx, || read(&root.folder, &inside, limit))
     }
 
     fn target(&self, cx: Cx, roots: &[String], path: &str) -> Result<Box<dyn Target>, DocumentError> {
         let (root, inside) = self.shared.roots.locate(roots, path)?;
-        let shared = Arc::clone(&self.shared);
-        let target = self.shared.crew.run(cx, move || save::Place::find(&shared, &root, &inside))?;
+        let find = || save::Place::find(&self.shared, &root, &inside);
+        let target = self.shared.turns.run(cx, find)?;
         Ok(Box::new(target.lock(cx)?))
     }
 }

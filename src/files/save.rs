@@ -88,13 +88,13 @@ impl LockedPlace {
 impl Target for LockedPlace {
     fn stage(self: Box<Self>, cx: Cx, parts: Vec<Bytes>) -> Result<Box<dyn Staged>, DocumentError> {
         let shared = Arc::clone(&self.place.shared);
-        let staged = shared.crew.run(cx, move || self.write(&parts))?;
+        let staged = shared.turns.run(cx, || self.write(&parts))?;
         Ok(Box::new(staged))
     }
 
     fn save(self: Box<Self>, cx: Cx, parts: Vec<Bytes>) -> Result<(), DocumentError> {
         let shared = Arc::clone(&self.place.shared);
-        shared.crew.run(cx, move || self.write(&parts)?.rename())
+        shared.turns.run(cx, || self.write(&parts)?.rename())
     }
 }
 
@@ -120,7 +120,7 @@ impl StagedFile {
 impl Staged for StagedFile {
     fn publish(self: Box<Self>, cx: Cx) -> Result<(), DocumentError> {
         let shared = Arc::clone(&self.locked.place.shared);
-        shared.crew.run(cx, move || self.rename())
+        shared.turns.run(cx, || self.rename())
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::codes::Code;
 use crate::ops::{Error, Result};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The slots.
@@ -38,6 +38,19 @@ impl Pool {
         match running.await {
             Ok(result) => result,
             Err(error) => Err(Error::internal(format!("operation panicked: {error}"))),
+        }
+    }
+
+    /// [`Pool::run`], but the client is told 504 when the operation takes until `deadline`. The operation goes on: its
+    /// slot stays taken, and a retry with the same Idempotency-Key finds its result.
+    pub(super) async fn run_until<T: Send + 'static>(
+        &self,
+        deadline: Instant,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        match tokio::time::timeout_at(deadline.into(), self.run(work)).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::new(Code::GatewayTimeout).because("the operation goes on")),
         }
     }
 
@@ -85,6 +98,25 @@ mod tests {
         while pool.busy() > 0 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+        assert!(finished.load(Ordering::SeqCst));
+    }
+
+    #[tokio::test]
+    async fn who_is_told_504_leaves_the_operation_to_its_end() {
+        let pool = Pool::new(1, Duration::from_secs(5));
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let finished = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&finished);
+        let work = move || {
+            wait.recv().ok();
+            flag.store(true, Ordering::SeqCst);
+            Ok(())
+        };
+        let told = pool.run_until(Instant::now() + Duration::from_millis(20), work).await;
+        assert_eq!(told.unwrap_err().code, Code::GatewayTimeout);
+        assert_eq!(pool.busy(), 1);
+        go.send(()).unwrap();
+        pool.run(|| Ok(())).await.unwrap();
         assert!(finished.load(Ordering::SeqCst));
     }
 }

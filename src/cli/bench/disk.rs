@@ -39,8 +39,9 @@ pub(super) fn rate(dir: &Path, writers: usize, size: usize, length: Duration) ->
                     let mut done = 0;
                     while Instant::now() < end {
                         wait(&to_log, vec![b'i'; RECORD]);
-                        let target = dir.join(format!("bare-{writer}-{done}.pdf"));
-                        let waiting = dir.join(format!("bare-{writer}-{done}.tmp"));
+                        // In the place of an earlier one, as the load's documents are.
+                        let target = dir.join(format!("bare-{writer}-{}.pdf", done % super::NAMES));
+                        let waiting = dir.join(format!("bare-{writer}.tmp"));
                         let mut file = File::create(&waiting)?;
                         file.write_all(&content)?;
                         file.sync_data()?;

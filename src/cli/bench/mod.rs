@@ -38,6 +38,9 @@ enum BenchError {
     Refused(String, String),
 }
 
+/// File names that each connection writes in turn, so that the disk does not fill.
+const NAMES: u64 = 4;
+
 /// A JSON object's members.
 type Fields = serde_json::Map<String, serde_json::Value>;
 
@@ -102,8 +105,7 @@ pub(super) fn run(command: &Bench, file: &Path) -> Result<(), Failure> {
         std::fs::remove_dir_all(&bare_folder)?;
         let (input, documents, body) = (input.clone(), documents.clone(), body.clone());
         let make = move |connection: usize, number: u64| {
-            // A few names in turn, so that the disk does not fill.
-            let save = documents.join(format!("bench-{connection}-{}.pdf", number % 4));
+            let save = documents.join(format!("bench-{connection}-{}.pdf", number % NAMES));
             let mut request = body.clone();
             request.insert("contractPath".into(), input.to_string_lossy().into_owned().into());
             request.insert("contractSavePath".into(), save.to_string_lossy().into_owned().into());
