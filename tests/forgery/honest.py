@@ -81,6 +81,9 @@ def text_field_filled(rng, data):
     target.V = String(text.decode())
     target.AP = Dictionary(N=u.stream(b"/Tx BMC q BT /Helv 10 Tf 0 g 2 4 Td (%s) Tj ET Q EMC" % text, Type=Name.XObject, Subtype=Name.Form,
                                       BBox=Array([0, 0, 200, 16]), Resources=Dictionary(Font=Dictionary(Helv=form.DR.Font.Helv))))
+    if rng.random() < 0.5:
+        # As MuPDF does: defaults and a border spelt out, the same operators in another order.
+        target.Ff, target.BS, target.DA = 0, Dictionary(S=Name.S, W=1), String("0 g /Helv 10 Tf")
     u.touch(target)
     return u.write(packed=rng.random() < 0.3)
 

@@ -128,7 +128,7 @@ fn no_forged_file_is_accepted_and_no_honest_one_refused() {
 
     let honest = daemon.documents().join("honest");
     std::fs::create_dir_all(&honest).unwrap();
-    python("honest.py", &[&signed, &honest], &[&how_many(30, 320)]);
+    python("honest.py", &[&signed, &honest], &[&how_many(30, 330)]);
     let all = verdicts(&daemon, &honest);
     let refused: Vec<_> = all.iter().filter(|(_, (ok, _))| !ok).collect();
     assert!(refused.is_empty(), "{} of {} honest files are refused: {refused:#?}", refused.len(), all.len());

@@ -1,7 +1,7 @@
 //! Appearances of filled fields: they show the field's value and nothing else (ISO 32000-2 12.7.4.3).
 
 use super::catalog::value;
-use super::fields::Inherited;
+use super::fields::{Inherited, restated};
 use super::{Diff, Located, Referrers, Result, Spot, dict_of};
 use crate::pdf::syntax::{Dict, Object, Stream, View};
 use crate::verify::Attack;
@@ -34,6 +34,9 @@ impl Diff<'_, '_, '_> {
     ) -> Result<()> {
         let judged = ["V", "AP", "AS", "I", "RV", "M", "Kids"];
         for key in self.other_keys(at, old, new, &judged)? {
+            if restated(&key, &value(old, &key), &value(new, &key)) {
+                continue;
+            }
             self.forbid(
                 &at.key(&key),
                 Some(Attack::FieldOverlay),

@@ -31,6 +31,50 @@ impl Inherited {
     }
 }
 
+/// Flags that show or hide nothing on a screen (table 167): Print, ReadOnly, Locked, LockedContents.
+const UNSEEN_FLAGS: i64 = 4 | 64 | 128 | 512;
+
+/// Tools that fill a field often write its other keys again: a default in place of nothing, the operators of /DA in
+/// another order, a thin border that only a frame's colour would show.
+pub(super) fn restated(key: &str, before: &Object, after: &Object) -> bool {
+    let flags = |o: &Object| if o.is_null() { Some(0) } else { o.as_integer() };
+    match key {
+        "Ff" => flags(before).is_some() && flags(before) == flags(after),
+        "F" => matches!((flags(before), flags(after)), (Some(a), Some(b)) if (a ^ b) & !UNSEEN_FLAGS == 0),
+        "BS" => before.is_null() && after.as_dict().is_some_and(is_thin),
+        "DA" => match (before.as_string(), after.as_string()) {
+            (Some(a), Some(b)) => operations(a.as_bytes()) == operations(b.as_bytes()),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn is_thin(style: &Dict) -> bool {
+    style.iter().all(|(key, value)| match key.as_bytes() {
+        b"Type" | b"S" => value.as_name().is_some(),
+        b"W" => value.as_number().is_some_and(|w| (0.0..=1.0).contains(&w)),
+        _ => false,
+    })
+}
+
+/// The operators of a default appearance with their operands, in a fixed order.
+fn operations(appearance: &[u8]) -> BTreeSet<Vec<String>> {
+    let text = String::from_utf8_lossy(appearance);
+    let mut out = BTreeSet::new();
+    let mut operation = Vec::new();
+    for word in text.split_ascii_whitespace() {
+        let number = word.parse::<f64>();
+        let operator = number.is_err() && !word.starts_with('/');
+        operation.push(number.map_or_else(|_| word.to_owned(), |n| n.to_string()));
+        if operator {
+            out.insert(std::mem::take(&mut operation));
+        }
+    }
+    out.insert(operation);
+    out
+}
+
 impl Diff<'_, '_, '_> {
     pub(super) fn acro_form(&mut self, at: &Spot, old: &Dict, new: &Dict) -> Result<()> {
         let (before, after) = self.pair(at, old, new, "AcroForm")?;
@@ -337,6 +381,9 @@ impl Diff<'_, '_, '_> {
         }
         let judged = ["V", "AP", "AS", "I", "RV", "M", "Kids"];
         for key in self.other_keys(at, old, new, &judged)? {
+            if restated(&key, &value(old, &key), &value(new, &key)) {
+                continue;
+            }
             self.forbid(
                 &at.key(&key),
                 Some(Attack::FieldOverlay),
