@@ -77,6 +77,21 @@ pub fn keep(folder: &Folder, note: &str) -> Result<(), CheckpointError> {
     Ok(write_whole(&folder.checkpoint(), note.as_bytes())?)
 }
 
+/// Makes the last checkpoint kept the newest, where a crash came between its two files.
+///
+/// # Errors
+/// See [`CheckpointError`].
+pub(super) fn mend(folder: &Folder) -> Result<(), CheckpointError> {
+    let Some(last) = sizes(folder)?.pop() else { return Ok(()) };
+    if newest(folder)?.is_none_or(|newest| newest.size < last)
+        && let Some(note) = note(folder, last)?
+    {
+        tracing::warn!(size = last, "the newest checkpoint was not yet the newest");
+        write_whole(&folder.checkpoint(), note.as_bytes())?;
+    }
+    Ok(())
+}
+
 /// Keeps an RFC 3161 token over the note of the checkpoint over `size` records.
 ///
 /// # Errors

@@ -93,6 +93,7 @@ impl Log {
         let durable = Durable::open_with(&folder.sled(), cache_bytes, disk)?;
         let records = Records::new(durable.reader(), folder.clone());
         let range = stored_range(&durable.reader())?;
+        checkpoints::mend(folder)?;
         check_against_outside(folder, &records, &range)?;
         let mut open = BTreeMap::new();
         for (number, stored) in records.open_intents()? {

@@ -146,7 +146,16 @@ impl Appliance {
                 self.signer(&known, signer_id)?;
                 let picture = self.picture(&decode(&img_base)?, false)?;
                 let design = Design::Imported(hex::encode(picture.digest()));
-                let seal = Seal { id: moulage_id, signer: signer_id, design, revoked: None, created: now };
+                let seal = Seal {
+                    id: moulage_id,
+                    signer: signer_id,
+                    design,
+                    revoked: None,
+                    created: now,
+                    maker: None,
+                    record: None,
+                    revoker: None,
+                };
                 let writes = self.seal_writes(&known, &seal, &SealFace::Picture(picture))?;
                 ("seal", IdKind::Seal, moulage_id, writes)
             }

@@ -1,6 +1,7 @@
 //! What the store holds: one type per space, as JSON, so that a field can be added with a default and old rows still read.
 
 use super::rules::{Certify, IdentityRegion, Name};
+use crate::audit::Actor;
 use crate::keys::StoredKey;
 use hufu_api::{
     CaPolicy, CertificateKind, Der, Mobile, RevocationReason, SignerKind, Subject, Ticket, UnixTime,
@@ -196,6 +197,15 @@ pub struct Seal {
     pub revoked: Option<UnixTime>,
     /// When it was made.
     pub created: UnixTime,
+    /// Who had it made; unknown for seals of an older installation.
+    #[serde(default)]
+    pub maker: Option<Actor>,
+    /// The audit record of its making.
+    #[serde(default)]
+    pub record: Option<u64>,
+    /// Who revoked it.
+    #[serde(default)]
+    pub revoker: Option<Actor>,
 }
 
 /// A numeric id that clients store, as the answers show it.

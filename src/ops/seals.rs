@@ -143,8 +143,18 @@ impl Appliance {
         let now = self.ports.clock.now_untrusted();
         let mut facts = facts([("signer", signer.into()), ("seal", id.into())]);
         facts.insert("design".into(), serde_json::to_value(Kind::of(&design)).map_err(Error::internal)?);
-        self.note(call, Self::actor(call, caller), Act::CreateSeal, facts, Ending::Done)?;
-        let seal = Seal { id, signer, design, revoked: None, created: now };
+        let maker = Self::actor(call, caller);
+        let record = self.note(call, maker.clone(), Act::CreateSeal, facts, Ending::Done)?;
+        let seal = Seal {
+            id,
+            signer,
+            design,
+            revoked: None,
+            created: now,
+            maker: Some(maker),
+            record: Some(record),
+            revoker: None,
+        };
         let mut writes = self.seal_writes(app, &seal, &face)?;
         writes.extend(once.remember(id, now)?);
         writes.extend(also);
@@ -197,9 +207,14 @@ impl Appliance {
         }
         let key = table::in_app(Space::Seal, &caller.app.id, id);
         let row = table::read::<Seal>(self.store(), &key)?.ok_or(Code::SealNotFound)?;
-        let seal = Seal { revoked: Some(self.ports.clock.now_untrusted()), ..row.value };
+        let revoker = Self::actor(call, caller);
+        let seal = Seal {
+            revoked: Some(self.ports.clock.now_untrusted()),
+            revoker: Some(revoker.clone()),
+            ..row.value
+        };
         let facts = facts([("signer", signer.into()), ("seal", id.into())]);
-        self.note(call, Self::actor(call, caller), Act::RevokeSeal, facts, Ending::Done)?;
+        self.note(call, revoker, Act::RevokeSeal, facts, Ending::Done)?;
         self.store().commit(&[table::replace(key, row.version, &seal)?])?;
         self.seals.forget(&(caller.app.id.clone(), id));
         Ok(())

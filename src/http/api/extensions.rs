@@ -86,7 +86,7 @@ pub(super) const CALLS: &[Endpoint] = &[
     },
     Endpoint {
         access: Access::Signer,
-        data: r#"{"seals": [{"moulageId": 1, "signerId": 1, "origin": "template", "created": 1790000000000, "revoked": null}]}"#,
+        data: r#"{"seals": [{"moulageId": 1, "signerId": 1, "origin": "template", "created": 1790000000000, "maker": {"app": "quickstart", "client": "5f1e…", "from": "127.0.0.1"}, "record": 12, "revoked": null, "revoker": null}]}"#,
         ..get(
             "/x/seals",
             "印章列表",
@@ -102,7 +102,10 @@ pub(super) const CALLS: &[Endpoint] = &[
                             "signerId": seal.signer,
                             "origin": seal.design.origin(),
                             "created": seal.created.millis(),
+                            "maker": seal.maker,
+                            "record": seal.record,
                             "revoked": seal.revoked.map(|at| at.millis()),
+                            "revoker": seal.revoker,
                         })
                     })
                     .collect();

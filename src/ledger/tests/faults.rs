@@ -82,7 +82,7 @@ fn a_hung_disk_is_an_error_and_late_permits_are_closed() {
     let log = Log::open_with(&site.folder, 1 << 20, |_| Box::new(Hung(hung))).unwrap();
     let process = site.start_over(log);
     let client = connect(&process, Role::Network);
-    let short = Cx { deadline: Instant::now() + Duration::from_millis(100), ..cx() };
+    let short = Cx { deadline: Instant::now() + Duration::from_millis(700), ..cx() };
     assert_eq!(client.begin(short, intent(vec![a_use(1)])).err(), Some(AuditError::Timeout));
     assert!(process.status().busy_for() > Duration::ZERO);
     for _ in 0..16 {
@@ -134,6 +134,9 @@ fn lost_or_exchanged_records_are_noticed_at_the_start() {
     assert!(damaged(&other).contains("not those of the checkpoint"));
     // Without a checkpoint over the tail, the head file still tells.
     std::fs::remove_file(other.folder.checkpoint()).unwrap();
+    assert!(damaged(&other).contains("not those of the checkpoint"), "the last one kept takes its place");
+    std::fs::remove_file(other.folder.checkpoint()).unwrap();
+    std::fs::remove_dir_all(other.folder.checkpoints()).unwrap();
     assert!(damaged(&other).contains("not those of the head"));
     // sled itself is gone.
     let site = filled(5);

@@ -202,7 +202,7 @@ fn mutate(ground: &Ground, dice: &mut Dice) -> (&'static str, InMemory) {
 fn every_mutation_is_found() {
     let ground = ground();
     let long = std::env::var("HUFU_LONG").is_ok_and(|long| !long.is_empty());
-    let mutations = if long { 100_000 } else { 10_000 };
+    let mutations = if long { 100_000 } else { 10_100 };
     let judge = |source: &InMemory| {
         verify(&ground.site.folder, &mut source.clone(), &Options::default(), &mut |_| ())
     };

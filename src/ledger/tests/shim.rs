@@ -73,7 +73,6 @@ fn nothing_acknowledged_is_lost_when_the_disk_fails() {
         refused += errors;
         met += usize::from(acked < 48 || !status.success() || !must_refuse);
         assert!(must_refuse || (complete && errors == 0), "{kind} at {call}: {errors} errors");
-        println!("{round} {kind} {call}: {acked} acknowledged, {errors} errors, {status}");
         // The next start finds a sound log with everything in it, without a hand.
         check(&folder, &said.acknowledged);
     }

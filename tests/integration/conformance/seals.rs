@@ -125,3 +125,44 @@ fn uploaded_seal() {
     table.row("unknown signer", make().with("signerId", "999999999"), 20206, &["用户不存在"]);
     table.run(&client());
 }
+
+/// A seal's life, from outside: made, listed with who made it, shown, revoked, refused.
+#[test]
+fn a_seal_says_who_made_it_and_who_revoked_it() {
+    let client = client();
+    let signer = super::person();
+    let seal = super::person_seal(&signer);
+    let number: u64 = seal.parse().unwrap();
+    let row = || -> serde_json::Value {
+        let answer = client.send("GET", &format!("/x/seals?signerId={signer}"), "application/json", b"");
+        let seals = answer.data("seals").as_array().unwrap().clone();
+        seals.into_iter().find(|s| s["moulageId"] == number).unwrap_or_else(|| panic!("{:?}", answer.body))
+    };
+    let made = row();
+    let app = &super::daemon().site.env["HUFU_APP_ID"];
+    assert_eq!(made["maker"]["app"], json!(app), "{made}");
+    assert_eq!(made["maker"]["from"], "127.0.0.1", "{made}");
+    assert!(
+        made["maker"]["client"].as_str().is_some_and(|c| c.len() == 64),
+        "the client certificate: {made}"
+    );
+    assert!(made["created"].as_i64().unwrap() > 0 && made["record"].as_u64().is_some(), "{made}");
+    assert!(made["revoked"].is_null() && made["revoker"].is_null(), "{made}");
+    // The audit record that the row names tells the same.
+    let (ok, shown, err) = super::daemon().site.hufu(&["audit", "show", &made["record"].to_string()]);
+    assert!(ok && shown.contains("\"create_seal\""), "{shown}{err}");
+
+    let (status, png) = client.bytes(&format!("/x/seals/{seal}/image?pixels=200"));
+    assert!(status == 200 && png.starts_with(b"\x89PNG"), "{status}");
+    let (status, svg) = client.bytes(&format!("/x/seals/{seal}/image?format=svg"));
+    assert!(status == 200 && svg.starts_with(b"<svg"), "{status}");
+
+    let revoke = json!({"signerId": signer, "moulageId": seal});
+    assert_eq!(client.post("/x/seals/revoke", &revoke).code(), 200);
+    assert_eq!(client.post("/x/seals/revoke", &revoke).code(), 200, "revoking twice is a success");
+    let gone = row();
+    assert!(gone["revoked"].as_i64().is_some() && gone["revoker"]["app"] == json!(app), "{gone}");
+    let again = json!({"signerId": signer, "moulageId": seal, "contractPath": "/nowhere", "contractSavePath": "/nowhere.pdf",
+        "signPositionType": "1", "positionContent": "1,100,100"});
+    assert_eq!(client.post("/sign/filePath", &again).code(), 20203);
+}
