@@ -9,6 +9,7 @@ mod evidence;
 mod import;
 mod init;
 mod renew;
+mod report;
 mod serve;
 mod tls;
 mod verify;
@@ -64,6 +65,9 @@ enum Command {
     #[command(subcommand)]
     Plugin(import::Plugin),
     Renew(renew::Renew),
+    /// Lists drawn from the audit log.
+    #[command(subcommand)]
+    Report(report::Report),
     Doctor(doctor::Doctor),
     /// Measure a serving test appliance.
     #[command(subcommand)]
@@ -100,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Cert(command) => import::cert(command, file).map(done),
         Command::Plugin(command) => import::plugin(command),
         Command::Bench(command) => bench::run(command, file).map(done),
+        Command::Report(command) => report::run(command, file).map(done),
         Command::Renew(args) => renew::run(args, file),
         Command::Doctor(args) => doctor::run(args, file),
         Command::CheckConfig => check_config(file).map(done),

@@ -181,7 +181,8 @@ pub struct Evidence {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Clock {
-    /// Milliseconds that wall clock and monotonic clock may move apart before issuing stops.
+    /// Milliseconds that wall clock and monotonic clock may move apart before issuing stops; with the second that a whole
+    /// second's time stamp lies back, less than the accuracy that tokens claim.
     pub tolerance_millis: i64,
 }
 
@@ -278,7 +279,7 @@ impl Default for Evidence {
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { tolerance_millis: 1_000 }
+        Self { tolerance_millis: 400 }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What an operator can set about the edge.
 
+use super::pki::Network;
 use super::listen::{ClientCertificates, Limits, TlsSettings};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -26,6 +27,8 @@ pub struct Settings {
     pub admin_listen: SocketAddr,
     /// Address and port of the public PKI answers (CRL, OCSP, time stamps), without TLS as RFC 5280 wants it; absent: none.
     pub pki_listen: Option<SocketAddr>,
+    /// Networks that may ask for time stamps at the PKI listener, such as `10.0.0.0/8`; empty: everybody who reaches it.
+    pub tsa_networks: Vec<Network>,
     /// The first segment of every path, 服务名.
     pub service: String,
     /// TLS.
@@ -76,6 +79,7 @@ impl Default for Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
             admin_listen: SocketAddr::from(([127, 0, 0, 1], 8444)),
             pki_listen: None,
+            tsa_networks: Vec::new(),
             service: "hufu".to_owned(),
             tls: TlsSettings {
                 certificate: PathBuf::from("tls/server.crt"),

@@ -55,6 +55,11 @@ fn of<T>(name: &str, vital: bool, result: Result<T, String>, say: impl FnOnce(T)
     }
 }
 
+/// Whether the clock may be believed; while not, neither certificates nor time stamps are issued.
+fn time(clock: &dyn Clock) -> Part {
+    of("clock", false, clock.now().map_err(|e| e.to_string()), |_| None)
+}
+
 /// What the kernel really denies this process, as tried at its start.
 fn sandbox() -> Part {
     let Some(active) = sandbox::active() else {
@@ -115,7 +120,7 @@ impl Overview {
     }
 
     fn time(&self) -> Part {
-        of("clock", false, self.clock.now().map_err(|e| e.to_string()), |_| None)
+        time(self.clock.as_ref())
     }
 
     fn disk(&self) -> Part {
@@ -208,5 +213,30 @@ impl Overview {
             _ => State::Up,
         };
         Some(part("fonts", false, state, (!degraded.is_empty()).then(|| degraded.join(" | "))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    struct Jumped;
+
+    impl Clock for Jumped {
+        fn now(&self) -> Result<hufu_api::UnixTime, hufu_api::ClockError> {
+            Err(hufu_api::ClockError::Jumped { by_millis: -3_600_000 })
+        }
+
+        fn now_untrusted(&self) -> hufu_api::UnixTime {
+            hufu_api::UnixTime::from_millis(0)
+        }
+    }
+
+    #[test]
+    fn a_clock_that_jumped_is_told() {
+        let part = time(&Jumped);
+        assert!(matches!(part.state, State::Down) && part.name == "clock");
+        assert!(part.detail.unwrap().contains("3600000"), "by how much");
     }
 }

@@ -118,7 +118,8 @@ pub fn serve(child: Network) -> Result<(), String> {
         authorities: made.authorities.clone(),
         ocsp,
         tsa: made.tsa.clone(),
-        tsa_networks: Vec::new(),
+        tsa_networks: site.server.tsa_networks.clone(),
+        stamps: pki::StampRate::new(site.server.rate.stamps_per_address),
         entropy: Arc::clone(&entropy),
         places: Arc::new(Semaphore::new(PKI_PLACES)),
     }));

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use crate::daemon::top;
 
+/// The Python environment of the judges.
 pub fn venv() -> &'static Path {
     static VENV: OnceLock<PathBuf> = OnceLock::new();
     VENV.get_or_init(|| {

@@ -18,6 +18,7 @@ mod examples;
 mod forged;
 mod judges;
 mod lasting;
+mod pki;
 mod processes;
 mod signed_contract;
 mod tidy;

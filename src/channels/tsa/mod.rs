@@ -23,6 +23,10 @@ use std::sync::Arc;
 /// With `ordering`, how far the time in tokens may run ahead of the clock so that each is later than the one before.
 const LEAD_MILLIS: i64 = 1000;
 
+/// From this accuracy on (milliseconds) the time in tokens is a whole second: the second that it may lie back, and half of
+/// one for the clock.
+const WHOLE_SECONDS: u32 = 1500;
+
 /// Why an authority cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TsaError {
@@ -214,7 +218,7 @@ impl LocalTsa {
         if !self.ordering {
             // Where the accuracy allows, the time is a whole second: a certificate's status looked up in that second is then not
             // older than the time stamp, although OCSP (RFC 6960) knows no fractions.
-            let fraction = if self.accuracy_millis >= 1000 { now.millis().rem_euclid(1000) } else { 0 };
+            let fraction = if self.accuracy_millis >= WHOLE_SECONDS { now.millis().rem_euclid(1000) } else { 0 };
             return Ok(now.plus_millis(-fraction).max(self.certificate.not_before));
         }
         let mut last = self.last.lock();

@@ -15,15 +15,15 @@ struct Settings {
     /// The policy that tokens name, dotted OID.
     policy: String,
     /// Accuracy of the time, in milliseconds; 0 leaves the field out.
-    #[serde(default = "one_second")]
+    #[serde(default = "one_and_a_half_seconds")]
     accuracy_millis: u32,
     /// Whether tokens can be ordered by their time alone.
     #[serde(default)]
     ordering: bool,
 }
 
-fn one_second() -> u32 {
-    1000
+fn one_and_a_half_seconds() -> u32 {
+    1500
 }
 
 /// The box that the factory's type wants around a shared authority.

@@ -188,3 +188,80 @@ fn only_a_time_stamping_certificate_makes_an_authority() {
     let identity = world.identity("x", Purpose::Ca, Role::TimeStamping, 1);
     assert!(matches!(LocalTsa::new(&world.parts(), &identity, &spec(false)), Err(TsaError::Unfit(_))));
 }
+
+/// A clock whose hands the test moves.
+#[derive(Default)]
+struct Hands {
+    wall: std::sync::atomic::AtomicI64,
+    monotonic: std::sync::atomic::AtomicI64,
+}
+
+impl crate::clock::Readings for Arc<Hands> {
+    fn wall(&self) -> i64 {
+        self.wall.load(std::sync::atomic::Ordering::SeqCst)
+    }
+
+    fn monotonic(&self) -> i64 {
+        self.monotonic.load(std::sync::atomic::Ordering::SeqCst)
+    }
+}
+
+impl Hands {
+    /// `millis` pass.
+    fn pass(&self, millis: i64) {
+        self.wall.fetch_add(millis, std::sync::atomic::Ordering::SeqCst);
+        self.monotonic.fetch_add(millis, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    /// Somebody sets the wall clock.
+    fn jump(&self, millis: i64) {
+        self.wall.fetch_add(millis, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_clock_that_jumps_issues_nothing_until_it_is_set_right() {
+    const SECOND: i64 = 1000;
+    const DAY: i64 = 86_400 * SECOND;
+    let world = World::new();
+    let hands = Arc::new(Hands::default());
+    hands.pass(world.now().millis() + 250);
+    // The shipped tolerance.
+    let tolerance = 400;
+    let clock = crate::clock::SystemClock::with_readings(Arc::clone(&hands), tolerance, None);
+    let identity = world.identity("tsa-1", Purpose::Tsa, Role::TimeStamping, 36_500);
+    let parts = TsaParts { clock: Arc::new(clock), ..world.parts() };
+    let tsa = LocalTsa::new(&parts, &identity, &spec(false)).unwrap();
+    let time = |response: &[u8]| {
+        let imprint = request(&[7; 32]);
+        crate::tsp::check_response(response, &imprint, &[]).unwrap().1.info.time.millis()
+    };
+    let query = request(&[7; 32]).to_der();
+    for jump in [SECOND, 2 * SECOND, 60 * SECOND, 3600 * SECOND, DAY, 365 * DAY, 3650 * DAY] {
+        for jump in [jump, -jump] {
+            hands.pass(10);
+            assert_eq!(status(&tsa.respond(cx(5), &query)), 0, "before the jump");
+            hands.jump(jump);
+            let stopped = tsa.respond(cx(5), &query);
+            assert_eq!(status(&stopped), 2, "{jump} ms: a token was issued");
+            assert!(tsa.ready().is_err(), "{jump} ms: health does not say so");
+            hands.pass(5 * SECOND);
+            assert_eq!(status(&tsa.respond(cx(5), &query)), 2, "{jump} ms: time alone does not heal it");
+            hands.jump(-jump);
+            let truth = crate::clock::Readings::wall(&hands);
+            let token = tsa.respond(cx(5), &query);
+            assert_eq!(status(&token), 0, "{jump} ms: set right");
+            assert!((time(&token) - truth).abs() <= 1500, "{jump} ms: outside its accuracy");
+        }
+    }
+    // What is too small to be noticed stays within the accuracy that the token claims.
+    let truth = crate::clock::Readings::wall(&hands);
+    for step in [tolerance, -tolerance] {
+        hands.jump(step);
+        let token = tsa.respond(cx(5), &query);
+        if status(&token) == 0 {
+            assert!((time(&token) - truth).abs() <= 1500, "{step} ms");
+        }
+        hands.jump(-step);
+    }
+}

@@ -8,6 +8,7 @@ mod network;
 pub use network::{Network, NetworkError};
 
 use super::listen::Peer;
+use super::rate::Buckets;
 use crate::channels::{Authorities, LocalTsa, OcspResponder};
 use axum::Router;
 use axum::body::Bytes;
@@ -17,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine;
 use hufu_api::{Cx, Entropy, RequestId};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -37,10 +39,23 @@ pub struct Pki {
     pub tsa: Option<Arc<LocalTsa>>,
     /// Who may ask for time stamps; empty: everybody.
     pub tsa_networks: Vec<Network>,
+    /// Time stamps a second and address, so that one client cannot have them all.
+    pub stamps: StampRate,
     /// Request ids.
     pub entropy: Arc<dyn Entropy>,
     /// Places for requests that may need the token.
     pub places: Arc<Semaphore>,
+}
+
+/// How many time stamps one address may have.
+#[derive(Debug)]
+pub struct StampRate(Buckets<IpAddr>);
+
+impl StampRate {
+    /// So many a second, with a burst of twice as many; 0: without limit.
+    pub fn new(per_second: u32) -> Self {
+        Self(Buckets::new(per_second))
+    }
 }
 
 /// The listener's routes.
@@ -131,6 +146,9 @@ async fn tsa(
     }
     if !is(&headers, "application/timestamp-query") {
         return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
+    }
+    if address.is_some_and(|ip| !pki.stamps.0.take(ip, Instant::now())) {
+        return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "1")]).into_response();
     }
     match blocking(&pki, move |cx| tsa.respond(cx, &body)).await {
         Ok(answer) => ([(header::CONTENT_TYPE, "application/timestamp-reply")], answer).into_response(),

@@ -10,6 +10,10 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 fn listener(networks: &[&str], places: usize) -> Router {
+    limited(networks, places, 0)
+}
+
+fn limited(networks: &[&str], places: usize, stamps_a_second: u32) -> Router {
     let pki = TestPki::new();
     let identity = pki.world.identity("tsa-1", Purpose::Tsa, Role::TimeStamping, 1);
     let tsa = LocalTsa::new(&pki.world.parts(), &identity, &tsa_spec()).unwrap();
@@ -29,6 +33,7 @@ fn listener(networks: &[&str], places: usize) -> Router {
         )),
         tsa: Some(Arc::new(tsa)),
         tsa_networks: networks.iter().map(|n| n.parse().unwrap()).collect(),
+        stamps: StampRate::new(stamps_a_second),
         entropy: Arc::new(crate::channels::OsEntropy::default()),
         places: Arc::new(Semaphore::new(places)),
     }))
@@ -116,4 +121,18 @@ async fn ocsp_by_post_and_get() {
     let (status, _, answer) = ask(&router, "GET", "/ocsp/MAA%3D", "", b"").await;
     assert_eq!((status, answer), (StatusCode::OK, vec![0x30, 3, 0x0a, 1, 1]));
     assert_eq!(ask(&router, "GET", "/ocsp/%21%21", "", b"").await.0, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn an_address_has_its_share_of_time_stamps_and_no_more() {
+    let router = limited(&[], 4, 1);
+    let mut refused = false;
+    for _ in 0..1_000 {
+        refused |= ask(&router, "POST", "/tsa", QUERY, &query()).await.0 == StatusCode::TOO_MANY_REQUESTS;
+        if refused {
+            break;
+        }
+    }
+    assert!(refused, "a thousand in a row were all answered");
+    assert_eq!(ask(&router, "GET", "/issuing-1.crl", "", b"").await.0, StatusCode::OK, "lists are not counted");
 }

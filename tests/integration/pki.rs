@@ -1,0 +1,202 @@
+//! The appliance's own authorities, judged from outside: a linter, openssl, and what survives kills.
+
+use crate::daemon::{Daemon, Site};
+use crate::judges;
+use crate::processes::{children, command_line};
+use crate::signed_contract::{contract, register, sign};
+use base64::Engine;
+use hufu::tsp::{Request, Token};
+use hufu_api::HashAlgorithm;
+use std::collections::HashSet;
+use std::path::Path;
+use std::process::Command;
+
+/// GET or POST at the PKI listener; `None` while nobody answers there.
+fn pki(site: &Site, path: &str, kind: &str, body: Option<&[u8]>) -> Option<(u16, Vec<u8>)> {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(std::time::Duration::from_secs(20)))
+        .build()
+        .into();
+    let url = format!("{}{path}", site.env["HUFU_PKI_URL"]);
+    let answer = match body {
+        Some(body) => agent.post(url).header("Content-Type", kind).send(body),
+        None => agent.get(url).call(),
+    };
+    let mut answer = answer.ok()?;
+    let status = answer.status().as_u16();
+    Some((status, answer.body_mut().read_to_vec().ok()?))
+}
+
+const QUERY: &str = "application/timestamp-query";
+
+fn query(digest: u8) -> Vec<u8> {
+    let request = Request {
+        algorithm: HashAlgorithm::Sha256,
+        digest: vec![digest; 32],
+        policy: None,
+        nonce: None,
+        cert_req: true,
+    };
+    request.to_der()
+}
+
+fn openssl(dir: &Path, args: &[&str]) -> String {
+    let done = Command::new("openssl").args(args).current_dir(dir).output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "openssl {}: {text}", args.join(" "));
+    text
+}
+
+#[test]
+fn a_linter_and_openssl_find_no_fault_in_certificates_lists_and_answers() {
+    let daemon = Daemon::new();
+    let client = daemon.client();
+    let parties = register(&client);
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let folder = daemon.site.dir().join("data/pki");
+    for name in ["root.cer", "issuing-1.cer", "tsa-1.cer", "ocsp-issuing-1.cer", "root.crl", "root.pem", "issuing-1.pem"] {
+        std::fs::copy(folder.join(name), at(name)).unwrap();
+    }
+    let rows = client.send("GET", &format!("/x/certificates?signerId={}", parties.person), "", b"");
+    let chain = rows.data("certificates")[0]["chain"].as_array().unwrap();
+    let leaf: Vec<u8> = serde_json::from_value(chain[0].clone())
+        .or_else(|_| base64::engine::general_purpose::STANDARD.decode(chain[0].as_str().unwrap()))
+        .unwrap();
+    std::fs::write(at("signer.cer"), &leaf).unwrap();
+    openssl(dir.path(), &["x509", "-inform", "der", "-in", "signer.cer", "-out", "signer.pem"]);
+    let (status, list) = pki(&daemon.site, "/issuing-1.crl", "", None).unwrap();
+    assert_eq!(status, 200);
+    std::fs::write(at("issuing-1.crl"), list).unwrap();
+
+    // openssl: chain with revocation, list, responder.
+    openssl(dir.path(), &["crl", "-inform", "der", "-in", "issuing-1.crl", "-CAfile", "issuing-1.pem", "-noout"]);
+    for (name, list) in [("issuing", "issuing-1.crl"), ("root", "root.crl")] {
+        openssl(dir.path(), &["crl", "-inform", "der", "-in", list, "-out", &format!("{name}-crl.pem")]);
+    }
+    let lists = ["issuing-crl.pem", "root-crl.pem"].map(|f| std::fs::read_to_string(at(f)).unwrap()).concat();
+    std::fs::write(at("lists.pem"), lists).unwrap();
+    let verify = ["verify", "-x509_strict", "-crl_check_all", "-CRLfile", "lists.pem", "-CAfile", "root.pem"];
+    openssl(dir.path(), &[&verify[..], &["-untrusted", "issuing-1.pem", "signer.pem"]].concat());
+    let url = format!("{}/ocsp", daemon.site.env["HUFU_PKI_URL"]);
+    for (certificate, name) in [("signer.pem", "signer.ocsp"), ("tsa-1.pem", "tsa.ocsp")] {
+        if !at(certificate).exists() {
+            std::fs::copy(folder.join(certificate), at(certificate)).unwrap();
+        }
+        let asked = ["ocsp", "-issuer", "issuing-1.pem", "-cert", certificate, "-url", &url, "-CAfile", "root.pem",
+            "-verify_other", "issuing-1.pem", "-no_nonce", "-respout", name];
+        let said = openssl(dir.path(), &asked);
+        assert!(said.contains(&format!("{certificate}: good")) && said.contains("Response verify OK"), "{said}");
+    }
+
+    // pkilint: nothing against RFC 5280, RFC 3161 or RFC 6960.
+    let lint = |tool: &str, args: &[&str], file: &str| {
+        let done = Command::new(judges::venv().join("bin").join(tool))
+            .arg("lint")
+            .args(args)
+            .args(["-s", "ERROR", "--document-format", "DER"])
+            .arg(at(file))
+            .output()
+            .unwrap();
+        let text = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        assert!(done.status.success() && text.trim().is_empty(), "{tool} {file}: {text}");
+    };
+    for file in ["root.cer", "issuing-1.cer", "tsa-1.cer", "ocsp-issuing-1.cer", "signer.cer"] {
+        lint("lint_pkix_cert", &[], file);
+    }
+    lint("lint_crl", &["-t", "CRL", "-p", "PKIX"], "issuing-1.crl");
+    lint("lint_crl", &["-t", "ARL", "-p", "PKIX"], "root.crl");
+    for file in ["signer.ocsp", "tsa.ocsp"] {
+        lint("lint_ocsp_response", &[], file);
+    }
+    // The judge does find faults: a list without its number is one.
+    let done = Command::new(judges::venv().join("bin/lint_crl"))
+        .args(["lint", "-t", "CRL", "-p", "PKIX", "-s", "ERROR"])
+        .arg(at("signer.cer"))
+        .output()
+        .unwrap();
+    assert!(!done.status.success(), "the linter takes a certificate for a list");
+}
+
+#[test]
+fn a_report_names_every_signature_of_a_compromised_certificate_and_no_other() {
+    let daemon = Daemon::new();
+    let client = daemon.client();
+    let parties = register(&client);
+    let original = contract(&daemon, "c.pdf");
+    let docs = daemon.documents();
+    let mut of_person = Vec::new();
+    for n in 0..3 {
+        of_person.push(sign(&client, parties.person, parties.person_seal, &original, &docs.join(format!("p{n}.pdf")), "1,100,100"));
+    }
+    sign(&client, parties.company, parties.company_seal, &original, &docs.join("company.pdf"), "1,300,300");
+    let row = client.send("GET", &format!("/x/signatures/{}", of_person[0]), "", b"");
+    let sha256 = row.data("certificate_sha256").as_str().unwrap().to_owned();
+    let (ok, out, err) = daemon.site.hufu(&["report", "compromised", "--sha256", &sha256]);
+    assert!(ok, "{err}");
+    let lines: Vec<serde_json::Value> = out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let found: Vec<u64> = lines.iter().filter_map(|l| l["summary"].as_u64()).collect();
+    assert_eq!(found, of_person, "{out}");
+    for line in &lines {
+        assert_eq!((&line["released"], &line["ending"]), (&true.into(), &"done".into()), "{line}");
+        assert_eq!(line["output_sha256"].as_str().unwrap().len(), 64);
+    }
+    // The same from the stopped appliance's folder.
+    let (site, ended) = daemon.stop();
+    assert!(ended);
+    assert_eq!(site.hufu(&["report", "compromised", "--sha256", &sha256]).1, out);
+}
+
+#[test]
+fn no_serial_number_comes_twice_through_kills() {
+    let kills = if std::env::var_os("HUFU_LONG").is_some() { 1_000 } else { 4 };
+    let daemon = Daemon::new();
+    let mut serials = HashSet::new();
+    let mut stamps = 0;
+    for kill in 0..=kills {
+        let mut tries = 0;
+        for n in 0..5 {
+            // The listener is away until the supervisor has started the process again.
+            let token = loop {
+                match pki(&daemon.site, "/tsa", QUERY, Some(&query(n))) {
+                    Some((200, answer)) => {
+                        let request = Request::from_der(&query(n)).unwrap();
+                        match hufu::tsp::check_response(&answer, &request, &[]) {
+                            Ok((token, _)) => break token,
+                            Err(error) => assert!(error.to_string().contains("refused"), "{error}"),
+                        }
+                    }
+                    Some((503, _)) | None => {}
+                    Some((status, _)) => panic!("HTTP status {status}"),
+                }
+                tries += 1;
+                assert!(tries < 600, "the appliance does not come back after kill {kill}");
+                std::thread::sleep(std::time::Duration::from_millis(100));
+            };
+            stamps += 1;
+            assert!(serials.insert(Token::from_bytes(&token).unwrap().info.serial), "kill {kill}: a serial number twice");
+        }
+        if kill < kills {
+            let network = children(daemon.supervisor())
+                .into_iter()
+                .find(|pid| command_line(*pid).contains("internal network"))
+                .expect("the network process");
+            let pid = rustix::process::Pid::from_raw(i32::try_from(network).unwrap()).unwrap();
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+    assert_eq!(serials.len(), stamps);
+}
+
+#[test]
+fn time_stamps_are_for_the_networks_of_the_configuration() {
+    let site = Site::with(|dir| {
+        let file = dir.join("conf/hufu.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replacen("[server]\n", "[server]\ntsa_networks = [\"10.9.0.0/16\"]\n", 1)).unwrap();
+    });
+    let daemon = site.start();
+    assert_eq!(pki(&daemon.site, "/tsa", QUERY, Some(&query(1))).unwrap().0, 403);
+    assert_eq!(pki(&daemon.site, "/issuing-1.crl", "", None).unwrap().0, 200, "lists are for everybody");
+}
