@@ -1,7 +1,7 @@
 //! What an operator can set about the edge.
 
-use super::pki::Network;
 use super::listen::{ClientCertificates, Limits, TlsSettings};
+use super::pki::Network;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -56,7 +56,15 @@ fn a_linter_and_openssl_find_no_fault_in_certificates_lists_and_answers() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     let folder = daemon.site.dir().join("data/pki");
-    for name in ["root.cer", "issuing-1.cer", "tsa-1.cer", "ocsp-issuing-1.cer", "root.crl", "root.pem", "issuing-1.pem"] {
+    for name in [
+        "root.cer",
+        "issuing-1.cer",
+        "tsa-1.cer",
+        "ocsp-issuing-1.cer",
+        "root.crl",
+        "root.pem",
+        "issuing-1.pem",
+    ] {
         std::fs::copy(folder.join(name), at(name)).unwrap();
     }
     let rows = client.send("GET", &format!("/x/certificates?signerId={}", parties.person), "", b"");
@@ -71,7 +79,10 @@ fn a_linter_and_openssl_find_no_fault_in_certificates_lists_and_answers() {
     std::fs::write(at("issuing-1.crl"), list).unwrap();
 
     // openssl: chain with revocation, list, responder.
-    openssl(dir.path(), &["crl", "-inform", "der", "-in", "issuing-1.crl", "-CAfile", "issuing-1.pem", "-noout"]);
+    openssl(
+        dir.path(),
+        &["crl", "-inform", "der", "-in", "issuing-1.crl", "-CAfile", "issuing-1.pem", "-noout"],
+    );
     for (name, list) in [("issuing", "issuing-1.crl"), ("root", "root.crl")] {
         openssl(dir.path(), &["crl", "-inform", "der", "-in", list, "-out", &format!("{name}-crl.pem")]);
     }
@@ -84,10 +95,27 @@ fn a_linter_and_openssl_find_no_fault_in_certificates_lists_and_answers() {
         if !at(certificate).exists() {
             std::fs::copy(folder.join(certificate), at(certificate)).unwrap();
         }
-        let asked = ["ocsp", "-issuer", "issuing-1.pem", "-cert", certificate, "-url", &url, "-CAfile", "root.pem",
-            "-verify_other", "issuing-1.pem", "-no_nonce", "-respout", name];
+        let asked = [
+            "ocsp",
+            "-issuer",
+            "issuing-1.pem",
+            "-cert",
+            certificate,
+            "-url",
+            &url,
+            "-CAfile",
+            "root.pem",
+            "-verify_other",
+            "issuing-1.pem",
+            "-no_nonce",
+            "-respout",
+            name,
+        ];
         let said = openssl(dir.path(), &asked);
-        assert!(said.contains(&format!("{certificate}: good")) && said.contains("Response verify OK"), "{said}");
+        assert!(
+            said.contains(&format!("{certificate}: good")) && said.contains("Response verify OK"),
+            "{said}"
+        );
     }
 
     // pkilint: nothing against RFC 5280, RFC 3161 or RFC 6960.
@@ -99,7 +127,8 @@ fn a_linter_and_openssl_find_no_fault_in_certificates_lists_and_answers() {
             .arg(at(file))
             .output()
             .unwrap();
-        let text = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        let text =
+            format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
         assert!(done.status.success() && text.trim().is_empty(), "{tool} {file}: {text}");
     };
     for file in ["root.cer", "issuing-1.cer", "tsa-1.cer", "ocsp-issuing-1.cer", "signer.cer"] {
@@ -128,7 +157,14 @@ fn a_report_names_every_signature_of_a_compromised_certificate_and_no_other() {
     let docs = daemon.documents();
     let mut of_person = Vec::new();
     for n in 0..3 {
-        of_person.push(sign(&client, parties.person, parties.person_seal, &original, &docs.join(format!("p{n}.pdf")), "1,100,100"));
+        of_person.push(sign(
+            &client,
+            parties.person,
+            parties.person_seal,
+            &original,
+            &docs.join(format!("p{n}.pdf")),
+            "1,100,100",
+        ));
     }
     sign(&client, parties.company, parties.company_seal, &original, &docs.join("company.pdf"), "1,300,300");
     let row = client.send("GET", &format!("/x/signatures/{}", of_person[0]), "", b"");
@@ -175,7 +211,10 @@ fn no_serial_number_comes_twice_through_kills() {
                 std::thread::sleep(std::time::Duration::from_millis(100));
             };
             stamps += 1;
-            assert!(serials.insert(Token::from_bytes(&token).unwrap().info.serial), "kill {kill}: a serial number twice");
+            assert!(
+                serials.insert(Token::from_bytes(&token).unwrap().info.serial),
+                "kill {kill}: a serial number twice"
+            );
         }
         if kill < kills {
             let network = children(daemon.supervisor())
@@ -194,7 +233,8 @@ fn time_stamps_are_for_the_networks_of_the_configuration() {
     let site = Site::with(|dir| {
         let file = dir.join("conf/hufu.toml");
         let text = std::fs::read_to_string(&file).unwrap();
-        std::fs::write(&file, text.replacen("[server]\n", "[server]\ntsa_networks = [\"10.9.0.0/16\"]\n", 1)).unwrap();
+        std::fs::write(&file, text.replacen("[server]\n", "[server]\ntsa_networks = [\"10.9.0.0/16\"]\n", 1))
+            .unwrap();
     });
     let daemon = site.start();
     assert_eq!(pki(&daemon.site, "/tsa", QUERY, Some(&query(1))).unwrap().0, 403);

@@ -218,7 +218,8 @@ impl LocalTsa {
         if !self.ordering {
             // Where the accuracy allows, the time is a whole second: a certificate's status looked up in that second is then not
             // older than the time stamp, although OCSP (RFC 6960) knows no fractions.
-            let fraction = if self.accuracy_millis >= WHOLE_SECONDS { now.millis().rem_euclid(1000) } else { 0 };
+            let fraction =
+                if self.accuracy_millis >= WHOLE_SECONDS { now.millis().rem_euclid(1000) } else { 0 };
             return Ok(now.plus_millis(-fraction).max(self.certificate.not_before));
         }
         let mut last = self.last.lock();

@@ -134,5 +134,9 @@ async fn an_address_has_its_share_of_time_stamps_and_no_more() {
         }
     }
     assert!(refused, "a thousand in a row were all answered");
-    assert_eq!(ask(&router, "GET", "/issuing-1.crl", "", b"").await.0, StatusCode::OK, "lists are not counted");
+    assert_eq!(
+        ask(&router, "GET", "/issuing-1.crl", "", b"").await.0,
+        StatusCode::OK,
+        "lists are not counted"
+    );
 }
