@@ -4,6 +4,7 @@ mod disk;
 mod load;
 mod log;
 mod processes;
+mod verify;
 
 use super::Failure;
 use crate::conf::{Seat, Site};
@@ -51,6 +52,8 @@ pub(super) enum Bench {
     /// app's documents: not for a production site.
     Sign(Sign),
     Log(log::BenchLog),
+    /// Judge signed files again and again on one core, with the release check beside one public-key verification.
+    Verify(verify::Verify),
 }
 
 #[derive(Debug, Args)]
@@ -73,6 +76,7 @@ pub(super) fn run(command: &Bench, file: &Path) -> Result<(), Failure> {
     let sign = match command {
         Bench::Sign(sign) => sign,
         Bench::Log(args) => return log::run(args),
+        Bench::Verify(args) => return verify::run(args),
     };
     let site = Site::read(file)?;
     // The token's own rate is taken in this process, which must see what the workers see.
