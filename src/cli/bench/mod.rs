@@ -7,8 +7,11 @@ mod processes;
 mod verify;
 
 use super::Failure;
+use super::app::LevelName;
 use crate::conf::{Seat, Site};
 use crate::keys::{KeyAlgorithm, Purpose};
+use crate::ops::{AppChange, Level};
+use crate::registry::admin::{Command as Ask, View, ask};
 use crate::token::ceremony::Ceremony;
 use bytes::Bytes;
 use clap::{Args, Subcommand};
@@ -58,7 +61,7 @@ pub(super) enum Bench {
 
 #[derive(Debug, Args)]
 pub(super) struct Sign {
-    /// `client.env` as `softhsm/setup` writes it; the second app, which signs B-B, is used.
+    /// `client.env` as `softhsm/setup` writes it; the second app is used.
     #[arg(long, value_name = "FILE")]
     env: PathBuf,
     /// The PDF; the sample contract by default.
@@ -67,6 +70,9 @@ pub(super) struct Sign {
     /// Connections at once, one row of the table each.
     #[arg(long, value_delimiter = ',', default_value = "1,16,64")]
     connections: Vec<usize>,
+    /// PAdES levels, one table each; the second app is set to each in turn, and to b-b in the end.
+    #[arg(long, value_delimiter = ',', default_value = "b-b")]
+    levels: Vec<LevelName>,
     /// Seconds of each measurement.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
@@ -100,40 +106,52 @@ pub(super) fn run(command: &Bench, file: &Path) -> Result<(), Failure> {
     let target = Target::from_env(&env)?;
     let (login, body) = runtime.block_on(prepare(&target, &env))?;
     let network = env.get("HUFU_PID").and_then(|pid| pid.parse::<u32>().ok());
-    super::say(
-        "connections  documents/s  writes alone/s  of the lower  p50 ms  p99 ms  failed  CPU ms a document",
-    );
-    for connections in sign.connections.iter().copied().filter(|c| (1..=1024).contains(c)) {
-        let bare_folder = documents.join("bench-bare");
-        let bare = disk::rate(&bare_folder, connections, pdf.len() + 20_000, length)?;
-        std::fs::remove_dir_all(&bare_folder)?;
-        let (input, documents, body) = (input.clone(), documents.clone(), body.clone());
-        let make = move |connection: usize, number: u64| {
-            let save = documents.join(format!("bench-{connection}-{}.pdf", number % NAMES));
-            let mut request = body.clone();
-            request.insert("contractPath".into(), input.to_string_lossy().into_owned().into());
-            request.insert("contractSavePath".into(), save.to_string_lossy().into_owned().into());
-            Bytes::from(serde_json::Value::Object(request).to_string())
-        };
-        let before = network.map(Cpu::of_appliance).unwrap_or_default();
-        let mut run = runtime.block_on(target.drive("/sign/filePath", &login, connections, length, make))?;
-        let after = network.map(Cpu::of_appliance).unwrap_or_default();
-        let cpu: Vec<String> =
-            after.each(&before, run.done).iter().map(|(kind, ms)| format!("{kind} {ms:.2}")).collect();
-        let lower = token.min(bare).max(1.0);
-        super::say(&format!(
-            "{connections:>11}  {:>11.0}  {bare:>14.0}  {:>11.0} %  {:>6.1}  {:>6.1}  {:>6}  {}",
-            run.rate(),
-            100.0 * run.rate() / lower,
-            run.quantile(0.5).as_secs_f64() * 1e3,
-            run.quantile(0.99).as_secs_f64() * 1e3,
-            run.failed,
-            cpu.join(", "),
-        ));
-        if let Some(first) = &run.first_failure {
-            super::say(&format!("             first failure: {first}"));
+    let set = |level: LevelName| -> Result<(), Failure> {
+        let app = env.get("HUFU_APP2_ID").ok_or(BenchError::Missing("HUFU_APP2_ID"))?;
+        let change = AppChange { level: Some(level.into()), ..AppChange::default() };
+        ask::<View>(&site.admin_socket(), &Ask::SetApp(app.clone(), Box::new(change)))?;
+        Ok(())
+    };
+    for level in &sign.levels {
+        set(*level)?;
+        super::say(&format!("level {:?}", Level::from(*level)));
+        super::say(
+            "connections  documents/s  writes alone/s  of the lower  p50 ms  p99 ms  failed  CPU ms a document",
+        );
+        for connections in sign.connections.iter().copied().filter(|c| (1..=1024).contains(c)) {
+            let bare_folder = documents.join("bench-bare");
+            let bare = disk::rate(&bare_folder, connections, pdf.len() + 20_000, length)?;
+            std::fs::remove_dir_all(&bare_folder)?;
+            let (input, documents, body) = (input.clone(), documents.clone(), body.clone());
+            let make = move |connection: usize, number: u64| {
+                let save = documents.join(format!("bench-{connection}-{}.pdf", number % NAMES));
+                let mut request = body.clone();
+                request.insert("contractPath".into(), input.to_string_lossy().into_owned().into());
+                request.insert("contractSavePath".into(), save.to_string_lossy().into_owned().into());
+                Bytes::from(serde_json::Value::Object(request).to_string())
+            };
+            let before = network.map(Cpu::of_appliance).unwrap_or_default();
+            let mut run =
+                runtime.block_on(target.drive("/sign/filePath", &login, connections, length, make))?;
+            let after = network.map(Cpu::of_appliance).unwrap_or_default();
+            let cpu: Vec<String> =
+                after.each(&before, run.done).iter().map(|(kind, ms)| format!("{kind} {ms:.2}")).collect();
+            let lower = token.min(bare).max(1.0);
+            super::say(&format!(
+                "{connections:>11}  {:>11.0}  {bare:>14.0}  {:>11.0} %  {:>6.1}  {:>6.1}  {:>6}  {}",
+                run.rate(),
+                100.0 * run.rate() / lower,
+                run.quantile(0.5).as_secs_f64() * 1e3,
+                run.quantile(0.99).as_secs_f64() * 1e3,
+                run.failed,
+                cpu.join(", "),
+            ));
+            if let Some(first) = &run.first_failure {
+                super::say(&format!("             first failure: {first}"));
+            }
         }
     }
+    set(LevelName::BB)?;
     if let Some(mib) = network.and_then(processes::peak_mib) {
         super::say(&format!("largest resident size of the network process: {mib} MiB"));
     }
