@@ -14,8 +14,9 @@ pub(super) fn with_appliance<T>(
     command: impl FnOnce(&Path) -> Result<T, AdminError>,
 ) -> Result<T, Failure> {
     let socket = Site::read(file)?.admin_socket();
-    match std::os::unix::net::UnixStream::connect(&socket) {
-        Ok(_) => Ok(command(&socket)?),
+    // Closed before the command: the appliance would wait for what this connection never says.
+    match std::os::unix::net::UnixStream::connect(&socket).map(drop) {
+        Ok(()) => Ok(command(&socket)?),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
             let mut answer = None;
             supervisor::run(

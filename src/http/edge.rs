@@ -297,7 +297,9 @@ pub(super) fn query_fields(query: Option<&str>) -> Fields {
 fn idempotency(headers: &HeaderMap) -> Result<Option<String>> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     match value.to_str() {
-        Ok(name) if !name.trim().is_empty() && name.len() <= 255 => Ok(Some(name.trim().to_owned())),
+        Ok(name) if (1..=255).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic()) => {
+            Ok(Some(name.to_owned()))
+        }
         _ => Err(Error::malformed("Idempotency-Key")),
     }
 }

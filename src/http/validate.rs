@@ -23,7 +23,7 @@ const FILE: Param = required(
 /// The log of a data signature goes with it.
 const LOG_RULE: &str = r#"{"anyOf": [
     {"properties": {"contractType": {"enum": ["0", 0]}}},
-    {"required": ["byteSignLogFile"], "properties": {"contractType": {"enum": ["1", 1]}, "byteSignLogFile": {"type": "string", "minLength": 1}}}]}"#;
+    {"required": ["byteSignLogFile"], "properties": {"contractType": {"enum": ["1", 1]}, "byteSignLogFile": {"type": "string", "pattern": "\\S"}}}]}"#;
 
 pub(super) const CALLS: &[Endpoint] = &[
     Endpoint {

@@ -204,7 +204,9 @@ impl Appliance {
             self.store().skip_ids(ids, id)?;
             self.restart_ids(ids);
         }
-        let mut facts = facts([("app", app.into()), ("kind", kind.into()), ("id", id.into())]);
+        // The log's numbers end at 2^53.
+        let shown = if id <= MOST_ID { id.into() } else { id.to_string().into() };
+        let mut facts = facts([("app", app.into()), ("kind", kind.into()), ("id", shown)]);
         if let Some(deposit) = &deposit {
             facts.insert("document_sha256".into(), deposit.sha256.clone().into());
         }

@@ -111,6 +111,7 @@ impl Appliance {
                 ("signer", applicant.signer.into()),
                 ("key", spec.id.to_string().into()),
                 ("profile", settings.profile.name.clone().into()),
+                ("custody", super::orphans::custody_word(settings.custody).into()),
             ]),
             uses: vec![Use { digest: spec.digest(), generation, key: spec.id, purpose: Purpose::Signer }],
         };
@@ -167,15 +168,21 @@ impl Appliance {
         Ok(())
     }
 
-    /// Destroys a key that nothing needs any more. A failure is logged: the record of the intent names the key, and
-    /// `hufu doctor` finds keys without certificate.
+    /// Destroys a key that nothing needs any more. A failure is logged; the record of the intent names the key, and the next
+    /// start sweeps it up.
     pub(super) fn destroy(&self, call: &Call, actor: &Actor, key: &StoredKey, reason: &str) {
         if let Err(error) = self.try_destroy(call, actor, key, reason) {
             tracing::error!(request = %call.cx.request, key = %key.id, %error, "key not destroyed");
         }
     }
 
-    fn try_destroy(&self, call: &Call, actor: &Actor, key: &StoredKey, reason: &str) -> Result<()> {
+    pub(super) fn try_destroy(
+        &self,
+        call: &Call,
+        actor: &Actor,
+        key: &StoredKey,
+        reason: &str,
+    ) -> Result<()> {
         let away = |e| key_error(&e, Code::KeyGenerationFailed);
         let generation = self.ports.keys.choose(key.purpose).map_err(away)?;
         let intent = Intent {

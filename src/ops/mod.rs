@@ -25,6 +25,7 @@ mod import;
 mod keymaker;
 mod locks;
 mod notary;
+mod orphans;
 mod paper;
 mod places;
 mod projection;

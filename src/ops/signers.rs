@@ -3,7 +3,7 @@
 use super::appliance::facts;
 use super::enroll::subject;
 use super::keymaker::Applicant;
-use super::rows::{Certificate, Signer, Standing};
+use super::rows::{App, Certificate, Signer, Standing};
 use super::rules::Name;
 use super::{Appliance, Call, Caller, Error, Result, table};
 use crate::audit::{Act, Actor, Ending};
@@ -192,6 +192,38 @@ impl Appliance {
             self.destroy(call, actor, &key, "certificate does not read");
         }
         row
+    }
+
+    /// The certificate of a signer that has none yet, as one from an older installation: made at the first need.
+    ///
+    /// # Errors
+    /// What enrolment may fail with.
+    pub(super) fn first_certificate(&self, call: &Call, app: &App, id: u64) -> Result<u64> {
+        let caller = Caller { app: Arc::new(app.clone()), signer: None };
+        let actor = Self::actor(call, &caller);
+        let key = table::in_app(Space::Signer, &app.id, id);
+        let lock = [b"signer\0", key.bytes.as_slice()].concat();
+        let _held = self.locks.hold(lock, call.cx.deadline).ok_or(Code::Overloaded)?;
+        let row = self.signer_row(app, id)?.ok_or(Code::SignerNotFound)?;
+        if let Some(there) = row.value.certificate {
+            return Ok(there);
+        }
+        let new = self.renew_certificate(call, &actor, &caller, &row.value)?;
+        let signer = Signer { certificate: Some(new.id), ..row.value };
+        let writes = [
+            table::insert(table::in_app(Space::Certificate, &app.id, new.id), &new)?,
+            table::replace(key, row.version, &signer)?,
+        ];
+        let change = facts([("signer", id.into()), ("certificate", new.id.into())]);
+        let stored = self
+            .note(call, actor.clone(), Act::ChangeSigner, change, Ending::Done)
+            .and_then(|_| Ok(self.store().commit(&writes)?));
+        if let Err(error) = stored {
+            self.destroy(call, &actor, &new.key, "certificate not stored");
+            return Err(error);
+        }
+        self.signers.forget(&(app.id.clone(), id));
+        Ok(new.id)
     }
 
     /// The present certificate's row as revoked, with the version to expect.

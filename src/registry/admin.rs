@@ -81,7 +81,13 @@ pub(super) fn listen(
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     std::thread::Builder::new().name("admin".into()).spawn(move || {
         for stream in listener.incoming().flatten() {
-            if let Err(error) = serve(&stream, &appliance, entropy.as_ref()) {
+            let (appliance, entropy) = (Arc::clone(&appliance), Arc::clone(&entropy));
+            let one = move || {
+                if let Err(error) = serve(&stream, &appliance, entropy.as_ref()) {
+                    tracing::warn!(%error, "admin command");
+                }
+            };
+            if let Err(error) = std::thread::Builder::new().name("admin-command".into()).spawn(one) {
                 tracing::warn!(%error, "admin command");
             }
         }
@@ -99,6 +105,10 @@ fn serve(mut stream: &UnixStream, appliance: &Appliance, entropy: &dyn Entropy) 
     }
     let mut text = Vec::new();
     stream.take(MAX_MESSAGE).read_to_end(&mut text)?;
+    if text.is_empty() {
+        // Somebody looked whether an appliance serves here.
+        return Ok(());
+    }
     let mut id = [0; 16];
     entropy.fill(&mut id).map_err(io::Error::other)?;
     let request = RequestId(u128::from_be_bytes(id));

@@ -38,6 +38,9 @@ const FIRST_ANCHOR: Duration = Duration::from_secs(30);
 const ANCHOR_RETRY: Duration = Duration::from_secs(60);
 const ANCHOR_TIME: Duration = Duration::from_secs(30);
 
+/// How long looking for keys without certificate may take at start.
+const SWEEP_TIME: Duration = Duration::from_secs(1_800);
+
 /// Requests of the PKI listener that may need the token at once.
 const PKI_PLACES: usize = 8;
 
@@ -109,6 +112,7 @@ pub fn serve(child: Network) -> Result<(), String> {
     appliance.read_log_through(Arc::clone(&log) as Arc<dyn crate::audit::AuditReader>);
     appliance.trust(cx, trust(site)?);
     renewals(&appliance, &entropy)?;
+    sweep(&appliance, &entropy, head.size)?;
     if time_sources {
         anchors(&appliance, &entropy, site.audit.anchor_seconds)?;
     }
@@ -213,6 +217,21 @@ pub(crate) fn trust(site: &Site) -> Result<TrustStore, String> {
         store.add_pem(&text).map_err(|e| named(&e))?;
     }
     Ok(store)
+}
+
+/// Keys that a crash left behind are destroyed, beside what is served; `records` is how many were there at start.
+fn sweep(appliance: &Arc<Appliance>, entropy: &Arc<dyn Entropy>, records: u64) -> Result<(), String> {
+    let (appliance, cx) = (Arc::downgrade(appliance), own_cx(entropy.as_ref())?);
+    let once = move || {
+        let Some(appliance) = appliance.upgrade() else { return };
+        match appliance.sweep_keys(&Call::operator(cx.request, SWEEP_TIME), records) {
+            Ok(swept) => {
+                tracing::info!(destroyed = swept.destroyed, kept = swept.kept, "orphan keys swept");
+            }
+            Err(error) => tracing::warn!(%error, "orphan keys not swept; the next start tries again"),
+        }
+    };
+    std::thread::Builder::new().name("sweep".into()).spawn(once).map(|_| ()).map_err(|e| e.to_string())
 }
 
 /// Certificates near their end are replaced in the background, some each hour.

@@ -346,13 +346,27 @@ impl Client {
         content_type: &str,
         body: &[u8],
     ) -> Result<Answer, String> {
-        let request = ureq::http::Request::builder()
+        self.try_send_with(method, path, content_type, body, &[])
+    }
+
+    /// As [`Client::try_send`] with more header fields.
+    pub fn try_send_with(
+        &self,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: &[u8],
+        fields: &[(&str, &str)],
+    ) -> Result<Answer, String> {
+        let mut request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
             .header("Content-Type", content_type)
-            .header("token", &self.token)
-            .body(body)
-            .map_err(|e| e.to_string())?;
+            .header("token", &self.token);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body).map_err(|e| e.to_string())?;
         let mut response = self.agent.run(request).map_err(|e| e.to_string())?;
         let header =
             |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);

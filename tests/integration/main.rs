@@ -21,4 +21,5 @@ mod lasting;
 mod pki;
 mod processes;
 mod signed_contract;
+mod surface_life;
 mod tidy;

@@ -97,7 +97,7 @@ fn of_kind(kind: Kind, written: Written) -> Value {
         }
         Kind::Texts { most } => json!({
             "type": "array", "minItems": 1, "maxItems": most,
-            "items": {"anyOf": [{"type": "string", "minLength": 1, "maxLength": 100}, {"type": "integer", "minimum": 0}]},
+            "items": {"anyOf": [{"type": "string", "minLength": 1, "maxLength": 100}, {"type": "integer", "minimum": 0, "maximum": 9_999_999_999_999_999_999_u64}]},
         }),
         Kind::Items { most, item } => {
             let item: Value = serde_json::from_str(item).unwrap_or_default();

@@ -92,7 +92,10 @@ impl Appliance {
         signer: &Signer,
         now: UnixTime,
     ) -> Result<Arc<Credential>> {
-        let id = signer.certificate.ok_or(Code::CertificateMissing)?;
+        let id = match signer.certificate {
+            Some(id) => id,
+            None => self.first_certificate(call, app, signer.id)?,
+        };
         let key = (app.id.clone(), id);
         let load = || -> Result<Option<Credential>> {
             let stored = table::in_app(Space::Certificate, &app.id, id);
