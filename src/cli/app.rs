@@ -24,7 +24,7 @@ pub(super) enum App {
         /// Let any client that knows the appKey speak for the app, without a certificate.
         #[arg(long, conflicts_with = "client_cert")]
         not_pinned: bool,
-        /// Document roots of the configuration by name; all of them where none is given.
+        /// Document roots of the configuration by name, beneath which it may read and write; none where none is given.
         #[arg(long, value_name = "NAME")]
         root: Vec<String>,
         /// PAdES level of its signatures.
@@ -231,7 +231,7 @@ fn line(view: &View) -> String {
     } else {
         format!("{} pinned", app.clients.len())
     };
-    let roots = if app.roots.is_empty() { "all roots".to_owned() } else { app.roots.join(",") };
+    let roots = if app.roots.is_empty() { "no roots".to_owned() } else { app.roots.join(",") };
     format!("{}  {:?}  {state}  {pinned}  {roots}  {}", app.id, app.kind, app.name)
 }
 
