@@ -14,7 +14,7 @@ use super::structure::{self, Coverage, as_u64};
 use super::trust::{self, Evidence, Question};
 use super::{pages, pdf_date, revisions};
 use crate::pdf::syntax::inspect::Inspection;
-use crate::pdf::syntax::{Dict, Document, Object, SyntaxError, View};
+use crate::pdf::syntax::{Dict, Document, Limits, Object, SyntaxError, View};
 use crate::x509::path::{Purpose, RevocationPolicy, TrustStore};
 use hufu_api::UnixTime;
 use sha2::{Digest, Sha256};
@@ -57,9 +57,14 @@ pub enum VerifyError {
 /// [`VerifyError`] when the file cannot be read. A file that can be read always gets a report, with every signature
 /// whose verdict cannot be reached as not valid.
 pub fn verify(bytes: &[u8], store: &TrustStore, options: &Options<'_>) -> Result<Report, VerifyError> {
-    let document = Document::open(bytes)?;
+    let document = Document::open_within(bytes, limits())?;
     let case = Case::new(&document, store, options);
     Ok(case.report())
+}
+
+/// Tighter than for reading: a signed file is walked again and again, by signature and by revision.
+fn limits() -> Limits {
+    Limits { sections: 256, nodes: 150_000, ..Limits::default() }
 }
 
 /// One signature on its way to the report.

@@ -14,8 +14,10 @@ use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
 /// Certificates, CRLs and OCSP responses of one file that are read, at most each.
 const MAX_ITEMS: usize = 300;
-/// Decoded bytes of one of them, at most.
-const MAX_ITEM: usize = 8 << 20;
+/// Decoded bytes of one certificate or OCSP response, of one CRL, and of all of them, at most.
+const MAX_SMALL: usize = 64 << 10;
+const MAX_CRL: usize = 8 << 20;
+const MAX_TOTAL: usize = 24 << 20;
 
 /// Certificates and revocation data at hand.
 #[derive(Clone, Debug, Default)]
@@ -31,12 +33,18 @@ impl Evidence {
         let mut out = Self::default();
         let Ok(catalog) = view.catalog() else { return out };
         let Ok(Some(dss)) = view.get_dict(&catalog, "DSS") else { return out };
-        for (key, list) in
-            [("Certs", &mut out.certificates), ("CRLs", &mut out.crls), ("OCSPs", &mut out.ocsp)]
-        {
+        let mut left = MAX_TOTAL;
+        let lists = [
+            ("Certs", &mut out.certificates, MAX_SMALL),
+            ("CRLs", &mut out.crls, MAX_CRL),
+            ("OCSPs", &mut out.ocsp, MAX_SMALL),
+        ];
+        for (key, list, most) in lists {
             for item in view.get_array(&dss, key).unwrap_or_default().iter().take(MAX_ITEMS) {
                 let Ok(Object::Stream(stream)) = view.resolve(item) else { continue };
-                list.extend(view.document().decode(&stream, MAX_ITEM).map(std::borrow::Cow::into_owned));
+                let Ok(data) = view.document().decode(&stream, most.min(left)) else { continue };
+                left = left.saturating_sub(data.len());
+                list.push(data.into_owned());
             }
         }
         out

@@ -10,7 +10,9 @@ use std::collections::{BTreeSet, HashMap};
 const LISTS: [&str; 3] = ["Certs", "CRLs", "OCSPs"];
 const VRI_LISTS: [&str; 3] = ["Cert", "CRL", "OCSP"];
 /// Decoded bytes of one certificate, CRL or OCSP response, at most.
-const MAX_ITEM: usize = 16 << 20;
+const MAX_ITEM: usize = 8 << 20;
+/// Decoded bytes of all of them in one comparison, at most.
+const MAX_TOTAL: usize = 24 << 20;
 /// Revisions whose stores are compared with the last one, at most; the newest count.
 const MAX_REVISIONS: usize = 64;
 
@@ -156,9 +158,10 @@ impl Diff<'_, '_, '_> {
 pub(in crate::verify) fn lost(document: &Document<'_>) -> Result<Option<usize>> {
     let last = document.revisions().len().saturating_sub(1);
     let mut known = HashMap::new();
-    let kept = held(document.as_of(last), &mut known)?;
+    let mut left = MAX_TOTAL;
+    let kept = held(document.as_of(last), &mut known, &mut left)?;
     for revision in (0..last).rev().take(MAX_REVISIONS) {
-        if !held(document.as_of(revision), &mut known)?.is_subset(&kept) {
+        if !held(document.as_of(revision), &mut known, &mut left)?.is_subset(&kept) {
             return Ok(Some(revision));
         }
     }
@@ -167,7 +170,11 @@ pub(in crate::verify) fn lost(document: &Document<'_>) -> Result<Option<usize>> 
 
 /// Digests of everything in the store, with the names of the signatures that /VRI speaks of. `known` remembers what an
 /// object held as of the revision that defines it.
-fn held(view: View<'_, '_>, known: &mut HashMap<(u32, usize), [u8; 32]>) -> Result<BTreeSet<[u8; 32]>> {
+fn held(
+    view: View<'_, '_>,
+    known: &mut HashMap<(u32, usize), [u8; 32]>,
+    left: &mut usize,
+) -> Result<BTreeSet<[u8; 32]>> {
     let mut out = BTreeSet::new();
     let catalog = view.catalog()?;
     let Some(store) = view.get_dict(&catalog, "DSS")? else { return Ok(out) };
@@ -179,7 +186,9 @@ fn held(view: View<'_, '_>, known: &mut HashMap<(u32, usize), [u8; 32]>) -> Resu
             if let Some(digest) = known.get(&place) {
                 out.insert(*digest);
             } else if let Object::Stream(stream) = view.resolve(item)? {
-                let digest = Sha256::digest(view.document().decode(&stream, MAX_ITEM)?).into();
+                let data = view.document().decode(&stream, MAX_ITEM.min(*left))?;
+                *left = left.saturating_sub(data.len());
+                let digest = Sha256::digest(&data).into();
                 known.insert(place, digest);
                 out.insert(digest);
             }
@@ -193,9 +202,11 @@ fn held(view: View<'_, '_>, known: &mut HashMap<(u32, usize), [u8; 32]>) -> Resu
 /// Digests of what the streams hold.
 fn contents(view: View<'_, '_>, items: &[Object]) -> Result<BTreeSet<[u8; 32]>> {
     let mut out = BTreeSet::new();
+    let mut left = MAX_TOTAL;
     for item in items.iter().take(10_000) {
         if let Object::Stream(stream) = view.resolve(item)? {
-            let data = view.document().decode(&stream, MAX_ITEM)?;
+            let data = view.document().decode(&stream, MAX_ITEM.min(left))?;
+            left = left.saturating_sub(data.len());
             out.insert(Sha256::digest(&data).into());
         }
     }
