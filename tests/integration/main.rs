@@ -23,3 +23,4 @@ mod processes;
 mod signed_contract;
 mod surface_life;
 mod tidy;
+mod workers;

@@ -3,6 +3,7 @@
 use super::BenchError;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
+use hyper::Method;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::pem::PemObject;
@@ -98,11 +99,14 @@ impl Target {
     pub(super) async fn call(
         &self,
         sender: &mut http1::SendRequest<Full<Bytes>>,
+        method: &Method,
         path: &str,
         token: &str,
         body: Bytes,
     ) -> Result<(Option<String>, serde_json::Value), BenchError> {
-        let request = hyper::Request::post(format!("{}{path}", self.prefix))
+        let request = hyper::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.prefix))
             .header("host", self.host.as_str())
             .header("content-type", "application/json;charset=UTF-8")
             .header("token", token)
@@ -125,7 +129,8 @@ impl Target {
         body: &serde_json::Value,
     ) -> Result<(Option<String>, serde_json::Value), BenchError> {
         let mut sender = self.connect().await?;
-        let (renewed, answer) = self.call(&mut sender, path, token, Bytes::from(body.to_string())).await?;
+        let (renewed, answer) =
+            self.call(&mut sender, &Method::POST, path, token, Bytes::from(body.to_string())).await?;
         if !succeeded(&answer) {
             return Err(BenchError::Refused(path.to_owned(), answer.to_string()));
         }
@@ -135,7 +140,7 @@ impl Target {
     /// Drives `connections` connections for `length`; `body` makes the request of (connection, number).
     pub(super) async fn drive(
         &self,
-        path: &'static str,
+        (method, path): (Method, &'static str),
         token: &str,
         connections: usize,
         length: Duration,
@@ -150,6 +155,7 @@ impl Target {
         let mut tasks = tokio::task::JoinSet::new();
         for (connection, mut sender) in senders.into_iter().enumerate() {
             let (target, token, body) = (self.clone(), token.to_owned(), body.clone());
+            let method = method.clone();
             tasks.spawn(async move {
                 let mut run = Run::default();
                 for number in 0.. {
@@ -158,7 +164,7 @@ impl Target {
                         break;
                     }
                     let (_, answer) =
-                        target.call(&mut sender, path, &token, body(connection, number)).await?;
+                        target.call(&mut sender, &method, path, &token, body(connection, number)).await?;
                     if succeeded(&answer) {
                         run.done += 1;
                         run.latencies.push(asked.elapsed());

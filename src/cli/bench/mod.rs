@@ -1,5 +1,6 @@
 //! `hufu bench`: documents a second over HTTPS, beside what the token alone and the disk alone can do, in one run.
 
+mod calls;
 mod disk;
 mod load;
 mod log;
@@ -55,6 +56,7 @@ pub(super) enum Bench {
     /// app's documents: not for a production site.
     Sign(Sign),
     Log(log::BenchLog),
+    Calls(calls::Calls),
     /// Judge signed files again and again on one core, with the release check beside one public-key verification.
     Verify(verify::Verify),
 }
@@ -82,6 +84,7 @@ pub(super) fn run(command: &Bench, file: &Path) -> Result<(), Failure> {
     let sign = match command {
         Bench::Sign(sign) => sign,
         Bench::Log(args) => return log::run(args),
+        Bench::Calls(args) => return calls::run(args),
         Bench::Verify(args) => return verify::run(args),
     };
     let site = Site::read(file)?;
@@ -131,8 +134,13 @@ pub(super) fn run(command: &Bench, file: &Path) -> Result<(), Failure> {
                 Bytes::from(serde_json::Value::Object(request).to_string())
             };
             let before = network.map(Cpu::of_appliance).unwrap_or_default();
-            let mut run =
-                runtime.block_on(target.drive("/sign/filePath", &login, connections, length, make))?;
+            let mut run = runtime.block_on(target.drive(
+                (hyper::Method::POST, "/sign/filePath"),
+                &login,
+                connections,
+                length,
+                make,
+            ))?;
             let after = network.map(Cpu::of_appliance).unwrap_or_default();
             let cpu: Vec<String> =
                 after.each(&before, run.done).iter().map(|(kind, ms)| format!("{kind} {ms:.2}")).collect();
