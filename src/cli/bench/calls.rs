@@ -2,6 +2,7 @@
 
 use super::load::Target;
 use super::{BenchError, Failure};
+use base64::Engine as _;
 use bytes::Bytes;
 use clap::Args;
 use hyper::Method;
@@ -79,8 +80,10 @@ pub(super) fn run(args: &Calls) -> Result<(), Failure> {
     for row in creating(salt, login) {
         measure(row)?;
     }
-    let people = runtime.block_on(ids(&target, &token, salt, clients))?;
-    for row in using(people, salt, file.to_string_lossy().into_owned()) {
+    let people = runtime.block_on(ids(&target, &token, salt, 0..clients))?;
+    let companies = runtime.block_on(ids(&target, &token, salt, COMPANIES..COMPANIES + clients))?;
+    let rows = using(people, salt, file.to_string_lossy().into_owned());
+    for row in rows.into_iter().chain(company_seals(companies)?) {
         measure(row)?;
     }
     crate::cli::say(&format!("slowest p95: {:.1} ms", slowest.as_secs_f64() * 1e3));
@@ -108,35 +111,30 @@ fn creating(salt: u64, login: Value) -> Vec<Row> {
         }),
         post(
             "/user/company",
-            move |client, number| json!({"userName": "压力测试有限公司", "certifyType": "a", "certifyNum": identity(salt, COMPANIES + client, number)}),
+            move |client, number| json!({"userName": "压力测试有限公司", "certifyType": "1", "certifyNum": identity(salt, COMPANIES + client, number)}),
         ),
     ]
 }
 
-/// The people that the first calls of each client registered.
-async fn ids(target: &Target, token: &str, salt: u64, clients: usize) -> Result<Vec<u64>, BenchError> {
+/// The signers that the first calls of these clients registered.
+async fn ids(
+    target: &Target,
+    token: &str,
+    salt: u64,
+    clients: std::ops::Range<usize>,
+) -> Result<Vec<u64>, BenchError> {
     let numbers: Vec<String> =
-        (0..10).flat_map(|n| (0..clients).map(move |client| identity(salt, client, n))).collect();
+        (0..10).flat_map(|n| clients.clone().map(move |client| identity(salt, client, n))).collect();
     let asked = json!({"certifyNumList": numbers, "pageSize": 1000});
     let (_, answer) = target.once("/user/signerId/certifyNums", token, &asked).await?;
-    let mut found = Vec::new();
-    collect("signerId", &answer, &mut found);
+    // [{"number": signerId}, …]
+    let pairs =
+        answer.get("data").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object);
+    let found: Vec<u64> = pairs.flat_map(|pair| pair.values().filter_map(Value::as_u64)).collect();
     if found.is_empty() {
-        return Err(BenchError::Http(format!("no signerId in {answer}")));
+        return Err(BenchError::Http(format!("no signers in {answer}")));
     }
     Ok(found)
-}
-
-/// Every value under `name`, wherever it stands.
-fn collect(name: &str, value: &Value, found: &mut Vec<u64>) {
-    match value {
-        Value::Object(members) => {
-            found.extend(members.get(name).and_then(Value::as_u64));
-            members.values().for_each(|member| collect(name, member, found));
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect(name, item, found)),
-        _ => {}
-    }
 }
 
 fn using(people: Vec<u64>, salt: u64, file: String) -> Vec<Row> {
@@ -167,4 +165,26 @@ fn using(people: Vec<u64>, salt: u64, file: String) -> Vec<Row> {
         post("/cz/queryCzId", move |client, _| json!({"sid": identity(salt, client, 0)})),
         post("/send/verifyCode", move |client, number| json!({"signerId": of_code(client, number)})),
     ]
+}
+
+/// Seals of companies: drawn, and uploaded as a picture of 200 × 110 pixels.
+fn company_seals(companies: Vec<u64>) -> Result<Vec<Row>, Failure> {
+    let mut picture = Vec::new();
+    let mut encoder = png::Encoder::new(&mut picture, 200, 110);
+    encoder.set_color(png::ColorType::Grayscale);
+    let mut writer = encoder.write_header()?;
+    let stripes: Vec<u8> = (0..200 * 110_u32).map(|at| if at / 200 % 11 < 4 { 0 } else { 255 }).collect();
+    writer.write_image_data(&stripes)?;
+    writer.finish()?;
+    let picture = base64::engine::general_purpose::STANDARD.encode(&picture);
+    let companies = Arc::new(companies);
+    let uploaders = Arc::clone(&companies);
+    let pick = |companies: &[u64], client: usize| companies.get(client % companies.len()).copied();
+    Ok(vec![
+        post("/moulage/company", move |client, _| json!({"signerId": pick(&companies, client)})),
+        post(
+            "/moulage/upload",
+            move |client, _| json!({"signerId": pick(&uploaders, client), "imgBase": picture}),
+        ),
+    ])
 }
