@@ -120,6 +120,7 @@ pub fn serve(child: Network) -> Result<(), String> {
         .map_err(|e| e.to_string())?;
     let pki = pki::router(Arc::new(Pki {
         authorities: made.authorities.clone(),
+        ceremony: site.pki_folder(),
         ocsp,
         tsa: made.tsa.clone(),
         tsa_networks: site.server.tsa_networks.clone(),

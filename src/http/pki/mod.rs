@@ -18,13 +18,21 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine;
 use hufu_api::{Cx, Entropy, RequestId};
+use std::io::Read;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 /// The largest request body; OCSP and time-stamp requests are a few hundred octets.
 const MAX_BODY: usize = 16 * 1024;
+
+/// What the issuing CA's certificate names: AIA and CRL distribution point.
+const ROOT: [(&str, &str); 2] = [("root.cer", "application/pkix-cert"), ("root.crl", "application/pkix-crl")];
+
+/// The largest file of the root.
+const MAX_FILE: u64 = 1 << 20;
 
 /// How long one answer may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -33,6 +41,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 pub struct Pki {
     /// The CAs and what they publish.
     pub authorities: Arc<Authorities>,
+    /// Where the ceremony puts the root's certificate and list; its key is in no token that serves.
+    pub ceremony: PathBuf,
     /// Certificate status.
     pub ocsp: Arc<OcspResponder>,
     /// Time stamps, when there is an authority.
@@ -69,9 +79,12 @@ pub fn router(pki: Arc<Pki>) -> Router {
         .with_state(pki)
 }
 
-/// `LABEL.crl` and `LABEL.cer`.
+/// `LABEL.crl` and `LABEL.cer`, the root's too.
 async fn file(State(pki): State<Arc<Pki>>, Path(file): Path<String>) -> Response {
-    let read = move || published(&pki.authorities, &file);
+    let read = move || match ROOT.into_iter().find(|(name, _)| *name == file) {
+        Some((name, kind)) => root_file(&pki.ceremony.join(name), kind),
+        None => published(&pki.authorities, &file),
+    };
     match tokio::task::spawn_blocking(read).await {
         Ok(Ok(Some((kind, bytes)))) => {
             ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "public, max-age=300")], bytes)
@@ -79,6 +92,19 @@ async fn file(State(pki): State<Arc<Pki>>, Path(file): Path<String>) -> Response
         }
         Ok(Ok(None)) => StatusCode::NOT_FOUND.into_response(),
         Ok(Err(())) | Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+/// A file of the root as it is now: the next ceremony may have written a new list.
+fn root_file(path: &std::path::Path, kind: &'static str) -> Result<Option<(&'static str, Vec<u8>)>, ()> {
+    let mut bytes = Vec::new();
+    match std::fs::File::open(path).and_then(|file| file.take(MAX_FILE).read_to_end(&mut bytes)) {
+        Ok(_) => Ok(Some((kind, bytes))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => {
+            tracing::error!(path = %path.display(), %error, "not readable");
+            Err(())
+        }
     }
 }
 

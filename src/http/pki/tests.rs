@@ -24,6 +24,7 @@ fn limited(networks: &[&str], places: usize, stamps_a_second: u32) -> Router {
     channel.maintain(hufu_testkit::cx(5)).unwrap();
     router(Arc::new(Pki {
         authorities: Arc::clone(&pki.authorities),
+        ceremony: ceremony(),
         ocsp: Arc::new(OcspResponder::new(
             &pki.authorities,
             std::slice::from_ref(&pki.ocsp),
@@ -37,6 +38,31 @@ fn limited(networks: &[&str], places: usize, stamps_a_second: u32) -> Router {
         entropy: Arc::new(crate::channels::OsEntropy::default()),
         places: Arc::new(Semaphore::new(places)),
     }))
+}
+
+/// A folder as the ceremony leaves it, shared by these tests.
+fn ceremony() -> PathBuf {
+    static FOLDER: std::sync::OnceLock<tempfile::TempDir> = std::sync::OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("root.crl"), b"list").unwrap();
+        std::fs::write(folder.path().join("root.pem"), b"not published").unwrap();
+        folder
+    });
+    folder.path().to_owned()
+}
+
+#[tokio::test]
+async fn what_the_issuing_certificate_names_is_published() {
+    let router = listener(&[], 1);
+    let (status, kind, list) = ask(&router, "GET", "/root.crl", "", b"").await;
+    assert_eq!(
+        (status, kind.as_str(), list.as_slice()),
+        (StatusCode::OK, "application/pkix-crl", &b"list"[..])
+    );
+    for path in ["/root.cer", "/root.pem", "/root.crl.cer"] {
+        assert_eq!(ask(&router, "GET", path, "", b"").await.0, StatusCode::NOT_FOUND, "{path}");
+    }
 }
 
 async fn ask(
