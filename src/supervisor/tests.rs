@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 /// Not a test: what the supervised children run; the last argument says which.
 #[test]
-#[ignore = "runs as a child of the other tests"]
+#[ignore = "the entry of child processes: the supervisor that each test of this file starts runs it"]
 fn part() {
     let code = match std::env::args().next_back().as_deref() {
         Some("network") => child::confined_network(limits, network),

@@ -2,6 +2,5 @@
 
 pub(crate) mod acts;
 mod faults;
-mod rates;
 mod refusals;
 pub(crate) mod site;

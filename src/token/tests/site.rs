@@ -34,7 +34,7 @@ fn module() -> PathBuf {
 
 /// Not a test: what the child processes of the tests run.
 #[test]
-#[ignore = "runs as a child of the other tests"]
+#[ignore = "the entry of child processes: every test that starts a worker or a ceremony runs it"]
 fn part() {
     let code = match std::env::var(PART).as_deref() {
         Ok("worker") => {
@@ -43,10 +43,6 @@ fn part() {
         }
         Ok("ceremony") => {
             ceremony_part(Path::new(&std::env::var("HUFU_TEST_FOLDER").unwrap()));
-            std::process::ExitCode::SUCCESS
-        }
-        Ok("rate") => {
-            rate_part(Path::new(&std::env::var("HUFU_TEST_FOLDER").unwrap()));
             std::process::ExitCode::SUCCESS
         }
         _ => return,
@@ -87,14 +83,6 @@ fn ceremony_part(folder: &Path) {
         })
         .collect();
     std::fs::write(folder.join("keys.json"), serde_json::to_vec(&keys).unwrap()).unwrap();
-}
-
-fn rate_part(folder: &Path) {
-    let mut ceremony = Ceremony::open(&settings(folder)).unwrap();
-    let algorithm = serde_json::from_str(&std::env::var("HUFU_TEST_ALGORITHM").unwrap()).unwrap();
-    let label = format!("rate {}", std::process::id());
-    let rate = ceremony.rate(algorithm, &label, 1, Duration::from_secs(2)).unwrap();
-    std::fs::write(folder.join(format!("rate-{}", std::process::id())), rate.to_string()).unwrap();
 }
 
 pub(crate) fn settings(folder: &Path) -> TokenSettings {
