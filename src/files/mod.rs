@@ -5,6 +5,7 @@
 
 pub mod fonts;
 mod lock;
+mod publish;
 mod roots;
 mod save;
 mod turns;
@@ -16,6 +17,7 @@ use cap_std::fs::OpenOptions;
 use cap_std::fs::OpenOptionsExt;
 use hufu_api::Cx;
 use lock::PathLocks;
+use publish::Folders;
 use roots::Roots;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
@@ -33,6 +35,7 @@ pub struct LocalDocuments {
 struct Shared {
     roots: Roots,
     locks: PathLocks,
+    folders: Folders,
     turns: Turns,
 }
 
@@ -44,7 +47,12 @@ impl LocalDocuments {
     pub fn open(roots: &[Root]) -> Result<Self, RootError> {
         let turns = Turns::new(AT_ONCE);
         Ok(Self {
-            shared: Arc::new(Shared { roots: Roots::open(roots)?, locks: PathLocks::default(), turns }),
+            shared: Arc::new(Shared {
+                roots: Roots::open(roots)?,
+                locks: PathLocks::default(),
+                folders: Folders::default(),
+                turns,
+            }),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Writing a file whole or not at all: a temporary file in the same folder, synced, then renamed, then the folder synced.
 
 use super::lock::{Identity, PathGuard};
+use super::publish::{InFolder, Rename};
 use super::roots::OpenRoot;
 use super::{Shared, failure};
 use crate::documents::{DocumentError, Staged, Target};
@@ -45,6 +46,10 @@ impl Place {
         Ok(Self { shared: Arc::clone(shared), folder, identity, mode: root.mode })
     }
 
+    fn enter<'a>(&self, shared: &'a Shared) -> InFolder<'a> {
+        shared.folders.enter((self.identity.device, self.identity.inode))
+    }
+
     pub(super) fn lock(self, cx: Cx) -> Result<LockedPlace, DocumentError> {
         let guard = self.shared.locks.take(self.identity.clone(), cx.deadline)?;
         Ok(LockedPlace { temporary: temporary_name(&self.identity.name), place: self, _guard: guard })
@@ -66,15 +71,16 @@ pub(super) struct LockedPlace {
 impl LockedPlace {
     fn write(self, parts: &[Bytes]) -> Result<StagedFile, DocumentError> {
         let folder = &self.place.folder;
+        let shared = Arc::clone(&self.place.shared);
         let create = || folder.open_with(&self.temporary, OpenOptions::new().write(true).create_new(true));
-        let mut file = match create() {
+        let fresh = || match create() {
             Err(e) if e.kind() == ErrorKind::AlreadyExists => {
-                folder.remove_file(&self.temporary).map_err(|e| failure(&e))?;
+                folder.remove_file(&self.temporary)?;
                 create()
             }
             other => other,
-        }
-        .map_err(|e| failure(&e))?;
+        };
+        let mut file = self.place.enter(&shared).alone(fresh).map_err(|e| failure(&e))?;
         let mode = self.place.mode;
         // From here on the temporary file is removed when this value is dropped.
         let staged = StagedFile { locked: self, published: false };
@@ -105,15 +111,12 @@ struct StagedFile {
 
 impl StagedFile {
     fn rename(mut self) -> Result<(), DocumentError> {
-        let place = &self.locked.place;
-        place
-            .folder
-            .rename(&self.locked.temporary, &place.folder, &place.identity.name)
-            .map_err(|e| failure(&e))?;
+        let LockedPlace { place, temporary, .. } = &self.locked;
+        let folder = place.folder.try_clone().map_err(|e| failure(&e))?;
+        let file = Rename { folder, from: temporary.clone(), to: place.identity.name.clone() };
+        place.enter(&place.shared).publish(file)?;
         self.published = true;
-        // The handle kept is O_PATH, which cannot be synced.
-        let folder = self.locked.place.folder.open(".").map_err(|e| failure(&e))?;
-        folder.sync_all().map_err(|e| failure(&e))
+        Ok(())
     }
 }
 
@@ -128,6 +131,8 @@ impl Drop for StagedFile {
     fn drop(&mut self) {
         if !self.published
             && let Err(error) = self.locked.place.folder.remove_file(&self.locked.temporary)
+            // Renamed, but its folder could not be synced.
+            && error.kind() != ErrorKind::NotFound
         {
             tracing::warn!(%error, "a temporary file stays behind");
         }

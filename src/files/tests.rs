@@ -205,6 +205,34 @@ fn concurrent_appends_all_arrive() {
 }
 
 #[test]
+fn files_that_become_ready_together_all_appear_and_one_failure_is_its_own() {
+    let site = site();
+    // A folder in the way of one of them.
+    let ready: Vec<_> = (0..20)
+        .map(|n| {
+            let target = site.target(&format!("@/out/{n}.pdf")).unwrap();
+            target.stage(cx(LONG), vec![Bytes::from(format!("file {n}"))]).unwrap()
+        })
+        .collect();
+    fs::create_dir(site.base.join("out/7.pdf")).unwrap();
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let publishing: Vec<_> =
+            ready.into_iter().map(|file| scope.spawn(move || file.publish(cx(LONG)))).collect();
+        publishing.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    for (n, result) in results.iter().enumerate() {
+        assert_eq!(result.is_ok(), n != 7, "{n}: {result:?}");
+        if n != 7 {
+            assert_eq!(
+                fs::read(site.base.join(format!("out/{n}.pdf"))).unwrap(),
+                format!("file {n}").into_bytes()
+            );
+        }
+    }
+    assert_eq!(site.names("out").len(), 20, "no temporary file stays: {:?}", site.names("out"));
+}
+
+#[test]
 fn who_gets_no_turn_before_the_deadline_gives_up() {
     let turns = Turns::new(1);
     let (begun, has_begun) = flume::bounded::<()>(1);

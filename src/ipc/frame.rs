@@ -93,14 +93,16 @@ pub fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, FrameError> {
 #[derive(Debug)]
 pub struct Frames<R> {
     source: R,
+    /// Read are the octets from `start` to `end`; what follows is room that has been made already.
     buffer: Vec<u8>,
     start: usize,
+    end: usize,
 }
 
 impl<R: Read> Frames<R> {
     /// Over `source`.
     pub fn new(source: R) -> Self {
-        Self { source, buffer: Vec::new(), start: 0 }
+        Self { source, buffer: Vec::new(), start: 0, end: 0 }
     }
 
     /// The next frame's value; `None` when the stream ended between frames.
@@ -117,14 +119,14 @@ impl<R: Read> Frames<R> {
                 return value.map(Some);
             }
             if !self.fill()? {
-                return if self.start == self.buffer.len() { Ok(None) } else { Err(FrameError::Cut) };
+                return if self.start == self.end { Ok(None) } else { Err(FrameError::Cut) };
             }
         }
     }
 
     /// Length of the frame at the front, if it is here whole.
     fn waiting(&self) -> Result<Option<usize>, FrameError> {
-        let rest = self.buffer.get(self.start..).unwrap_or_default();
+        let rest = self.buffer.get(self.start..self.end).unwrap_or_default();
         let Some((header, body)) = rest.split_first_chunk::<HEADER>() else { return Ok(None) };
         let length = usize::try_from(u32::from_be_bytes(*header)).unwrap_or(usize::MAX);
         if length == 0 || length > MAX_FRAME {
@@ -138,17 +140,23 @@ impl<R: Read> Frames<R> {
         if let Some(done) = self.buffer.get_mut(..self.start) {
             done.zeroize();
         }
-        self.buffer.drain(..self.start);
+        self.buffer.copy_within(self.start..self.end, 0);
+        if let Some(moved) = self.buffer.get_mut((self.end - self.start).max(self.start)..self.end) {
+            moved.zeroize();
+        }
+        self.end -= self.start;
         self.start = 0;
-        let held = self.buffer.len();
-        self.buffer.resize(held + CHUNK, 0);
+        if self.buffer.len() < self.end + CHUNK {
+            self.buffer.resize(self.end + CHUNK, 0);
+        }
         let read = loop {
-            match self.source.read(self.buffer.get_mut(held..).unwrap_or_default()) {
+            match self.source.read(self.buffer.get_mut(self.end..).unwrap_or_default()) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => break other,
             }
         };
-        self.buffer.truncate(held + read.as_ref().copied().unwrap_or(0));
-        Ok(read? > 0)
+        let read = read?;
+        self.end += read;
+        Ok(read > 0)
     }
 }
