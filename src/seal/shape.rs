@@ -88,7 +88,23 @@ impl SealShape {
         let mut map = Pixmap::new(side(w), side(h)).ok_or(SealError::RasterSize(pixels))?;
         let scale = pixels as f32 / long as f32;
         self.paint(&mut map, Transform::from_scale(scale, scale));
-        map.encode_png().map_err(|e| SealError::Encode(e.to_string()))
+        self.encode(&map).map_err(|e| SealError::Encode(e.to_string()))
+    }
+
+    /// One ink: a palette of its 256 shades of opacity, a quarter of the octets of four channels.
+    fn encode(&self, map: &Pixmap) -> Result<Vec<u8>, png::EncodingError> {
+        let mut out = Vec::new();
+        let mut encoder = png::Encoder::new(&mut out, map.width(), map.height());
+        encoder.set_color(png::ColorType::Indexed);
+        encoder.set_depth(png::BitDepth::Eight);
+        encoder.set_palette(self.colour.rgb().repeat(256));
+        encoder.set_trns((0..=u8::MAX).collect::<Vec<u8>>());
+        encoder.set_filter(png::Filter::NoFilter);
+        let mut writer = encoder.write_header()?;
+        let opacity: Vec<u8> = map.pixels().iter().map(|pixel| pixel.alpha()).collect();
+        writer.write_image_data(&opacity)?;
+        writer.finish()?;
+        Ok(out)
     }
 
     /// The form XObject's parts, in points.
