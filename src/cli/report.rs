@@ -103,7 +103,7 @@ pub(super) fn run(command: &Report, config: &Path) -> Result<(), Failure> {
             }
         }
     };
-    let mut open: BTreeMap<RecordNumber, Value> = BTreeMap::new();
+    let mut rows: BTreeMap<RecordNumber, Value> = BTreeMap::new();
     let mut next = 0;
     while next < source.size() {
         let records = source.read(next)?;
@@ -112,19 +112,19 @@ pub(super) fn run(command: &Report, config: &Path) -> Result<(), Failure> {
         }
         for record in records {
             let entry = Entry::parse(&record).map_err(|e| format!("record {next}: {e}"))?;
-            look(&suspect, entry, &mut open)?;
+            look(&suspect, entry, &mut rows)?;
             next += 1;
         }
     }
-    // Intents without an outcome: the token may have signed all the same.
-    for (_, row) in open {
+    for row in rows.values() {
         super::say(&row.to_string());
     }
     Ok(())
 }
 
-/// Notes intents of the suspect and tells them when their outcome comes.
-fn look(suspect: &Suspect, entry: Entry, open: &mut BTreeMap<RecordNumber, Value>) -> Result<(), Failure> {
+/// Notes intents of the suspect, and what became of them. One without an outcome stays `open`: the token may have signed all the
+/// same.
+fn look(suspect: &Suspect, entry: Entry, rows: &mut BTreeMap<RecordNumber, Value>) -> Result<(), Failure> {
     match entry.body {
         Body::Intent(intent) if suspect.made(&intent) => {
             let row = json!({
@@ -138,11 +138,10 @@ fn look(suspect: &Suspect, entry: Entry, open: &mut BTreeMap<RecordNumber, Value
                 "certificate_sha256": intent.facts.get("certificate_sha256"),
                 "ending": "open",
             });
-            open.insert(entry.number, row);
+            rows.insert(entry.number, row);
         }
         Body::Outcome { of, outcome, .. } => {
-            let Some(mut row) = open.remove(&of) else { return Ok(()) };
-            if let Value::Object(members) = &mut row {
+            if let Some(Value::Object(members)) = rows.get_mut(&of) {
                 members.insert("ending".into(), serde_json::to_value(outcome.ending)?);
                 for fact in ["summary", "output_sha256"] {
                     if let Some(value) = outcome.facts.get(fact) {
@@ -152,7 +151,14 @@ fn look(suspect: &Suspect, entry: Entry, open: &mut BTreeMap<RecordNumber, Value
                 // A failure after the token signed leaves a signature that nobody was given: said, not hidden.
                 members.insert("released".into(), (outcome.ending == Ending::Done).into());
             }
-            super::say(&row.to_string());
+        }
+        // The file could not appear after all.
+        Body::Event(event) if event.ending == Ending::Voided => {
+            let intent = event.facts.get("intent").and_then(Value::as_u64);
+            if let Some(Value::Object(members)) = intent.and_then(|intent| rows.get_mut(&intent)) {
+                members.insert("ending".into(), serde_json::to_value(event.ending)?);
+                members.insert("released".into(), false.into());
+            }
         }
         _ => {}
     }

@@ -42,9 +42,23 @@ pub enum DocumentError {
     /// Another call holds the path, or the disk did not answer, until the deadline.
     #[error("no answer before the deadline")]
     Timeout,
+    /// The file has appeared under its path, but its folder could not be synced: a power failure may undo it.
+    #[error("the folder could not be synced: {0}")]
+    Unsynced(String),
     /// Any other failure of the file system.
     #[error("file system: {0}")]
     Io(String),
+}
+
+/// What became of a file that a dead process left unseen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// There was none.
+    Nothing,
+    /// It has appeared under its path.
+    Appeared,
+    /// It was removed.
+    Removed,
 }
 
 /// The files below the document roots.
@@ -61,6 +75,19 @@ pub trait Documents: Send + Sync {
     /// # Errors
     /// See [`DocumentError`].
     fn target(&self, cx: Cx, roots: &[String], path: &str) -> Result<Box<dyn Target>, DocumentError>;
+
+    /// Finishes what a process that died left staged for `path`: a file whose SHA-256 (lower hex) is one of `digests` appears, any
+    /// other is removed.
+    ///
+    /// # Errors
+    /// See [`DocumentError`].
+    fn settle(
+        &self,
+        cx: Cx,
+        roots: &[String],
+        path: &str,
+        digests: &[String],
+    ) -> Result<Settled, DocumentError>;
 }
 
 /// A path to save to, locked until dropped.
@@ -70,14 +97,6 @@ pub trait Target: Send {
     /// # Errors
     /// See [`DocumentError`]; nothing is left behind then.
     fn stage(self: Box<Self>, cx: Cx, parts: Vec<Bytes>) -> Result<Box<dyn Staged>, DocumentError>;
-
-    /// [`Target::stage`] and [`Staged::publish`] in one.
-    ///
-    /// # Errors
-    /// See [`DocumentError`]; nothing is left behind then.
-    fn save(self: Box<Self>, cx: Cx, parts: Vec<Bytes>) -> Result<(), DocumentError> {
-        self.stage(cx, parts)?.publish(cx)
-    }
 }
 
 /// A complete file waiting to be seen; dropping it removes it.
@@ -85,6 +104,7 @@ pub trait Staged: Send {
     /// Puts the file under its path in one step, in place of what was there, durably.
     ///
     /// # Errors
-    /// See [`DocumentError`].
+    /// See [`DocumentError`]. The file is removed then, and what was there before stays; but for
+    /// [`DocumentError::Unsynced`], where it has appeared.
     fn publish(self: Box<Self>, cx: Cx) -> Result<(), DocumentError>;
 }

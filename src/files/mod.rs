@@ -12,7 +12,7 @@ mod turns;
 
 pub use roots::{Root, RootError};
 
-use crate::documents::{DocumentError, Documents, Target};
+use crate::documents::{DocumentError, Documents, Settled, Target};
 use cap_std::fs::OpenOptions;
 use cap_std::fs::OpenOptionsExt;
 use hufu_api::Cx;
@@ -68,6 +68,18 @@ impl Documents for LocalDocuments {
         let find = || save::Place::find(&self.shared, &root, &inside);
         let target = self.shared.turns.run(cx, find)?;
         Ok(Box::new(target.lock(cx)?))
+    }
+
+    fn settle(
+        &self,
+        cx: Cx,
+        roots: &[String],
+        path: &str,
+        digests: &[String],
+    ) -> Result<Settled, DocumentError> {
+        let (root, inside) = self.shared.roots.locate(roots, path)?;
+        let settle = || save::Place::find(&self.shared, &root, &inside)?.lock(cx)?.settle(digests);
+        self.shared.turns.run(cx, settle)
     }
 }
 

@@ -117,7 +117,8 @@ impl InFolder<'_> {
         let renamed: Vec<_> = self.alone(|| files.iter().map(rename).collect());
         let Some(Waiting { file, .. }) = files.first() else { return renamed };
         // The handle kept is O_PATH, which cannot be synced.
-        let synced = file.folder.open(".").and_then(|folder| folder.sync_all()).map_err(|e| failure(&e));
+        let synced = file.folder.open(".").and_then(|folder| folder.sync_all());
+        let synced = synced.map_err(|e| DocumentError::Unsynced(e.to_string()));
         renamed.into_iter().map(|result| result.and(synced.clone())).collect()
     }
 }

@@ -4,13 +4,13 @@ use super::lock::{Identity, PathGuard};
 use super::publish::{InFolder, Rename};
 use super::roots::OpenRoot;
 use super::{Shared, failure};
-use crate::documents::{DocumentError, Staged, Target};
+use crate::documents::{DocumentError, Settled, Staged, Target};
 use bytes::Bytes;
 use cap_std::fs::{Dir, MetadataExt, OpenOptions, Permissions, PermissionsExt};
 use hufu_api::Cx;
 use sha2::{Digest, Sha256};
 use std::ffi::{OsStr, OsString};
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -89,6 +89,38 @@ impl LockedPlace {
         file.sync_all().map_err(|e| failure(&e))?;
         Ok(staged)
     }
+
+    /// What the call before this process left behind appears if its digest is among `digests`, else it goes.
+    pub(super) fn settle(self, digests: &[String]) -> Result<Settled, DocumentError> {
+        let folder = &self.place.folder;
+        match folder.symlink_metadata(&self.temporary) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Settled::Nothing),
+            Err(e) => return Err(failure(&e)),
+            Ok(found) if !found.is_file() => return Err(DocumentError::NotRegular),
+            Ok(_) => {}
+        }
+        let file = folder.open(&self.temporary).map_err(|e| failure(&e))?;
+        let digest = sha256(file).map_err(|e| failure(&e))?;
+        let staged = StagedFile { locked: self, published: false };
+        if digests.contains(&digest) {
+            staged.rename().map(|()| Settled::Appeared)
+        } else {
+            // Dropping it removes it.
+            Ok(Settled::Removed)
+        }
+    }
+}
+
+/// SHA-256, lower hex.
+fn sha256(mut file: impl Read) -> io::Result<String> {
+    let mut digest = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex::encode(digest.finalize())),
+            n => digest.update(buffer.get(..n).unwrap_or_default()),
+        }
+    }
 }
 
 impl Target for LockedPlace {
@@ -96,11 +128,6 @@ impl Target for LockedPlace {
         let shared = Arc::clone(&self.place.shared);
         let staged = shared.turns.run(cx, || self.write(&parts))?;
         Ok(Box::new(staged))
-    }
-
-    fn save(self: Box<Self>, cx: Cx, parts: Vec<Bytes>) -> Result<(), DocumentError> {
-        let shared = Arc::clone(&self.place.shared);
-        shared.turns.run(cx, || self.write(&parts)?.rename())
     }
 }
 
@@ -114,9 +141,9 @@ impl StagedFile {
         let LockedPlace { place, temporary, .. } = &self.locked;
         let folder = place.folder.try_clone().map_err(|e| failure(&e))?;
         let file = Rename { folder, from: temporary.clone(), to: place.identity.name.clone() };
-        place.enter(&place.shared).publish(file)?;
-        self.published = true;
-        Ok(())
+        let published = place.enter(&place.shared).publish(file);
+        self.published = matches!(published, Ok(()) | Err(DocumentError::Unsynced(_)));
+        published
     }
 }
 
@@ -131,8 +158,6 @@ impl Drop for StagedFile {
     fn drop(&mut self) {
         if !self.published
             && let Err(error) = self.locked.place.folder.remove_file(&self.locked.temporary)
-            // Renamed, but its folder could not be synced.
-            && error.kind() != ErrorKind::NotFound
         {
             tracing::warn!(%error, "a temporary file stays behind");
         }

@@ -162,6 +162,42 @@ fn what_a_crash_left_behind_is_replaced() {
     assert_eq!(fs::read(s.base.join("secret")).unwrap(), b"secret");
 }
 
+/// A process that died between staging and publishing: nothing is dropped, and the next one opens the roots anew.
+fn died_after_staging(content: &'static [u8]) -> Site {
+    let s = site();
+    std::mem::forget(s.target("@/out/b.pdf").unwrap().stage(cx(LONG), vec![content.into()]).unwrap());
+    let Site { _tmp, base, .. } = s;
+    let root = |name: &str| Root { name: name.into(), path: base.join(name), mode: 0o640 };
+    let documents = LocalDocuments::open(&[root("in"), root("out")]).unwrap();
+    Site { documents, base: base.clone(), _tmp }
+}
+
+#[test]
+fn what_a_crash_left_unseen_appears_or_goes() {
+    let digest = |content: &[u8]| {
+        use sha2::Digest;
+        hex::encode(sha2::Sha256::digest(content))
+    };
+    let settle = |s: &Site, digests: &[String]| {
+        s.documents.settle(cx(LONG), &["out".into()], s.base.join("out/b.pdf").to_str().unwrap(), digests)
+    };
+    let s = died_after_staging(b"signed");
+    assert_eq!(s.names("out").len(), 1, "it lies there unseen");
+    assert_eq!(settle(&s, &[digest(b"another"), digest(b"signed")]), Ok(Settled::Appeared));
+    assert_eq!(s.names("out"), ["b.pdf"]);
+    assert_eq!(s.read("@/out/b.pdf").unwrap(), b"signed");
+    assert_eq!(settle(&s, &[digest(b"signed")]), Ok(Settled::Nothing));
+    let s = died_after_staging(b"unknown");
+    assert_eq!(settle(&s, &[digest(b"signed")]), Ok(Settled::Removed));
+    assert_eq!(s.names("out"), Vec::<String>::new());
+    // Somebody's link in its place is not followed.
+    let s = died_after_staging(b"signed");
+    let name = s.base.join("out").join(&s.names("out")[0]);
+    fs::remove_file(&name).unwrap();
+    symlink(s.base.join("in/a.pdf"), &name).unwrap();
+    assert_eq!(settle(&s, &[digest(b"%PDF")]), Err(DocumentError::NotRegular));
+}
+
 #[test]
 fn a_place_that_cannot_be_is_said_to_be() {
     let s = site();

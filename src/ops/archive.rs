@@ -1,10 +1,12 @@
 //! Archival time stamps before the old ones run out (ETSI EN 319 142-1 5.4.3): what `hufu renew` asks for, file by file.
 
 use super::appliance::facts;
+use super::projection::Projection;
+use super::release::{Destination, Unseen};
 use super::settings::Level;
 use super::sign::{Content, Strict, read_error, save_error, syntax_error};
 use super::{Appliance, Call, Error, Result};
-use crate::audit::{Act, Actor, Ending};
+use crate::audit::{Act, Actor};
 use crate::pdf::sign::{EmbeddedSignature, embedded_signatures};
 use crate::pdf::syntax::Document;
 use crate::tsp::{Token, TokenFinding};
@@ -92,15 +94,24 @@ impl Appliance {
         let staged = target
             .stage(call.cx, vec![content.bytes.clone(), Bytes::from(lasting.tail)])
             .map_err(|e| save_error(&e))?;
+        let destination = Destination { path: path.clone(), roots };
         let facts = facts([
             ("renewed", true.into()),
             ("because", because.clone().into()),
             ("document_sha256", hex::encode(content.sha256).into()),
             ("output_sha256", output_sha256.clone().into()),
             ("incomplete", lasting.incomplete.clone().into()),
+            (Destination::FACT, destination.fact()),
         ]);
-        staged.publish(call.cx).map_err(|e| save_error(&e))?;
-        self.note(call, operator.clone(), Act::StampDocument, facts, Ending::Done)?;
+        let file = Unseen {
+            staged,
+            destination,
+            sha256: &output_sha256,
+            projection: &Projection::default(),
+            act: Act::StampDocument,
+            actor: operator.clone(),
+        };
+        self.release_noted(call, file, facts)?;
         Ok(RenewOutcome::Renewed { because, output_sha256, incomplete: lasting.incomplete })
     }
 }

@@ -82,7 +82,7 @@ impl From<Code> for Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict(_) => Self::new(Code::Overloaded).because(error),
+            StoreError::Conflict(_) | StoreError::Stalled => Self::new(Code::Overloaded).because(error),
             StoreError::Poisoned(_) | StoreError::Io(_) => Self::internal(error),
             _ => Self::internal(error),
         }

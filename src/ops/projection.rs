@@ -51,7 +51,13 @@ impl Projection {
         &self.writes
     }
 
-    /// The form in the outcome's `project` fact.
+    /// The same rows removed.
+    pub(super) fn withdrawn(&self) -> Self {
+        let remove = |write: &Write| Write { key: write.key.clone(), expect: Expect::Any, value: None };
+        Self { writes: self.writes.iter().map(remove).collect() }
+    }
+
+    /// The form in the outcome's `project` fact; a row that is removed has the value null.
     pub(super) fn to_json(&self) -> Result<serde_json::Value> {
         let rows: Result<Vec<Logged>> = self
             .writes
@@ -87,7 +93,10 @@ pub fn replay(facts: &Facts) -> Result<Vec<Write>> {
                     bytes: hex::decode(&row.key).map_err(Error::internal)?,
                 },
                 expect: Expect::Any,
-                value: Some(serde_json::to_vec(&row.value).map_err(Error::internal)?),
+                value: match row.value {
+                    serde_json::Value::Null => None,
+                    value => Some(serde_json::to_vec(&value).map_err(Error::internal)?),
+                },
             })
         })
         .collect()
@@ -107,5 +116,9 @@ mod tests {
         let facts = Facts::from([("project".to_owned(), projection.to_json().unwrap())]);
         assert_eq!(replay(&facts).unwrap(), projection.writes());
         assert!(replay(&Facts::new()).unwrap().is_empty());
+        let facts = Facts::from([("project".to_owned(), projection.withdrawn().to_json().unwrap())]);
+        let removed = replay(&facts).unwrap();
+        assert_eq!(removed, projection.withdrawn().writes());
+        assert!(removed.iter().all(|write| write.value.is_none()) && removed.len() == 2);
     }
 }

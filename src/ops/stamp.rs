@@ -5,9 +5,10 @@ use super::idempotency::Asked;
 use super::places::Service;
 use super::projection::{Projection, Row};
 use super::quota::Counted;
+use super::release::{Destination, Unseen};
 use super::sign::{Limit, Source, save_error, syntax_error};
 use super::{Appliance, Call, Caller, Error, Result, table};
-use crate::audit::{Act, Ending};
+use crate::audit::Act;
 use crate::codes::Code;
 use crate::pdf::syntax::Document;
 use bytes::Bytes;
@@ -82,15 +83,23 @@ impl Appliance {
         let mut projection = Projection::default();
         projection.push(Row::new(table::in_app(Space::Stamp, &app.id, row.id), &row)?);
         projection.extend(once.remember(row.id, now)?);
+        let destination = Destination { path: request.save_path.clone(), roots: app.roots.clone() };
         let facts = facts([
             ("stamp", row.id.into()),
             ("document_sha256", row.document_sha256.clone().into()),
             ("output_sha256", row.output_sha256.clone().into()),
+            (Destination::FACT, destination.fact()),
             ("project", projection.to_json()?),
         ]);
-        staged.publish(call.cx).map_err(|e| save_error(&e))?;
-        let number = self.note(call, Self::actor(call, caller), Act::StampDocument, facts, Ending::Done)?;
-        self.store().project(number, projection.writes())?;
+        let file = Unseen {
+            staged,
+            destination,
+            sha256: &row.output_sha256,
+            projection: &projection,
+            act: Act::StampDocument,
+            actor: Self::actor(call, caller),
+        };
+        self.release_noted(call, file, facts)?;
         quota.keep();
         Ok(row.id)
     }

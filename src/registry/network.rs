@@ -38,6 +38,10 @@ const FIRST_ANCHOR: Duration = Duration::from_secs(30);
 const ANCHOR_RETRY: Duration = Duration::from_secs(60);
 const ANCHOR_TIME: Duration = Duration::from_secs(30);
 
+/// Pause between looks for what waits to be written to the log, and how long one writing may take.
+const WITHDRAWAL_PAUSE: Duration = Duration::from_secs(1);
+const WITHDRAWAL_TIME: Duration = Duration::from_secs(10);
+
 /// How long looking for keys without certificate may take at start.
 const SWEEP_TIME: Duration = Duration::from_secs(1_800);
 
@@ -64,7 +68,8 @@ pub fn serve(child: Network) -> Result<(), String> {
     let last = replay::last_time(cx, &log, head.size)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(site.clock.tolerance_millis, last));
     let store = SledStore::open(&site.state_folder()).map_err(|e| format!("state: {e}"))?;
-    let replayed = replay::replay(cx, &log, &store)?;
+    let documents = documents(site)?;
+    let replayed = replay::replay(cx, &log, &store, &documents)?;
     // Nobody serves yet.
     if let Some(last) = head.size.checked_sub(1) {
         store.complete_through(last).map_err(|e| format!("state: {e}"))?;
@@ -87,7 +92,6 @@ pub fn serve(child: Network) -> Result<(), String> {
     };
     let folder = channels_folder(&told.file);
     let made = channels::load(&folder, &parts).map_err(|e| e.to_string())?;
-    let documents = documents(site)?;
     let ocsp =
         OcspResponder::new(&made.authorities, &parts.identities, &keys, &parts.log, Arc::clone(&clock));
     let ocsp = Arc::new(ocsp);
@@ -113,6 +117,7 @@ pub fn serve(child: Network) -> Result<(), String> {
     appliance.trust(cx, trust(site)?);
     renewals(&appliance, &entropy)?;
     sweep(&appliance, &entropy, head.size)?;
+    withdrawals(&appliance, &entropy)?;
     if time_sources {
         anchors(&appliance, &entropy, site.audit.anchor_seconds)?;
     }
@@ -233,6 +238,23 @@ fn sweep(appliance: &Arc<Appliance>, entropy: &Arc<dyn Entropy>, records: u64) -
         }
     };
     std::thread::Builder::new().name("sweep".into()).spawn(once).map(|_| ()).map_err(|e| e.to_string())
+}
+
+/// What the log could not take when it was down is written once it is up again.
+fn withdrawals(appliance: &Arc<Appliance>, entropy: &Arc<dyn Entropy>) -> Result<(), String> {
+    let (appliance, entropy) = (Arc::downgrade(appliance), Arc::clone(entropy));
+    let rounds = move || {
+        loop {
+            std::thread::sleep(WITHDRAWAL_PAUSE);
+            let Some(appliance) = appliance.upgrade() else { return };
+            if appliance.has_withdrawals()
+                && let Ok(cx) = own_cx(entropy.as_ref())
+            {
+                appliance.write_withdrawals(&Call::operator(cx.request, WITHDRAWAL_TIME));
+            }
+        }
+    };
+    std::thread::Builder::new().name("withdrawals".into()).spawn(rounds).map(|_| ()).map_err(|e| e.to_string())
 }
 
 /// Certificates near their end are replaced in the background, some each hour.

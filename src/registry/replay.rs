@@ -1,6 +1,7 @@
-//! Bringing the state store's projections up to the audit log at start.
+//! Bringing the state store's projections and the clients' files up to the audit log at start.
 
 use crate::audit::{AuditReader, Body};
+use crate::documents::Documents;
 use crate::ops;
 use hufu_api::{Cx, Store, UnixTime};
 use std::time::{Duration, Instant};
@@ -11,26 +12,41 @@ const CHUNK: usize = 1024;
 /// How long one chunk may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Applies the outcomes that the store does not show yet; gives how many.
-pub(super) fn replay(cx: Cx, log: &dyn AuditReader, store: &dyn Store) -> Result<u64, String> {
+/// How long files may take to be finished.
+const FILES_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Applies the outcomes that the store does not show yet, and finishes files that nobody sees yet; gives how many outcomes.
+pub(super) fn replay(
+    cx: Cx,
+    log: &dyn AuditReader,
+    store: &dyn Store,
+    documents: &dyn Documents,
+) -> Result<u64, String> {
     let mut next = store.projected().map_err(|e| e.to_string())?.map_or(0, |last| last + 1);
     let mut applied = 0;
+    let mut unfinished = ops::Unfinished::default();
     loop {
         let deadline = Instant::now().checked_add(PATIENCE).unwrap_or(cx.deadline);
         let entries = log.read(Cx { deadline, ..cx }, next, CHUNK).map_err(|e| e.to_string())?;
-        let Some(last) = entries.last().map(|entry| entry.number) else { return Ok(applied) };
+        let Some(last) = entries.last().map(|entry| entry.number) else { break };
         let mut writes = Vec::new();
         for entry in &entries {
-            if let Body::Outcome { outcome, .. } = &entry.body {
-                let made =
-                    ops::replay(&outcome.facts).map_err(|e| format!("record {}: {e}", entry.number))?;
-                applied += u64::from(!made.is_empty());
-                writes.extend(made);
-            }
+            unfinished.note(entry);
+            let facts = match &entry.body {
+                Body::Outcome { outcome, .. } => &outcome.facts,
+                Body::Event(event) => &event.facts,
+                Body::Intent(_) | Body::Checkpoint { .. } => continue,
+            };
+            let made = ops::replay(facts).map_err(|e| format!("record {}: {e}", entry.number))?;
+            applied += u64::from(!made.is_empty());
+            writes.extend(made);
         }
         store.project(last, &writes).map_err(|e| e.to_string())?;
         next = last + 1;
     }
+    let deadline = Instant::now().checked_add(FILES_PATIENCE).unwrap_or(cx.deadline);
+    unfinished.settle(Cx { deadline, ..cx }, documents);
+    Ok(applied)
 }
 
 /// The time of the newest of `size` records: the clock must not be behind it.

@@ -1,9 +1,9 @@
 //! The log's disk fails or hangs beneath a running appliance. strace puts the faults into the system calls of the audit
 //! writer, and into those of every writer that the supervisor starts in its place.
 
-use crate::daemon::{Answer, Client, Daemon};
+use crate::daemon::{Answer, Client, Daemon, Site};
 use crate::signed_contract::{Parties, contract, register};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,9 +15,14 @@ struct Fault(Child);
 impl Fault {
     /// `how` is what strace's `inject` takes, for example `error=EIO`, for each sync of the processes.
     fn put(processes: &[u32], how: &str) -> Option<Self> {
+        Self::inject(processes, "fsync,fdatasync,syncfs", how)
+    }
+
+    /// The same for other system calls.
+    fn inject(processes: &[u32], calls: &str, how: &str) -> Option<Self> {
         let mut strace = Command::new("strace");
-        strace.args(["-f", "-o", "/dev/null", "-e", "trace=fsync,fdatasync,syncfs", "-e"]);
-        strace.arg(format!("inject=fsync,fdatasync,syncfs:{how}"));
+        strace.args(["-f", "-o", "/dev/null", "-e", &format!("trace={calls}"), "-e"]);
+        strace.arg(format!("inject={calls}:{how}"));
         for process in processes {
             strace.args(["-p", &process.to_string()]);
         }
@@ -111,7 +116,7 @@ fn a_sync_that_fails_at_any_step_of_a_signature_is_an_error_and_never_a_success(
     let long = std::env::var("HUFU_LONG").is_ok_and(|v| !v.is_empty());
     // The writer's n-th sync from now on fails once: an intent's or an outcome's. It then ends, and another one starts.
     let steps = if long { 100 } else { 4 };
-    let mut refused = 0;
+    let mut refused = Vec::new();
     for step in 0..steps {
         let Some(audit) = writer_of(&daemon) else { return };
         let how = format!("error={}:when={}", if step % 2 == 0 { "EIO" } else { "ENOSPC" }, 1 + step % 4);
@@ -123,7 +128,7 @@ fn a_sync_that_fails_at_any_step_of_a_signature_is_an_error_and_never_a_success(
                 200 => answered.push((answer.data("summaryId").as_u64().unwrap(), to)),
                 code => {
                     assert_eq!(code, 503, "{:?}", answer.body);
-                    refused += 1;
+                    refused.push(to);
                     break;
                 }
             }
@@ -132,13 +137,116 @@ fn a_sync_that_fails_at_any_step_of_a_signature_is_an_error_and_never_a_success(
         answered.push(recovers(&client, &parties, &file, docs.join(format!("s-{step}-after.pdf"))));
     }
     println!(
-        "{steps} failed syncs, {refused} refused, {} signatures answered, all on record",
+        "{steps} failed syncs, {} refused, {} signatures answered, all on record",
+        refused.len(),
         answered.len()
     );
-    assert_eq!(refused, steps);
+    assert_eq!(refused.len(), steps);
+    // An error stays true: whatever the log had got of the outcome when its sync failed, the file never appears.
+    assert_eq!(refused.iter().filter(|file| file.exists()).count(), 0, "a file that was answered with an error");
+    assert_eq!(unseen(&docs), Vec::<PathBuf>::new());
+    let released = released(&daemon.site, refused.len());
+    assert_eq!(released.len(), answered.len(), "released by the log: {released:?}");
     let (site, ended_well) = daemon.stop();
     assert!(ended_well);
     crate::processes::check_what_was_answered(&site, &answered);
+}
+
+/// Files on disk that nobody is to see.
+fn unseen(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.extension().is_some_and(|e| e == "part")).collect()
+}
+
+fn records(site: &Site, arguments: &[&str]) -> Vec<Value> {
+    let search = [&["audit", "search", "--json", "-n", "10000"], arguments].concat();
+    let (ok, out, err) = site.hufu(&search);
+    assert!(ok, "{err}");
+    out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Intents of signatures that the log says were released: done, and not withdrawn. The withdrawals, at most `most`, come as soon
+/// as the log takes records again.
+fn released(site: &Site, most: usize) -> Vec<u64> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let withdrawn: Vec<u64> = records(site, &["--act", "sign", "--ending", "voided"])
+            .iter()
+            .filter_map(|record| record["facts"]["intent"].as_u64())
+            .collect();
+        let done = records(site, &["--act", "sign", "--ending", "done"]);
+        let of = done.iter().filter_map(|record| record["of"].as_u64());
+        let released: Vec<u64> = of.filter(|intent| !withdrawn.contains(intent)).collect();
+        if withdrawn.len() >= most || Instant::now() > deadline {
+            return released;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// The process dies in the very call that would let the file be seen: its record is durable, the next process finishes it.
+#[test]
+fn a_file_that_is_on_record_appears_although_its_process_died_before_it() {
+    let daemon = Daemon::new();
+    let client = daemon.second_client();
+    let parties = register(&client);
+    let file = contract(&daemon, "c.pdf");
+    let docs = daemon.documents();
+    let before = recovers(&client, &parties, &file, docs.join("before.pdf"));
+    let network = daemon.pid("network");
+    let Some(fault) =
+        Fault::inject(&[network], "rename,renameat,renameat2", "error=EIO:signal=KILL")
+    else {
+        return;
+    };
+    let to = docs.join("died.pdf");
+    let body = json!({"signerId": parties.person.to_string(), "moulageId": parties.person_seal.to_string(),
+        "contractPath": file, "contractSavePath": to, "signPositionType": "1", "positionContent": "1,100,100"});
+    let key = [("Idempotency-Key", "once-and-for-all")];
+    let ask = || {
+        client.try_send_with("POST", "/sign/filePath", "application/json", body.to_string().as_bytes(), &key)
+    };
+    let cut_off = ask();
+    assert!(cut_off.is_err(), "answered by a dead process: {cut_off:?}");
+    drop(fault);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    // The client asks again, as it should: the signature was made once.
+    let id = loop {
+        match ask() {
+            Ok(answer) if answer.code() == 200 => break answer.data("summaryId").as_u64().unwrap(),
+            other => assert!(Instant::now() < deadline, "no recovery: {other:?}"),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert!(to.exists() && unseen(&docs).is_empty());
+    assert_eq!(released(&daemon.site, 0).len(), 2);
+    let (site, ended_well) = daemon.stop();
+    assert!(ended_well);
+    crate::processes::check_what_was_answered(&site, &[before, (id, to)]);
+}
+
+/// The folder refuses the name in the end: the answer is an error, nothing is seen, and the log says so.
+#[test]
+fn a_file_that_cannot_appear_is_withdrawn() {
+    let daemon = Daemon::new();
+    let client = daemon.second_client();
+    let parties = register(&client);
+    let file = contract(&daemon, "c.pdf");
+    let docs = daemon.documents();
+    let network = daemon.pid("network");
+    let Some(fault) = Fault::inject(&[network], "rename,renameat,renameat2", "error=EROFS:when=1") else {
+        return;
+    };
+    let to = docs.join("refused.pdf");
+    let answer = try_sign(&client, &parties, &file, &to);
+    assert_eq!(answer.code(), 20110, "{:?}", answer.body);
+    drop(fault);
+    assert!(!to.exists() && unseen(&docs).is_empty());
+    let after = recovers(&client, &parties, &file, to);
+    assert_eq!(released(&daemon.site, 1).len(), 1);
+    let (site, ended_well) = daemon.stop();
+    assert!(ended_well);
+    crate::processes::check_what_was_answered(&site, &[after]);
 }
 
 /// The audit writer that lives now: the one that has the log's lock file open for writing.

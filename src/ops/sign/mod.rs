@@ -1,7 +1,7 @@
 //! 合同签署: a PDF with a seal and a PAdES signature, from the document's path or bytes to the saved file.
 //!
 //! The order is the invariant: everything is checked, then the consent is used up, then the intent is recorded, then the
-//! token signs, then the file is written, then the outcome is recorded, and then the client hears of it.
+//! token signs, then the file is written unseen, then the outcome is recorded, then the file appears, and then the client hears of it.
 
 mod caption;
 mod credential;
@@ -27,10 +27,11 @@ use super::consent::Consent;
 use super::idempotency::Asked;
 use super::projection::{Projection, Row};
 use super::quota::Counted;
+use super::release::{Destination, Unseen};
 use super::rows::Signer;
 use super::settings::Level;
 use super::{Appliance, Call, Caller, Error, Result, table};
-use crate::audit::{Act, Ending, Outcome};
+use crate::audit::{Act, Facts};
 use crate::codes::Code;
 use crate::pdf::appearance::{Caption, Mark};
 use crate::pdf::place::{Placement, resolve};
@@ -166,6 +167,9 @@ impl Appliance {
             Some(credential) => credential,
             None => self.scene(call, caller, &signer, request, &input.content, consent.as_ref())?,
         };
+        let destination = Destination { path: request.save_path.clone(), roots: app.roots.clone() };
+        let mut about = sign_facts(&signer, request, &input.content, consent.as_ref(), &warnings);
+        about.insert(Destination::FACT.into(), destination.fact());
         let job = Job {
             act: Act::Sign,
             actor: Self::actor(call, caller),
@@ -177,7 +181,7 @@ impl Appliance {
             may_hide: request.seal.is_none(),
             level,
             now,
-            facts: sign_facts(&signer, request, &input.content, consent.as_ref(), &warnings),
+            facts: about,
         };
         let made = self.make_signature(call, job);
         if kind == CertificateKind::Scene {
@@ -204,36 +208,41 @@ impl Appliance {
         let mut projection = Projection::default();
         projection.push(Row::new(table::in_app(Space::Signature, &app.id, id), &row)?);
         projection.extend(once.remember(id, now)?);
-        self.release(call, input, made, facts([("summary", id.into())]), &projection)?;
+        let facts = facts([("summary", id.into())]);
+        self.save(call, caller, input, made, destination, (facts, &projection))?;
         quota.keep();
         Ok(Signing { id, warnings })
     }
 
-    /// Writes the file, closes the record, shows the projection.
-    pub(super) fn release(
+    /// Writes the file, then its record, then lets it be seen.
+    fn save(
         &self,
         call: &Call,
+        caller: &Caller,
         input: Input,
         made: Made,
-        mut facts: crate::audit::Facts,
-        projection: &Projection,
+        destination: Destination,
+        (mut facts, projection): (Facts, &Projection),
     ) -> Result<()> {
         let Made { tail, output_sha256, level, incomplete, spent } = made;
         let Input { content: Content { bytes, .. }, target } = input;
-        if let Err(error) = target.save(call.cx, vec![bytes, Bytes::from(tail)]) {
-            let refused = save_error(&error);
-            spent.fail(&error.to_string());
-            return Err(refused);
-        }
-        facts.insert("output_sha256".into(), output_sha256.into());
+        let staged = match target.stage(call.cx, vec![bytes, Bytes::from(tail)]) {
+            Ok(staged) => staged,
+            Err(error) => {
+                spent.fail(&error.to_string());
+                return Err(save_error(&error));
+            }
+        };
+        facts.insert("output_sha256".into(), output_sha256.clone().into());
         facts.insert("level".into(), serde_json::to_value(level).map_err(Error::internal)?);
         if !incomplete.is_empty() {
             facts.insert("incomplete".into(), incomplete.into());
         }
         facts.insert("project".into(), projection.to_json()?);
-        let number = spent.close(Outcome { ending: Ending::Done, facts })?;
-        self.store().project(number, projection.writes())?;
-        Ok(())
+        let actor = Self::actor(call, caller);
+        let file =
+            Unseen { staged, destination, sha256: &output_sha256, projection, act: Act::Sign, actor };
+        self.release(call, file, spent, facts)
     }
 
     /// The signature with this summaryId: a [`Signature`], or the less that is known of one from an older installation.
@@ -264,7 +273,7 @@ fn sign_facts(
     input: &Content,
     consent: Option<&Consent>,
     warnings: &[Warning],
-) -> crate::audit::Facts {
+) -> Facts {
     let mut facts =
         facts([("signer", signer.id.into()), ("document_sha256", hex::encode(input.sha256).into())]);
     if !warnings.is_empty() {
