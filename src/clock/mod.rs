@@ -1,5 +1,10 @@
 //! The system's clock, watched.
 
+mod reference;
+mod sntp;
+
+pub use reference::{ReferenceSettings, ReferencedClock};
+
 use hufu_api::{Clock, ClockError, UnixTime};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};

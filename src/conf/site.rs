@@ -6,6 +6,7 @@ use super::token::{Seat, Tokens};
 use crate::ops;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// The configuration of one installation.
@@ -160,6 +161,10 @@ pub struct Audit {
     /// How many of the newest records stay in the database; all when left out. Older ones stay in the tile files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_records: Option<u64>,
+    /// Where finished segments go whose records have left the database, with copies of what proves them: a folder on another disk,
+    /// absolute path. They stay in the audit folder when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive_folder: Option<PathBuf>,
     /// A second copy of every record: a file that only grows, JSON lines, absolute path. Put it on another disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy_to: Option<PathBuf>,
@@ -184,6 +189,11 @@ pub struct Clock {
     /// Milliseconds that wall clock and monotonic clock may move apart before issuing stops; with the second that a whole
     /// second's time stamp lies back, less than the accuracy that tokens claim.
     pub tolerance_millis: i64,
+    /// Time servers (SNTP) that the clock is compared with, address and port; the first that answers and is synchronised decides.
+    /// While none answers, or the clock is further off than the tolerance, nothing is issued. Empty: not compared.
+    pub ntp_servers: Vec<SocketAddr>,
+    /// Seconds between two comparisons, 1 to 1024; without an answer for four of them synchronisation counts as lost.
+    pub ntp_seconds: u64,
 }
 
 /// `[log]`
@@ -264,6 +274,7 @@ impl Default for Audit {
             anchor_seconds: 3_600,
             cache_mib: 64,
             keep_records: None,
+            archive_folder: None,
             copy_to: None,
             syslog: false,
             copy_required: false,
@@ -279,7 +290,7 @@ impl Default for Evidence {
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { tolerance_millis: 400 }
+        Self { tolerance_millis: 400, ntp_servers: Vec::new(), ntp_seconds: 16 }
     }
 }
 
@@ -331,6 +342,9 @@ impl Site {
                 return Err(wrong(key("name"), format!("{:?} is there twice", root.name)));
             }
             root.bits().map_err(|reason| wrong(key("mode"), reason))?;
+        }
+        if !(1..=1024).contains(&self.clock.ntp_seconds) {
+            return Err(wrong("clock.ntp_seconds".into(), "1 to 1024".into()));
         }
         if !self.server.admin_listen.ip().is_loopback() {
             return Err(wrong(

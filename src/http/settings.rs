@@ -1,7 +1,7 @@
 //! What an operator can set about the edge.
 
 use super::listen::{ClientCertificates, Limits, TlsSettings};
-use super::pki::Network;
+use super::pki::{Network, StampClient};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -29,6 +29,9 @@ pub struct Settings {
     pub pki_listen: Option<SocketAddr>,
     /// Networks that may ask for time stamps at the PKI listener, such as `10.0.0.0/8`; empty: everybody who reaches it.
     pub tsa_networks: Vec<Network>,
+    /// Clients that may ask for time stamps at the API's listener (`POST /<service>/x/tsa`), known by their TLS certificate:
+    /// SHA-256 of its SubjectPublicKeyInfo in hexadecimal digits, or `any` for whoever shows one of `tls.client_ca`.
+    pub tsa_clients: Vec<StampClient>,
     /// The first segment of every path, 服务名.
     pub service: String,
     /// TLS.
@@ -80,6 +83,7 @@ impl Default for Settings {
             admin_listen: SocketAddr::from(([127, 0, 0, 1], 8444)),
             pki_listen: None,
             tsa_networks: Vec::new(),
+            tsa_clients: Vec::new(),
             service: "hufu".to_owned(),
             tls: TlsSettings {
                 certificate: PathBuf::from("tls/server.crt"),

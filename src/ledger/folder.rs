@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 /// checkpoints/SIZE        every checkpoint; SIZE.tsr its RFC 3161 time-stamp token
 /// anchored                how many records the newest time-stamped checkpoint covers
 /// tile/…                  C2SP tlog-tiles: full tiles and entry bundles
+/// archive                 the path of the folder that finished segments have moved to, if there is one
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folder(PathBuf);
@@ -71,9 +72,37 @@ impl Folder {
         self.0.join("checkpoints")
     }
 
-    /// A tile or bundle by its tlog-tiles path.
+    /// Where a tile or bundle is made, by its tlog-tiles path.
     pub fn tile(&self, path: &str) -> PathBuf {
         self.0.join(path)
+    }
+
+    /// Where a tile or bundle is: here, or in the archive.
+    pub fn find_tile(&self, path: &str) -> PathBuf {
+        let here = self.tile(path);
+        if here.exists() {
+            return here;
+        }
+        match self.archive() {
+            Ok(Some(archive)) => archive.join(path),
+            _ => here,
+        }
+    }
+
+    /// The file that says where the archive is.
+    pub fn archived_where(&self) -> PathBuf {
+        self.0.join("archive")
+    }
+
+    /// The folder that finished segments have moved to, if there is one.
+    ///
+    /// # Errors
+    /// When the file that says so cannot be read.
+    pub fn archive(&self) -> io::Result<Option<PathBuf>> {
+        match fs::read_to_string(self.archived_where()) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            other => Ok(Some(PathBuf::from(other?.trim_end_matches('\n')))),
+        }
     }
 }
 

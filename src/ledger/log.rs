@@ -90,6 +90,10 @@ impl Log {
         disk: impl FnOnce(SledFiles) -> Box<dyn Disk>,
     ) -> Result<Self, LogError> {
         folder.create()?;
+        if let Some(archive) = folder.archive()?.filter(|archive| !archive.is_dir()) {
+            let gone = format!("the archive folder {} is not there", archive.display());
+            return Err(LogError::Io(std::io::Error::new(std::io::ErrorKind::NotFound, gone)));
+        }
         let durable = Durable::open_with(&folder.sled(), cache_bytes, disk)?;
         let records = Records::new(durable.reader(), folder.clone());
         let range = stored_range(&durable.reader())?;

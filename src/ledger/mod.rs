@@ -4,11 +4,13 @@
 //! - [`log`]: records in sled, the tree's compact range, open intents; appended to in durable batches
 //! - [`writer`]: the one thread that appends; takes what waits, syncs once, answers all
 //! - [`tiles`]: C2SP tlog-tiles files of what is complete, and hashes for proofs
+//! - [`archive`]: where finished segments move to
 //! - [`checkpoints`]: signed tree heads, kept outside sled
 //! - [`process`], [`server`], [`client`], [`admin`]: the writer's process and its callers
 //! - [`source`], [`mod@verify`], [`search`], [`export`]: reading it, offline or on a serving appliance
 
 pub mod admin;
+pub mod archive;
 pub mod checkpointer;
 pub mod checkpoints;
 pub mod client;

@@ -1,5 +1,6 @@
 //! The audit writer's process, put together.
 
+use super::archive::Archive;
 use super::checkpointer::{Checkpointer, Running};
 use super::checkpoints;
 use super::log::{Log, LogError};
@@ -15,6 +16,7 @@ use flume::{RecvTimeoutError, Sender, bounded};
 use hufu_api::{Clock, Cx, RequestId, UnixTime};
 use std::io;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -47,6 +49,8 @@ pub struct Settings {
     /// How many of the newest records stay in sled; `None`: all. Older ones that a checkpoint covers are then in the entry
     /// bundles alone, where every reader and proof finds them.
     pub keep: Option<u64>,
+    /// Where segments go whose records have left sled; `None`: they stay in the audit folder.
+    pub archive: Option<PathBuf>,
 }
 
 /// The running process. Dropping it makes a last checkpoint and finishes what waits.
@@ -71,7 +75,8 @@ impl AuditProcess {
         checkpoints: Option<CheckpointKey>,
     ) -> Result<Self, LogError> {
         let records = log.records();
-        let Settings { receipt_life, sinks, keep, .. } = settings;
+        let Settings { receipt_life, sinks, keep, archive, .. } = settings;
+        let archive = archive.map(|to| Archive::open(folder, &to)).transpose()?;
         let writer = Writer::start(log, writer::Settings { clock, receipt_life, sinks })?;
         let (inbox, status) = (writer.inbox(), writer.status());
         let mut running = None;
@@ -84,7 +89,10 @@ impl AuditProcess {
             running = Some(made.run(interval)?);
             checkpointer = Some(made);
         }
-        let retention = keep.map(|keep| Retention { folder: folder.clone(), inbox: inbox.clone(), keep });
+        let retention = keep.map(|keep| {
+            let (folder, inbox) = (folder.clone(), inbox.clone());
+            Retention { folder, inbox, keep, archive }
+        });
         let tiles = Tiles::start(folder.clone(), records.clone(), Arc::clone(&status), retention)?;
         let service = Service::new(folder.clone(), records, inbox, status, checkpointer);
         Ok(Self { checkpoints: running, tiles: Some(tiles), service: Arc::new(service), writer })
@@ -153,7 +161,7 @@ impl Tiles {
         folder: Folder,
         records: Records,
         status: Arc<Status>,
-        retention: Option<Retention>,
+        mut retention: Option<Retention>,
     ) -> io::Result<Self> {
         let (stop, stopped) = bounded::<()>(0);
         let thread = std::thread::Builder::new().name("audit-tiles".into()).spawn(move || {
@@ -162,7 +170,7 @@ impl Tiles {
                 let last = !matches!(stopped.recv_timeout(TILE_INTERVAL), Err(RecvTimeoutError::Timeout));
                 if let Err(error) = writer.catch_up(status.size()) {
                     tracing::error!(%error, "tiles are behind");
-                } else if let Some(retention) = &retention
+                } else if let Some(retention) = &mut retention
                     && let Err(error) = retention.apply(&writer, status.size())
                 {
                     tracing::error!(%error, "old records stay in sled");
@@ -190,10 +198,11 @@ struct Retention {
     folder: Folder,
     inbox: Inbox,
     keep: u64,
+    archive: Option<Archive>,
 }
 
 impl Retention {
-    fn apply(&self, tiles: &TileWriter, size: u64) -> Result<(), LogError> {
+    fn apply(&mut self, tiles: &TileWriter, size: u64) -> Result<(), LogError> {
         let checkpoint = checkpoints::newest(&self.folder)?.map_or(0, |newest| newest.size);
         let below = size.saturating_sub(self.keep).min(checkpoint).min(tiles.covered());
         // Whole bundles only: what stays in sled begins where a bundle ends.
@@ -208,10 +217,13 @@ impl Retention {
             let cx = Cx { request: RequestId(0), deadline: now.checked_add(PATIENCE).unwrap_or(now) };
             match self.inbox.ask(Owner(0), cx, Ask::Prune { below }) {
                 Ok(Done::Pruned(count)) if count > 0 => {}
-                Ok(_) => return Ok(()),
+                Ok(_) => break,
                 Err(error) => return Err(io::Error::other(error).into()),
             }
         }
-        Ok(())
+        match &mut self.archive {
+            Some(archive) if tiles.held_below(below)?.is_empty() => archive.catch_up(below),
+            _ => Ok(()),
+        }
     }
 }

@@ -104,7 +104,7 @@ impl Records {
     }
 
     fn bundled(&self, number: RecordNumber) -> Result<Option<Vec<u8>>, LogError> {
-        let path = self.folder.tile(&tile::entry_bundle(number / tile::WIDTH, tile::WIDTH));
+        let path = self.folder.find_tile(&tile::entry_bundle(number / tile::WIDTH, tile::WIDTH));
         let bytes = match fs::read(&path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             other => other?,
@@ -160,7 +160,7 @@ impl Records {
 
     /// The full hash tile, if it has been written.
     fn tile(&self, level: u32, index: u64) -> Option<Vec<Hash>> {
-        let bytes = fs::read(self.folder.tile(&tile::hash_tile(level, index, tile::WIDTH))).ok()?;
+        let bytes = fs::read(self.folder.find_tile(&tile::hash_tile(level, index, tile::WIDTH))).ok()?;
         tile::parse_hashes(&bytes).filter(|hashes| hashes.len() == 256)
     }
 }

@@ -20,8 +20,8 @@ impl TileWriter {
     /// Finds out where an earlier run stopped.
     pub fn new(folder: Folder, records: Records) -> Self {
         let written = |index| {
-            let bundle = fs::metadata(folder.tile(&tile::entry_bundle(index, tile::WIDTH)));
-            let hashes = fs::metadata(folder.tile(&tile::hash_tile(0, index, tile::WIDTH)));
+            let bundle = fs::metadata(folder.find_tile(&tile::entry_bundle(index, tile::WIDTH)));
+            let hashes = fs::metadata(folder.find_tile(&tile::hash_tile(0, index, tile::WIDTH)));
             bundle.is_ok_and(|m| m.len() > 0) && hashes.is_ok_and(|m| m.len() == 32 * tile::WIDTH)
         };
         // They are written in order: find the first that is missing.
@@ -69,7 +69,7 @@ impl TileWriter {
             let root = tile::tile_root(&below);
             let mut row = Vec::with_capacity(256);
             for sibling in index - (tile::WIDTH - 1)..index {
-                let path = self.folder.tile(&tile::hash_tile(level, sibling, tile::WIDTH));
+                let path = self.folder.find_tile(&tile::hash_tile(level, sibling, tile::WIDTH));
                 let hashes = tile::parse_hashes(&fs::read(&path)?).filter(|h| h.len() == 256);
                 let hashes =
                     hashes.ok_or_else(|| LogError::Damaged(format!("{} is cut short", path.display())))?;

@@ -250,7 +250,7 @@ fn earlier(folder: &Folder, size: u64) -> Result<Range, Finding> {
     for index in 0..size.div_ceil(tile::WIDTH) {
         let path = tile::hash_tile(0, index, tile::WIDTH);
         let left = usize::try_from(size - index * tile::WIDTH).unwrap_or(usize::MAX).min(256);
-        let hashes = match fs::read(folder.tile(&path)) {
+        let hashes = match fs::read(folder.find_tile(&path)) {
             Ok(bytes) => tile::parse_hashes(&bytes).filter(|h| h.len() == 256),
             Err(_) => None,
         };
@@ -366,7 +366,7 @@ impl Walk<'_> {
             (tile::hash_tile(0, index, tile::WIDTH), Some(hashes.as_flattened().to_vec())),
         ];
         for (path, bytes) in expected {
-            let file: PathBuf = self.folder.tile(&path);
+            let file: PathBuf = self.folder.find_tile(&path);
             // The last ones may not have been written yet.
             if file.exists() && fs::read(&file).ok() != bytes {
                 self.report.add(Finding::BadTile(path));

@@ -54,7 +54,13 @@ pub fn serve(child: Audit) -> Result<(), String> {
         let syslog = SyslogSink::open(Path::new("/dev/log"), site.audit.copy_required);
         sinks.push(Box::new(syslog.map_err(|e| format!("audit.syslog: {e}"))?));
     }
-    let settings = Settings { cache_bytes, receipt_life: RECEIPT_LIFE, sinks, keep: site.audit.keep_records };
+    let settings = Settings {
+        cache_bytes,
+        receipt_life: RECEIPT_LIFE,
+        sinks,
+        keep: site.audit.keep_records,
+        archive: site.audit.archive_folder.clone(),
+    };
     let process = AuditProcess::start(&folder, log, clock, settings, Some(checkpoints))
         .map_err(|e| format!("audit log: {e}"))?;
     admin::listen(&site.run_folder().join(SOCKET), process.service())

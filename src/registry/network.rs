@@ -5,7 +5,7 @@ use super::health::Overview;
 use super::{Told, admin, replay};
 use crate::audit::AuditLog;
 use crate::channels::{Identity, OcspResponder, OsEntropy, Proofs};
-use crate::clock::SystemClock;
+use crate::clock::{ReferenceSettings, ReferencedClock, SystemClock};
 use crate::conf::{Site, channels_folder};
 use crate::files::fonts::{Choice, FoundFonts, SYSTEM_FOLDERS, find_fonts, shipped_chains};
 use crate::files::{LocalDocuments, Root};
@@ -18,7 +18,7 @@ use crate::seal::Chain;
 use crate::store::SledStore;
 use crate::supervisor::child::{Network, NetworkOrder};
 use crate::x509::path::TrustStore;
-use hufu_api::{Clock, Cx, Entropy, RequestId, Store};
+use hufu_api::{Clock, Cx, Entropy, RequestId, Store, UnixTime};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -66,7 +66,7 @@ pub fn serve(child: Network) -> Result<(), String> {
     let cx = own_cx(entropy.as_ref())?;
     let head = log.head(cx).map_err(|e| format!("audit writer: {e}"))?;
     let last = replay::last_time(cx, &log, head.size)?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(site.clock.tolerance_millis, last));
+    let clock = clock(site, last)?;
     let store = SledStore::open(&site.state_folder()).map_err(|e| format!("state: {e}"))?;
     let documents = documents(site)?;
     let replayed = replay::replay(cx, &log, &store, &documents)?;
@@ -123,16 +123,17 @@ pub fn serve(child: Network) -> Result<(), String> {
     }
     let _maintenance = Maintenance::start(made.authorities.clone(), Arc::clone(&clock), Arc::clone(&entropy))
         .map_err(|e| e.to_string())?;
-    let pki = pki::router(Arc::new(Pki {
+    let pki = Arc::new(Pki {
         authorities: made.authorities.clone(),
         ceremony: site.pki_folder(),
         ocsp,
         tsa: made.tsa.clone(),
         tsa_networks: site.server.tsa_networks.clone(),
+        tsa_clients: site.server.tsa_clients.clone(),
         stamps: pki::StampRate::new(site.server.rate.stamps_per_address),
         entropy: Arc::clone(&entropy),
         places: Arc::new(Semaphore::new(PKI_PLACES)),
-    }));
+    });
     let _admin = admin::listen(&site.admin_socket(), Arc::clone(&appliance), Arc::clone(&entropy))
         .map_err(|e| format!("admin socket {}: {e}", site.admin_socket().display()))?;
     let health = Overview {
@@ -151,8 +152,8 @@ pub fn serve(child: Network) -> Result<(), String> {
         settings: site.server.clone(),
         health: Arc::new(health),
         metrics: Arc::new(Metrics::new().map_err(|e| e.to_string())?),
-        pages: axum::Router::new(),
-        pki,
+        pages: pki::router_for_clients(Arc::clone(&pki)),
+        pki: pki::router(pki),
     };
     let (stop, stopped) = oneshot::channel::<()>();
     std::thread::Builder::new()
@@ -186,6 +187,20 @@ fn own_cx(entropy: &dyn Entropy) -> Result<Cx, String> {
     entropy.fill(&mut id).map_err(|e| e.to_string())?;
     let deadline = Instant::now().checked_add(AUDIT_PATIENCE).ok_or("the monotonic clock is at its end")?;
     Ok(Cx { request: RequestId(u128::from_be_bytes(id)), deadline })
+}
+
+/// The system's clock, never before the last record, and compared with time servers where some are configured.
+fn clock(site: &Site, last: Option<UnixTime>) -> Result<Arc<dyn Clock>, String> {
+    let own: Arc<dyn Clock> = Arc::new(SystemClock::new(site.clock.tolerance_millis, last));
+    if site.clock.ntp_servers.is_empty() {
+        return Ok(own);
+    }
+    let settings = ReferenceSettings {
+        servers: site.clock.ntp_servers.clone(),
+        every: Duration::from_secs(site.clock.ntp_seconds),
+        tolerance_millis: site.clock.tolerance_millis,
+    };
+    Ok(Arc::new(ReferencedClock::start(own, settings).map_err(|e| e.to_string())?))
 }
 
 fn identities(site: &Site) -> Result<Vec<Identity>, String> {

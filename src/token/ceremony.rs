@@ -159,6 +159,26 @@ impl Ceremony {
         })
     }
 
+    /// A new key pair that ends with this ceremony, for measurements.
+    ///
+    /// # Errors
+    /// See [`KeyError`].
+    pub fn session_key(
+        &mut self,
+        purpose: Purpose,
+        algorithm: KeyAlgorithm,
+        label: &str,
+    ) -> Result<StoredKey, KeyError> {
+        let octets = self.random(16)?;
+        let id = KeyId(octets.try_into().map_err(|_| KeyError::Failed("too few random octets".into()))?);
+        self.token.run(|t| {
+            let pair = generate::pair(&t.session, id, label, algorithm, Residence::Session, false)?;
+            t.module.handles.insert(id, pair.private);
+            let (owner, spki, location) = (label.to_owned(), Der(pair.spki), KeyLocation::Token);
+            Ok(StoredKey { id, purpose, algorithm, owner, spki, location })
+        })
+    }
+
     /// Signs what the ceremony's caller built: TBSCertificates of root, issuing CA, time-stamping authority. There is no
     /// receipt here; the transcript takes its place.
     ///

@@ -4,7 +4,7 @@ use crate::audit::{Receipt, ReceiptKey, RecordNumber};
 use crate::keys::{Generation, KeyError, KeyId, Purpose};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashSet};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// A receipt that claims to live longer is refused, so that the spent ones can be forgotten.
 const LONGEST_MILLIS: i64 = 15 * 60 * 1000;
@@ -14,21 +14,32 @@ const PORTION_MILLIS: i64 = 10_000;
 /// What a worker knows about receipts.
 pub(super) struct Receipts {
     own: Generation,
+    started: Instant,
     state: Mutex<State>,
 }
 
+/// The wall clock judges a receipt's end, as it did when the log's writer set it. It may be set forward and back, so what has been
+/// spent is forgotten by the monotonic clock; and since record numbers only grow, a receipt below the forgotten ones is as old as
+/// they are: it can never be used again, whatever the wall clock says.
 #[derive(Default)]
 struct State {
     key: Option<ReceiptKey>,
-    /// Spent receipts by the portion of time in which they expire.
+    /// Spent receipts by the portion of monotonic time in which they expire.
     spent: BTreeMap<i64, HashSet<(RecordNumber, u16)>>,
-    /// The latest time seen: a clock that is set back must not revive a receipt that was forgotten.
-    latest: i64,
+    /// Record numbers below are too old.
+    floor: RecordNumber,
+}
+
+/// Both clocks, in milliseconds: since 1970, and since the worker's start.
+#[derive(Clone, Copy)]
+struct Now {
+    wall: i64,
+    monotonic: i64,
 }
 
 impl Receipts {
     pub(super) fn new(own: Generation) -> Self {
-        Self { own, state: Mutex::new(State::default()) }
+        Self { own, started: Instant::now(), state: Mutex::new(State::default()) }
     }
 
     /// From now on only receipts under this key are good. The spent ones stay spent.
@@ -44,7 +55,10 @@ impl Receipts {
         purpose: Purpose,
         digest: &[u8; 32],
     ) -> Result<(), KeyError> {
-        self.redeem_at(receipt, key, purpose, digest, now())
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let millis = |d: std::time::Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
+        let now = Now { wall: millis(since), monotonic: millis(self.started.elapsed()) };
+        self.redeem_at(receipt, key, purpose, digest, now)
     }
 
     fn redeem_at(
@@ -53,34 +67,39 @@ impl Receipts {
         key: KeyId,
         purpose: Purpose,
         digest: &[u8; 32],
-        now: i64,
+        now: Now,
     ) -> Result<(), KeyError> {
         let refused = |why: &str| Err(KeyError::Refused(why.to_owned()));
         let mut state = self.state.lock();
-        state.latest = state.latest.max(now);
-        let now = state.latest;
         let Some(receipt_key) = &state.key else { return refused("no receipt key yet") };
-        if let Err(error) = receipt.check(receipt_key, self.own, key, purpose, digest, now) {
+        if let Err(error) = receipt.check(receipt_key, self.own, key, purpose, digest, now.wall) {
             tracing::warn!(number = receipt.number, %error, "receipt refused");
             return refused(&error.to_string());
         }
-        if receipt.expires > now.saturating_add(LONGEST_MILLIS) {
+        let left = receipt.expires.saturating_sub(now.wall);
+        if left > LONGEST_MILLIS {
             return refused("receipt lives too long");
         }
-        let portion = receipt.expires.div_euclid(PORTION_MILLIS);
-        state.spent = state.spent.split_off(&now.div_euclid(PORTION_MILLIS));
-        // Under the same key a number and index have one expiry, so one portion is where to look.
-        if !state.spent.entry(portion).or_default().insert((receipt.number, receipt.index)) {
+        state.forget(now.monotonic);
+        let used = (receipt.number, receipt.index);
+        if receipt.number < state.floor || state.spent.values().any(|portion| portion.contains(&used)) {
             tracing::warn!(number = receipt.number, "receipt came twice");
             return refused("receipt already used");
         }
+        let portion = now.monotonic.saturating_add(left).div_euclid(PORTION_MILLIS);
+        state.spent.entry(portion).or_default().insert(used);
         Ok(())
     }
 }
 
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+impl State {
+    /// Drops what has expired; it stays refused by its number.
+    fn forget(&mut self, monotonic: i64) {
+        let kept = self.spent.split_off(&monotonic.div_euclid(PORTION_MILLIS));
+        let expired = std::mem::replace(&mut self.spent, kept);
+        let last = expired.values().flatten().map(|(number, _)| *number).max();
+        self.floor = self.floor.max(last.map_or(0, |number| number.saturating_add(1)));
+    }
 }
 
 #[cfg(test)]
@@ -102,8 +121,13 @@ mod tests {
         Receipt::issue(&ReceiptKey::new([1; 32]), number, index, &what, expires)
     }
 
+    /// Wall clock and monotonic clock agree.
     fn redeem(receipts: &Receipts, receipt: &Receipt, now: i64) -> Result<(), KeyError> {
-        receipts.redeem_at(receipt, KeyId([3; 16]), Purpose::Signer, &[2; 32], now)
+        redeem_at(receipts, receipt, now, now - NOW)
+    }
+
+    fn redeem_at(receipts: &Receipts, receipt: &Receipt, wall: i64, monotonic: i64) -> Result<(), KeyError> {
+        receipts.redeem_at(receipt, KeyId([3; 16]), Purpose::Signer, &[2; 32], Now { wall, monotonic })
     }
 
     #[test]
@@ -126,7 +150,24 @@ mod tests {
         redeem(&receipts, &issue(101, 0, NOW + 60_000), NOW + 45_000).ok();
         assert_eq!(receipts.state.lock().spent.values().map(HashSet::len).sum::<usize>(), 2);
         // Expired, and a clock that goes back does not help.
-        assert!(redeem(&receipts, &issue(5, 0, NOW + 30_000), NOW).is_err());
+        assert!(redeem_at(&receipts, &issue(5, 0, NOW + 30_000), NOW, 45_000).is_err());
+        assert!(redeem_at(&receipts, &issue(5, 1, NOW + 30_000), NOW, 45_000).is_err(), "as old as the others");
+        assert_eq!(redeem_at(&receipts, &issue(102, 0, NOW + 30_000), NOW, 45_000), Ok(()));
+    }
+
+    #[test]
+    fn a_clock_that_jumps_and_is_set_right_stops_nothing_for_good() {
+        let receipts = receipts();
+        const YEAR: i64 = 365 * 86_400_000;
+        for (number, (jump, passed)) in
+            [0, YEAR, 0, -YEAR, 10 * YEAR, 0].into_iter().zip((0..).step_by(20_000)).enumerate()
+        {
+            let wall = NOW + jump + passed;
+            let receipt = issue(number as u64, 0, wall + 30_000);
+            assert_eq!(redeem_at(&receipts, &receipt, wall, passed), Ok(()), "{jump}");
+            assert!(redeem_at(&receipts, &receipt, wall, passed).is_err());
+            assert!(redeem_at(&receipts, &receipt, wall + 30_001, passed + 30_001).is_err(), "expired");
+        }
     }
 
     #[test]

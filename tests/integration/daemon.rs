@@ -84,9 +84,14 @@ impl Site {
 
     /// Starts the appliance and waits for its ready line.
     pub fn start(self) -> Daemon {
+        self.start_by(Command::new(HUFU))
+    }
+
+    /// The same through another command, which becomes the program with the arguments that come after its own.
+    pub fn start_by(self, mut command: Command) -> Daemon {
         let log = self.dir().join("hufu.log");
         let err = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
-        let mut child = Command::new(HUFU)
+        let mut child = command
             .arg("--config")
             .arg(self.config())
             .arg("serve")

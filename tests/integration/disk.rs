@@ -48,6 +48,12 @@ impl Drop for Fault {
             rustix::process::Pid::from_child(&self.0),
             rustix::process::Signal::INT,
         );
+        // It may wait for ever for a thread of a process that was killed meanwhile.
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while matches!(self.0.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
@@ -143,7 +149,11 @@ fn a_sync_that_fails_at_any_step_of_a_signature_is_an_error_and_never_a_success(
     );
     assert_eq!(refused.len(), steps);
     // An error stays true: whatever the log had got of the outcome when its sync failed, the file never appears.
-    assert_eq!(refused.iter().filter(|file| file.exists()).count(), 0, "a file that was answered with an error");
+    assert_eq!(
+        refused.iter().filter(|file| file.exists()).count(),
+        0,
+        "a file that was answered with an error"
+    );
     assert_eq!(unseen(&docs), Vec::<PathBuf>::new());
     let released = released(&daemon.site, refused.len());
     assert_eq!(released.len(), answered.len(), "released by the log: {released:?}");
@@ -184,7 +194,7 @@ fn released(site: &Site, most: usize) -> Vec<u64> {
     }
 }
 
-/// The process dies in the very call that would let the file be seen: its record is durable, the next process finishes it.
+/// The process dies between the outcome's record and the call that lets the file be seen: the next process makes up for it.
 #[test]
 fn a_file_that_is_on_record_appears_although_its_process_died_before_it() {
     let daemon = Daemon::new();
@@ -194,11 +204,8 @@ fn a_file_that_is_on_record_appears_although_its_process_died_before_it() {
     let docs = daemon.documents();
     let before = recovers(&client, &parties, &file, docs.join("before.pdf"));
     let network = daemon.pid("network");
-    let Some(fault) =
-        Fault::inject(&[network], "rename,renameat,renameat2", "error=EIO:signal=KILL")
-    else {
-        return;
-    };
+    let hang = format!("delay_enter={}", Duration::from_secs(300).as_micros());
+    let Some(fault) = Fault::inject(&[network], "rename,renameat,renameat2", &hang) else { return };
     let to = docs.join("died.pdf");
     let body = json!({"signerId": parties.person.to_string(), "moulageId": parties.person_seal.to_string(),
         "contractPath": file, "contractSavePath": to, "signPositionType": "1", "positionContent": "1,100,100"});
@@ -206,11 +213,21 @@ fn a_file_that_is_on_record_appears_although_its_process_died_before_it() {
     let ask = || {
         client.try_send_with("POST", "/sign/filePath", "application/json", body.to_string().as_bytes(), &key)
     };
-    let cut_off = ask();
-    assert!(cut_off.is_err(), "answered by a dead process: {cut_off:?}");
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(ask);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while released(&daemon.site, 0).len() < 2 {
+            assert!(Instant::now() < deadline, "its outcome does not come on record");
+        }
+        assert!(!to.exists(), "seen before it can be");
+        assert_eq!(unseen(&docs).len(), 1);
+        kill(network);
+        let cut_off = asked.join().unwrap();
+        assert!(cut_off.is_err(), "answered by a dead process: {cut_off:?}");
+    });
     drop(fault);
-    let deadline = Instant::now() + Duration::from_secs(60);
     // The client asks again, as it should: the signature was made once.
+    let deadline = Instant::now() + Duration::from_secs(60);
     let id = loop {
         match ask() {
             Ok(answer) if answer.code() == 200 => break answer.data("summaryId").as_u64().unwrap(),
@@ -223,6 +240,11 @@ fn a_file_that_is_on_record_appears_although_its_process_died_before_it() {
     let (site, ended_well) = daemon.stop();
     assert!(ended_well);
     crate::processes::check_what_was_answered(&site, &[before, (id, to)]);
+}
+
+fn kill(process: u32) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(process).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
 }
 
 /// The folder refuses the name in the end: the answer is an error, nothing is seen, and the log says so.

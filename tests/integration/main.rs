@@ -10,6 +10,7 @@
     clippy::needless_pass_by_value
 )]
 
+mod clock;
 mod conformance;
 mod daemon;
 mod disk;

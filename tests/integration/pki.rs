@@ -41,6 +41,19 @@ fn query(digest: u8) -> Vec<u8> {
     request.to_der()
 }
 
+/// A time-stamp token of the PKI listener, checked against its request; the error tells what was answered instead.
+pub fn stamp(site: &Site) -> Result<Vec<u8>, String> {
+    let asked = query(7);
+    match pki(site, "/tsa", QUERY, Some(&asked)) {
+        Some((200, answer)) => {
+            let request = Request::from_der(&asked).unwrap();
+            hufu::tsp::check_response(&answer, &request, &[]).map(|(token, _)| token).map_err(|e| e.to_string())
+        }
+        Some((status, _)) => Err(format!("HTTP status {status}")),
+        None => Err("no answer".into()),
+    }
+}
+
 fn openssl(dir: &Path, args: &[&str]) -> String {
     let done = Command::new("openssl").args(args).current_dir(dir).output().unwrap();
     let text = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
@@ -239,4 +252,37 @@ fn time_stamps_are_for_the_networks_of_the_configuration() {
     let daemon = site.start();
     assert_eq!(pki(&daemon.site, "/tsa", QUERY, Some(&query(1))).unwrap().0, 403);
     assert_eq!(pki(&daemon.site, "/issuing-1.crl", "", None).unwrap().0, 200, "lists are for everybody");
+}
+
+#[test]
+fn time_stamps_are_for_the_clients_of_the_configuration() {
+    let site = Site::with(|dir| {
+        let file = dir.join("conf/hufu.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        // SHA-256 over the client's SubjectPublicKeyInfo, as an operator takes it.
+        let pin = "openssl x509 -in client.pem -noout -pubkey | openssl pkey -pubin -outform der | sha256sum | cut -c1-64";
+        let pin = Command::new("sh").args(["-c", pin]).current_dir(dir.join("tls")).output().unwrap();
+        let pin = String::from_utf8(pin.stdout).unwrap();
+        let known = format!("[server]\ntsa_clients = [\"{}\"]\n", pin.trim());
+        std::fs::write(&file, text.replacen("[server]\n", &known, 1)).unwrap();
+    });
+    let daemon = site.start();
+    let env = &daemon.site.env;
+    let ask = |certificate: bool, to: &Path| -> String {
+        std::fs::write(to.with_extension("tsq"), query(9)).unwrap();
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "-w", "%{http_code}", "-H", &format!("Content-Type: {QUERY}"), "--cacert", &env["HUFU_CA"]]);
+        if certificate {
+            curl.args(["--cert", &env["HUFU_CLIENT_CERT"], "--key", &env["HUFU_CLIENT_KEY"]]);
+        }
+        curl.arg("--data-binary").arg(format!("@{}", to.with_extension("tsq").display())).arg("-o").arg(to);
+        let done = curl.arg(format!("{}/x/tsa", env["HUFU_URL"])).output().unwrap();
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let answer = daemon.site.dir().join("answer.tsr");
+    assert_eq!(ask(true, &answer), "200");
+    let (query, root) = (answer.with_extension("tsq"), &env["HUFU_TSA_ROOT"]);
+    let verify = ["ts", "-verify", "-queryfile", query.to_str().unwrap(), "-in", answer.to_str().unwrap(), "-CAfile", root];
+    assert!(openssl(daemon.site.dir(), &verify).contains("Verification: OK"));
+    assert_eq!(ask(false, &answer), "403", "nobody without a certificate");
 }

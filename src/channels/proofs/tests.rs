@@ -4,6 +4,7 @@ use crate::audit::AuditLog;
 use crate::channels::Identity;
 use crate::channels::testing::TestPki;
 use crate::keys::Keys;
+use crate::x509::ocsp::{OcspSpec, OcspStatement, ocsp_response, ocsp_response_data};
 use crate::x509::{
     Addresses, CrlSpec, Issuer, Role, TbsSpec, assemble, authority_name, certificate_tbs, crl_tbs,
 };
@@ -104,15 +105,17 @@ fn the_list_of_a_ca_that_is_not_in_the_token_lies_in_the_folder() {
     let now = site.whole();
     let missing = site.ask(ca, &root, now).unwrap_err().to_string();
     assert!(missing.contains("no responder and no list is known"), "{missing}");
-    let list = list(&site.pki.world.root, now);
+    let list = list(&site.pki.world.root, now.plus_millis(-DAY));
     std::fs::write(site.pki.dir.path().join("root.crl"), &list.0).unwrap();
     assert_eq!(site.ask(ca, &root, now).unwrap(), StatusProof::Crl(list));
     let after_its_end = now.plus_millis(2 * 86_400_000);
     assert!(site.ask(ca, &root, after_its_end).is_err(), "an old list proves nothing");
 }
 
-/// A root's list for the day before and the day after.
-fn list(root: &SoftCa, now: UnixTime) -> Der {
+const DAY: i64 = 86_400_000;
+
+/// A root's list of that time, for two days.
+fn list(root: &SoftCa, this_update: UnixTime) -> Der {
     let certificate = Certificate::from_der(&root.certificate().0).unwrap();
     let identifier = certificate.issuing_key_identifier().unwrap();
     let algorithm = &root.signature_algorithm().0;
@@ -120,16 +123,16 @@ fn list(root: &SoftCa, now: UnixTime) -> Der {
         algorithm,
         issuer: Issuer::new(certificate.subject.der(), &identifier),
         number: 1,
-        this_update: now.plus_millis(-86_400_000),
-        next_update: now.plus_millis(86_400_000),
+        this_update,
+        next_update: this_update.plus_millis(2 * DAY),
         revoked: &[],
     })
     .unwrap();
     Der(assemble(&tbs, algorithm, &root.sign_crl(cx(5), &tbs).unwrap()))
 }
 
-/// A certificate of the root that names an OCSP responder.
-fn naming(root: &SoftCa, now: UnixTime, ocsp: &str) -> Der {
+/// A certificate of the root that names those addresses.
+fn naming(root: &SoftCa, now: UnixTime, addresses: Addresses<'_>) -> Der {
     let issuer = Certificate::from_der(&root.certificate().0).unwrap();
     let algorithm = &root.signature_algorithm().0;
     let tbs = certificate_tbs(&TbsSpec {
@@ -141,7 +144,7 @@ fn naming(root: &SoftCa, now: UnixTime, ocsp: &str) -> Der {
         not_before: now.plus_millis(-1000),
         not_after: now.plus_millis(86_400_000),
         role: Role::TimeStamping,
-        addresses: Addresses { ocsp: Some(ocsp), ..Addresses::default() },
+        addresses,
     })
     .unwrap();
     Der(assemble(&tbs, algorithm, &root.sign_certificate(cx(5), &tbs).unwrap()))
@@ -157,7 +160,9 @@ fn addresses_in_a_certificate_are_asked_only_when_that_is_wanted() {
     });
     let site = site();
     let root = &site.pki.world.root;
-    let stranger = naming(root, site.pki.world.now(), &format!("{}/ocsp", server.url()));
+    let url = format!("{}/ocsp", server.url());
+    let stranger =
+        naming(root, site.pki.world.now(), Addresses { ocsp: Some(&url), ..Addresses::default() });
     let root = root.certificate().clone();
     let mut question = StatusQuestion {
         certificate: &stranger,
@@ -171,4 +176,96 @@ fn addresses_in_a_certificate_are_asked_only_when_that_is_wanted() {
     let error = site.proofs.prove(cx(5), &question).unwrap_err().to_string();
     assert!(error.contains("HTTP status 500"), "{error}");
     assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+/// A responder elsewhere: what the root says of the certificate that it is asked for.
+fn answer(root: &SoftCa, request: &[u8], status: OcspStatus, this_update: UnixTime) -> Vec<u8> {
+    let asked = OcspRequest::from_der(request).unwrap();
+    let statement = OcspStatement {
+        certificate: asked.certificates[0].clone(),
+        status,
+        this_update,
+        next_update: Some(this_update.plus_millis(DAY)),
+    };
+    let responder = Certificate::from_der(&root.certificate().0).unwrap();
+    let data = ocsp_response_data(&OcspSpec {
+        responder: &responder,
+        produced_at: this_update,
+        statements: &[statement],
+        nonce: None,
+    })
+    .unwrap();
+    let algorithm = &root.signature_algorithm().0;
+    ocsp_response(&data, algorithm, &root.sign_crl(cx(5), &data).unwrap(), &[])
+}
+
+#[test]
+fn a_responder_elsewhere_proves_a_certificate_and_a_useless_one_does_not() {
+    let site = site();
+    let root = Arc::new(SoftCa::root("Elsewhere", site.pki.world.now()));
+    let other = SoftCa::root("Another", site.pki.world.now());
+    let now = site.whole();
+    let ask = |make: Box<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>| {
+        let server = hufu_testkit::Server::start(move |request| {
+            assert_eq!(request.header("content-type"), Some("application/ocsp-request"));
+            hufu_testkit::Reply::ok("application/ocsp-response", make(&request.body))
+        });
+        let addresses = Addresses { ocsp: Some(&server.url()), ..Addresses::default() };
+        let stranger = naming(&root, now, addresses);
+        let issuer = root.certificate().clone();
+        let question = StatusQuestion {
+            certificate: &stranger,
+            issuer: &issuer,
+            not_before: now,
+            reach: Reach::Network,
+        };
+        site.proofs.prove(cx(5), &question).map(|proof| (proof, stranger.clone()))
+    };
+    let honest = Arc::clone(&root);
+    let (proof, stranger) =
+        ask(Box::new(move |request| answer(&honest, request, OcspStatus::Good, now))).unwrap();
+    assert_eq!(good(proof, &stranger, root.certificate()), now);
+    // A revocation is a proof too: the core reads it and refuses.
+    let honest = Arc::clone(&root);
+    let gone = OcspStatus::Revoked { at: now.plus_millis(-1000), reason: None };
+    assert!(ask(Box::new(move |request| answer(&honest, request, gone, now))).is_ok());
+    let refused = |why: &str, made: Result<_, ChannelError>| {
+        let error = made.err().unwrap().to_string();
+        assert!(error.contains(why), "{error}");
+    };
+    let honest = Arc::clone(&root);
+    let old = now.plus_millis(-1000);
+    refused("older", ask(Box::new(move |request| answer(&honest, request, OcspStatus::Good, old))));
+    let honest = Arc::clone(&root);
+    refused("unknown", ask(Box::new(move |request| answer(&honest, request, OcspStatus::Unknown, now))));
+    refused("bad answer", ask(Box::new(move |request| answer(&other, request, OcspStatus::Good, now))));
+    refused("bad answer", ask(Box::new(|_| b"<html>".to_vec())));
+}
+
+#[test]
+fn a_list_elsewhere_proves_a_certificate_if_it_is_not_older_than_the_time_stamp() {
+    let site = site();
+    let root = SoftCa::root("Elsewhere", site.pki.world.now());
+    let now = site.whole();
+    for (this_update, proves) in [(now, true), (now.plus_millis(5_000), true), (now.plus_millis(-1_000), false)] {
+        let fresh = list(&root, this_update);
+        let served = fresh.0.clone();
+        let server = hufu_testkit::Server::start(move |request| {
+            assert_eq!(request.method, "GET");
+            hufu_testkit::Reply::ok("application/pkix-crl", served.clone())
+        });
+        let addresses = Addresses { crl: Some(&server.url()), ..Addresses::default() };
+        let stranger = naming(&root, now, addresses);
+        let issuer = root.certificate().clone();
+        let question = StatusQuestion {
+            certificate: &stranger,
+            issuer: &issuer,
+            not_before: now,
+            reach: Reach::Network,
+        };
+        match site.proofs.prove(cx(5), &question) {
+            Ok(proof) => assert!(proves && proof == StatusProof::Crl(fresh)),
+            Err(error) => assert!(!proves && error.to_string().contains("older"), "{error}"),
+        }
+    }
 }

@@ -5,6 +5,7 @@ mod disk;
 mod load;
 mod log;
 mod processes;
+mod stamps;
 mod verify;
 
 use super::Failure;
@@ -56,6 +57,7 @@ pub(super) enum Bench {
     /// app's documents: not for a production site.
     Sign(Sign),
     Log(log::BenchLog),
+    Stamps(stamps::Stamps),
     Calls(calls::Calls),
     /// Judge signed files again and again on one core, with the release check beside one public-key verification.
     Verify(verify::Verify),
@@ -84,6 +86,7 @@ pub(super) fn run(command: &Bench, file: &Path) -> Result<(), Failure> {
     let sign = match command {
         Bench::Sign(sign) => sign,
         Bench::Log(args) => return log::run(args),
+        Bench::Stamps(args) => return stamps::run(args, file),
         Bench::Calls(args) => return calls::run(args),
         Bench::Verify(args) => return verify::run(args),
     };

@@ -3,8 +3,10 @@
 //! It stands apart from the API and has few places of its own, so that a flood of OCSP or time-stamp requests cannot
 //! take the token's time from signing.
 
+mod clients;
 mod network;
 
+pub use clients::{StampClient, StampClientError};
 pub use network::{Network, NetworkError};
 
 use super::listen::Peer;
@@ -49,6 +51,8 @@ pub struct Pki {
     pub tsa: Option<Arc<LocalTsa>>,
     /// Who may ask for time stamps; empty: everybody.
     pub tsa_networks: Vec<Network>,
+    /// Who may ask for them at the API's listener, by client certificate; empty: nobody.
+    pub tsa_clients: Vec<StampClient>,
     /// Time stamps a second and address, so that one client cannot have them all.
     pub stamps: StampRate,
     /// Request ids.
@@ -77,6 +81,11 @@ pub fn router(pki: Arc<Pki>) -> Router {
         .route("/tsa", post(tsa))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(pki)
+}
+
+/// The RFC 3161 server on the API's listener, for clients that are known by their TLS certificate: `/x/tsa` beneath its prefix.
+pub fn router_for_clients(pki: Arc<Pki>) -> Router {
+    Router::new().route("/x/tsa", post(tsa_for_client)).layer(DefaultBodyLimit::max(MAX_BODY)).with_state(pki)
 }
 
 /// `LABEL.crl` and `LABEL.cer`, the root's too.
@@ -164,13 +173,31 @@ async fn tsa(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let Some(tsa) = pki.tsa.clone() else { return StatusCode::NOT_FOUND.into_response() };
     let address = peer.map(|Extension(peer)| peer.address.ip());
     let allowed = |ip| pki.tsa_networks.iter().any(|network| network.contains(ip));
     if !pki.tsa_networks.is_empty() && !address.is_some_and(allowed) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    if !is(&headers, "application/timestamp-query") {
+    stamp(pki, address, &headers, body).await
+}
+
+async fn tsa_for_client(
+    State(pki): State<Arc<Pki>>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let shown = peer.as_ref().and_then(|Extension(peer)| peer.client);
+    if !pki.tsa_clients.iter().any(|client| client.admits(shown)) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    stamp(pki, peer.map(|Extension(peer)| peer.address.ip()), &headers, body).await
+}
+
+/// A time stamp for somebody who may ask for one.
+async fn stamp(pki: Arc<Pki>, address: Option<IpAddr>, headers: &HeaderMap, body: Bytes) -> Response {
+    let Some(tsa) = pki.tsa.clone() else { return StatusCode::NOT_FOUND.into_response() };
+    if !is(headers, "application/timestamp-query") {
         return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
     }
     if address.is_some_and(|ip| !pki.stamps.0.take(ip, Instant::now())) {

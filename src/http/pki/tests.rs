@@ -34,6 +34,7 @@ fn limited(networks: &[&str], places: usize, stamps_a_second: u32) -> Router {
         )),
         tsa: Some(Arc::new(tsa)),
         tsa_networks: networks.iter().map(|n| n.parse().unwrap()).collect(),
+        tsa_clients: Vec::new(),
         stamps: StampRate::new(stamps_a_second),
         entropy: Arc::new(crate::channels::OsEntropy::default()),
         places: Arc::new(Semaphore::new(places)),

@@ -19,6 +19,7 @@ use crate::store::DurableError;
 use hufu_api::{Cx, RequestId};
 use serde_json::json;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -91,12 +92,22 @@ impl Site {
     }
 
     pub(super) fn start_keeping(&self, log: Log, keep: Option<u64>) -> AuditProcess {
+        self.start_archiving(log, keep, None)
+    }
+
+    pub(super) fn start_archiving(
+        &self,
+        log: Log,
+        keep: Option<u64>,
+        archive: Option<PathBuf>,
+    ) -> AuditProcess {
         let clock = Arc::new(SystemClock::new(1_000, log.last_at()));
         let settings = Settings {
             cache_bytes: 16 << 20,
             receipt_life: Duration::from_secs(30),
             sinks: Vec::new(),
             keep,
+            archive,
         };
         let keys: Arc<dyn Keys> = Arc::<SoftKeys>::clone(&self.token.keys);
         let checkpoints = CheckpointKey {

@@ -200,9 +200,29 @@ fn mutate(ground: &Ground, dice: &mut Dice) -> (&'static str, InMemory) {
 
 #[test]
 fn every_mutation_is_found() {
-    let ground = ground();
     let long = std::env::var("HUFU_LONG").is_ok_and(|long| !long.is_empty());
-    let mutations = if long { 100_000 } else { 10_100 };
+    let (grounds, each) = if long { (4, 25_000) } else { (2, 5_050) };
+    let tallies: Vec<Tally> = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..grounds).map(|n| scope.spawn(move || attack(0x6875_6675 + n, each))).collect();
+        running.into_iter().map(|attack| attack.join().unwrap()).collect()
+    });
+    let mut counts = Tally::new();
+    for (name, count) in tallies.into_iter().flatten() {
+        *counts.entry(name).or_default() += count;
+    }
+    let unchanged = counts.remove(UNCHANGED).unwrap_or(0);
+    let changed: u64 = counts.values().sum();
+    println!("{changed} mutations, all found: {counts:?}; {unchanged} changed nothing");
+    assert!(unchanged < changed / 20 && counts.len() == 12, "{unchanged} without effect: {counts:?}");
+}
+
+/// How many mutations of each kind were found.
+type Tally = std::collections::BTreeMap<&'static str, u64>;
+const UNCHANGED: &str = "changed nothing";
+
+/// So many mutations of a log of its own.
+fn attack(seed: u64, mutations: u64) -> Tally {
+    let ground = ground();
     let judge = |source: &InMemory| {
         verify(&ground.site.folder, &mut source.clone(), &Options::default(), &mut |_| ())
     };
@@ -211,24 +231,22 @@ fn every_mutation_is_found() {
     let saved: Vec<_> = witness_files(&ground.site).into_iter().map(|f| (fs::read(&f).unwrap(), f)).collect();
     let sound = rooted(ground.records.clone());
     assert_eq!(judge(&sound).findings, [], "the ground itself is sound");
-    let mut counts = std::collections::BTreeMap::<&str, u64>::new();
-    let mut unchanged = 0;
-    let mut dice = Dice(0x6875_6675);
+    let mut tally = Tally::new();
+    let mut dice = Dice(seed);
     for n in 0..mutations {
-        let (name, source) = mutate(&ground, &mut dice);
+        let (mut name, source) = mutate(&ground, &mut dice);
         let same_files = saved.iter().all(|(bytes, file)| fs::read(file).unwrap() == *bytes);
         if source.records == ground.records && source.root == sound.root && same_files {
-            unchanged += 1;
+            name = UNCHANGED;
         } else {
-            assert!(!judge(&source).is_sound(), "mutation {n} ({name}) was not found");
-            *counts.entry(name).or_default() += 1;
+            assert!(!judge(&source).is_sound(), "mutation {n} of seed {seed} ({name}) was not found");
         }
+        *tally.entry(name).or_default() += 1;
         for (bytes, file) in &saved {
             if fs::read(file).unwrap() != *bytes {
                 fs::write(file, bytes).unwrap();
             }
         }
     }
-    println!("{} mutations, all found: {counts:?}; {unchanged} changed nothing", mutations - unchanged);
-    assert!(unchanged < mutations / 20 && counts.len() == 12, "{unchanged} without effect: {counts:?}");
+    tally
 }

@@ -143,6 +143,7 @@ fn without_the_receipt_key_nobody_gets_a_permit() {
         receipt_life: Duration::from_secs(30),
         sinks: Vec::new(),
         keep: None,
+        archive: None,
     };
     let clock = Arc::new(SystemClock::new(1_000, None));
     let process = AuditProcess::start(&site.folder, log, clock, settings, None).unwrap();

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::audit::{AuditReader, Body, Entry};
+use crate::ledger::archive::Archive;
 use crate::ledger::source::{Live, Offline};
 use crate::ledger::verify::{Finding, Options, Report, verify};
 use crate::ledger::{admin, checkpoints, export, search};
@@ -15,9 +16,16 @@ fn offline(site: &Site) -> Offline {
 }
 
 fn write(client: &Client, n: u64) {
-    for n in 0..n {
-        client.record(cx(), event(n)).unwrap();
-    }
+    // Many at a time share their syncs.
+    std::thread::scope(|scope| {
+        for writer in 0..16 {
+            scope.spawn(move || {
+                for n in (writer..n).step_by(16) {
+                    client.record(cx(), event(n)).unwrap();
+                }
+            });
+        }
+    });
 }
 
 fn all_options() -> Options {
@@ -258,7 +266,7 @@ fn old_records_leave_sled_and_stay_provable() {
     let client = connect(&process, Role::Network);
     write(&client, 1100);
     client.checkpoint(cx()).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !records.held_below(768, 1).unwrap().is_empty() && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -275,5 +283,61 @@ fn old_records_leave_sled_and_stay_provable() {
     drop(site.start());
     // A bundle that is gone is noticed.
     fs::remove_file(site.folder.tile("tile/entries/001")).unwrap();
+    assert_eq!(verified(&site).findings[0], Finding::Missing(256));
+}
+
+#[test]
+fn old_segments_move_to_the_archive_and_stay_provable() {
+    let site = Site::new();
+    let archive = site.folder.path().with_file_name("archive");
+    fs::create_dir(&archive).unwrap();
+    let process = site.start_archiving(open(&site.folder).unwrap(), Some(100), Some(archive.clone()));
+    let client = connect(&process, Role::Network);
+    write(&client, 1100);
+    client.checkpoint(cx()).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let moved = |index| {
+        [tile::entry_bundle(index, 256), tile::hash_tile(0, index, 256)]
+            .iter()
+            .all(|path| archive.join(path).exists() && !site.folder.tile(path).exists())
+    };
+    while !(0..3).all(moved) && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!((0..3).all(moved) && !moved(3), "three segments of 256 records");
+    // Everybody finds them: readers, proofs, the verifier, an export, the next start.
+    assert_eq!(client.read(cx(), 5, 1).unwrap()[0].number, 5);
+    let proof = client.prove(cx(), 5).unwrap();
+    let root = Checkpoint::unverified(&proof.checkpoint).unwrap().root;
+    let leaf = leaf_hash(&proof.record);
+    assert_eq!(merkle::verify_inclusion(&leaf, 5, proof.size, &proof.hashes, &root), Ok(()));
+    drop((client, process));
+    assert_eq!(verified(&site).findings, []);
+    let to = TempDir::new().unwrap();
+    let size = export::export(&site.folder, &offline(&site), to.path(), &mut |_| ()).unwrap();
+    assert!(size >= 1100);
+    // Without the setting they are found all the same.
+    drop(site.start());
+    // What proves them lies beside them.
+    for path in ["checkpoint", "key"] {
+        assert!(archive.join(path).exists(), "{path}");
+    }
+    // Another place is not taken for the archive, and an archive that is away is said to be.
+    let other = TempDir::new().unwrap();
+    let refused = Archive::open(&site.folder, other.path()).unwrap_err().to_string();
+    assert!(refused.contains("move its files"), "{refused}");
+    fs::rename(&archive, archive.with_extension("away")).unwrap();
+    let away = open(&site.folder).err().unwrap().to_string();
+    assert!(away.contains("is not there"), "{away}");
+    fs::rename(archive.with_extension("away"), &archive).unwrap();
+    // What is changed or gone there is noticed.
+    let file = archive.join(tile::hash_tile(0, 1, 256));
+    let good = fs::read(&file).unwrap();
+    let mut bad = good.clone();
+    bad[7] ^= 1;
+    fs::write(&file, bad).unwrap();
+    assert_eq!(verified(&site).findings, [Finding::BadTile(tile::hash_tile(0, 1, 256))]);
+    fs::write(&file, good).unwrap();
+    fs::remove_file(archive.join(tile::entry_bundle(1, 256))).unwrap();
     assert_eq!(verified(&site).findings[0], Finding::Missing(256));
 }

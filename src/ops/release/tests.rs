@@ -76,10 +76,11 @@ fn what_is_on_record_as_done_appears_and_nothing_else_does() {
         // Its intent is older than what is read.
         outcome(6, 999, Ending::Done, "dd"),
     ];
-    let expected = [("cut-off.pdf", vec![]), ("done.pdf", vec!["aa".to_owned()]), (
-        "stamped.pdf",
-        vec!["cc".to_owned()],
-    )];
+    let expected = [
+        ("cut-off.pdf", vec![]),
+        ("done.pdf", vec!["aa".to_owned()]),
+        ("stamped.pdf", vec!["cc".to_owned()]),
+    ];
     let expected: Vec<(String, Vec<String>)> =
         expected.into_iter().map(|(path, digests)| (path.to_owned(), digests)).collect();
     assert_eq!(settled(&entries), expected);
