@@ -269,7 +269,11 @@ fn withdrawals(appliance: &Arc<Appliance>, entropy: &Arc<dyn Entropy>) -> Result
             }
         }
     };
-    std::thread::Builder::new().name("withdrawals".into()).spawn(rounds).map(|_| ()).map_err(|e| e.to_string())
+    std::thread::Builder::new()
+        .name("withdrawals".into())
+        .spawn(rounds)
+        .map(|_| ())
+        .map_err(|e| e.to_string())
 }
 
 /// Certificates near their end are replaced in the background, some each hour.

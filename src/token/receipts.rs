@@ -151,7 +151,10 @@ mod tests {
         assert_eq!(receipts.state.lock().spent.values().map(HashSet::len).sum::<usize>(), 2);
         // Expired, and a clock that goes back does not help.
         assert!(redeem_at(&receipts, &issue(5, 0, NOW + 30_000), NOW, 45_000).is_err());
-        assert!(redeem_at(&receipts, &issue(5, 1, NOW + 30_000), NOW, 45_000).is_err(), "as old as the others");
+        assert!(
+            redeem_at(&receipts, &issue(5, 1, NOW + 30_000), NOW, 45_000).is_err(),
+            "as old as the others"
+        );
         assert_eq!(redeem_at(&receipts, &issue(102, 0, NOW + 30_000), NOW, 45_000), Ok(()));
     }
 

@@ -47,7 +47,9 @@ pub fn stamp(site: &Site) -> Result<Vec<u8>, String> {
     match pki(site, "/tsa", QUERY, Some(&asked)) {
         Some((200, answer)) => {
             let request = Request::from_der(&asked).unwrap();
-            hufu::tsp::check_response(&answer, &request, &[]).map(|(token, _)| token).map_err(|e| e.to_string())
+            hufu::tsp::check_response(&answer, &request, &[])
+                .map(|(token, _)| token)
+                .map_err(|e| e.to_string())
         }
         Some((status, _)) => Err(format!("HTTP status {status}")),
         None => Err("no answer".into()),
@@ -271,7 +273,15 @@ fn time_stamps_are_for_the_clients_of_the_configuration() {
     let ask = |certificate: bool, to: &Path| -> String {
         std::fs::write(to.with_extension("tsq"), query(9)).unwrap();
         let mut curl = Command::new("curl");
-        curl.args(["-sS", "-w", "%{http_code}", "-H", &format!("Content-Type: {QUERY}"), "--cacert", &env["HUFU_CA"]]);
+        curl.args([
+            "-sS",
+            "-w",
+            "%{http_code}",
+            "-H",
+            &format!("Content-Type: {QUERY}"),
+            "--cacert",
+            &env["HUFU_CA"],
+        ]);
         if certificate {
             curl.args(["--cert", &env["HUFU_CLIENT_CERT"], "--key", &env["HUFU_CLIENT_KEY"]]);
         }
@@ -282,7 +292,16 @@ fn time_stamps_are_for_the_clients_of_the_configuration() {
     let answer = daemon.site.dir().join("answer.tsr");
     assert_eq!(ask(true, &answer), "200");
     let (query, root) = (answer.with_extension("tsq"), &env["HUFU_TSA_ROOT"]);
-    let verify = ["ts", "-verify", "-queryfile", query.to_str().unwrap(), "-in", answer.to_str().unwrap(), "-CAfile", root];
+    let verify = [
+        "ts",
+        "-verify",
+        "-queryfile",
+        query.to_str().unwrap(),
+        "-in",
+        answer.to_str().unwrap(),
+        "-CAfile",
+        root,
+    ];
     assert!(openssl(daemon.site.dir(), &verify).contains("Verification: OK"));
     assert_eq!(ask(false, &answer), "403", "nobody without a certificate");
 }

@@ -161,8 +161,7 @@ fn addresses_in_a_certificate_are_asked_only_when_that_is_wanted() {
     let site = site();
     let root = &site.pki.world.root;
     let url = format!("{}/ocsp", server.url());
-    let stranger =
-        naming(root, site.pki.world.now(), Addresses { ocsp: Some(&url), ..Addresses::default() });
+    let stranger = naming(root, site.pki.world.now(), Addresses { ocsp: Some(&url), ..Addresses::default() });
     let root = root.certificate().clone();
     let mut question = StatusQuestion {
         certificate: &stranger,
@@ -247,7 +246,9 @@ fn a_list_elsewhere_proves_a_certificate_if_it_is_not_older_than_the_time_stamp(
     let site = site();
     let root = SoftCa::root("Elsewhere", site.pki.world.now());
     let now = site.whole();
-    for (this_update, proves) in [(now, true), (now.plus_millis(5_000), true), (now.plus_millis(-1_000), false)] {
+    for (this_update, proves) in
+        [(now, true), (now.plus_millis(5_000), true), (now.plus_millis(-1_000), false)]
+    {
         let fresh = list(&root, this_update);
         let served = fresh.0.clone();
         let server = hufu_testkit::Server::start(move |request| {

@@ -203,7 +203,8 @@ fn every_mutation_is_found() {
     let long = std::env::var("HUFU_LONG").is_ok_and(|long| !long.is_empty());
     let (grounds, each) = if long { (4, 25_000) } else { (2, 5_050) };
     let tallies: Vec<Tally> = std::thread::scope(|scope| {
-        let running: Vec<_> = (0..grounds).map(|n| scope.spawn(move || attack(0x6875_6675 + n, each))).collect();
+        let running: Vec<_> =
+            (0..grounds).map(|n| scope.spawn(move || attack(0x6875_6675 + n, each))).collect();
         running.into_iter().map(|attack| attack.join().unwrap()).collect()
     });
     let mut counts = Tally::new();

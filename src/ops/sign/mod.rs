@@ -240,8 +240,7 @@ impl Appliance {
         }
         facts.insert("project".into(), projection.to_json()?);
         let actor = Self::actor(call, caller);
-        let file =
-            Unseen { staged, destination, sha256: &output_sha256, projection, act: Act::Sign, actor };
+        let file = Unseen { staged, destination, sha256: &output_sha256, projection, act: Act::Sign, actor };
         self.release(call, file, spent, facts)
     }
 
