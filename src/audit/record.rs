@@ -78,6 +78,8 @@ pub enum Act {
     Checkpoint,
     /// A health check used a key.
     SelfTest,
+    /// An operator was told who stands behind a keyed hash.
+    Identify,
 }
 
 /// Who does it.

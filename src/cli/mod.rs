@@ -6,6 +6,7 @@ mod audit;
 mod bench;
 mod doctor;
 mod evidence;
+mod identify;
 mod import;
 mod init;
 mod renew;
@@ -53,6 +54,7 @@ enum Command {
     /// Read and verify the audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
+    Identify(identify::Identify),
     /// Check evidence packages.
     #[command(subcommand)]
     Evidence(evidence::Evidence),
@@ -98,6 +100,7 @@ pub fn main() -> ExitCode {
         Command::Init(args) => init::run(args, file).map(done),
         Command::App(command) => app::run(command, file).map(done),
         Command::Audit(command) => audit::run(command, file).map(done),
+        Command::Identify(args) => identify::run(args, file).map(done),
         Command::Evidence(command) => evidence::run(command).map(done),
         Command::Verify(args) => verify::run(args, file),
         Command::Import(args) => import::import(args, file).map(done),

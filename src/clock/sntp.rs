@@ -99,7 +99,7 @@ fn millis(seconds: u32, fraction: u32, near: i64) -> i64 {
     const ERA: i64 = 1 << 32;
     let first = i64::from(seconds) - EPOCH;
     let era = (near.div_euclid(1000) - first + ERA / 2).div_euclid(ERA);
-    (first + era * ERA) * 1000 + (i64::from(fraction) * 1000 >> 32)
+    (first + era * ERA) * 1000 + ((i64::from(fraction) * 1000) >> 32)
 }
 
 #[cfg(test)]

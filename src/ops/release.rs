@@ -129,38 +129,36 @@ impl Appliance {
     /// Writes the withdrawal now, or as soon as the log takes records again. The log keeps the order of what it is given, so
     /// it comes after the record that it withdraws.
     fn withdraw(&self, call: &Call, event: Event) {
-        if let Err(event) = self.withdrawn(call.cx, event) {
-            let mut waiting = self.withdrawals.0.lock();
-            if waiting.len() < MOST {
-                waiting.push(event);
-            } else {
-                tracing::error!("a withdrawal is lost: too many wait for the log");
-            }
+        if self.is_withdrawn(call.cx, &event) {
+            return;
+        }
+        let mut waiting = self.withdrawals.0.lock();
+        if waiting.len() < MOST {
+            waiting.push(event);
+        } else {
+            tracing::error!("a withdrawal is lost: too many wait for the log");
         }
     }
 
-    fn withdrawn(&self, cx: Cx, event: Event) -> std::result::Result<(), Event> {
-        let Ok(number) = self.ports.audit.record(cx, event.clone()) else { return Err(event) };
+    /// Whether the log took the withdrawal.
+    fn is_withdrawn(&self, cx: Cx, event: &Event) -> bool {
+        let Ok(number) = self.ports.audit.record(cx, event.clone()) else { return false };
         let projected = super::replay(&event.facts)
             .and_then(|writes| self.store().project(number, &writes).map_err(Error::from));
         if let Err(error) = projected {
             tracing::error!(record = number, %error, "rows of a withdrawn file stay until the next start");
         }
-        Ok(())
+        true
     }
 
     /// Writes what waits for the log, in order; stops at the first that it does not take. The composition calls it often.
     pub fn write_withdrawals(&self, call: &Call) {
-        let mut waiting = std::mem::take(&mut *self.withdrawals.0.lock()).into_iter();
-        while let Some(event) = waiting.next() {
-            if let Err(event) = self.withdrawn(call.cx, event) {
-                let mut again: Vec<Event> = std::iter::once(event).chain(waiting).collect();
-                let mut newer = self.withdrawals.0.lock();
-                again.append(&mut newer);
-                *newer = again;
-                return;
-            }
-        }
+        let mut waiting = std::mem::take(&mut *self.withdrawals.0.lock());
+        let written = waiting.iter().take_while(|event| self.is_withdrawn(call.cx, event)).count();
+        waiting.drain(..written);
+        let mut newer = self.withdrawals.0.lock();
+        waiting.append(&mut newer);
+        *newer = waiting;
     }
 
     /// Whether [`Appliance::write_withdrawals`] has something to do.

@@ -41,6 +41,8 @@ pub enum Command {
     RevokeCertificate(String, u64, RevocationReason),
     /// A new archival time stamp for a file, if that is due. Answered by [`crate::ops::RenewOutcome`].
     Renew(RenewOrder),
+    /// Who stands behind a number or its hash in the log. Answered by [`crate::ops::Identified`].
+    Identify(String),
 }
 
 /// Why a command was not carried out.
@@ -143,6 +145,7 @@ fn carry_out(appliance: &Appliance, call: &Call, operator: &Actor, command: Comm
         Command::PurgeApp(id) => json(&appliance.purge_app(call, operator, &id).map_err(refused)?),
         Command::Import(app, line) => json(&appliance.import(call, operator, &app, *line).map_err(refused)?),
         Command::Renew(order) => json(&appliance.renew_file(call, operator, &order).map_err(refused)?),
+        Command::Identify(asked) => json(&appliance.identify(call, operator, &asked).map_err(refused)?),
         Command::RevokeCertificate(app, id, reason) => {
             json(&appliance.revoke_certificate(call, &app, id, reason).map_err(refused)?)
         }

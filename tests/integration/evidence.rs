@@ -233,3 +233,44 @@ fn records(site: &Site) -> u64 {
     assert!(ok, "{out}{err}");
     serde_json::from_str::<Value>(&out).unwrap()["records"].as_u64().unwrap()
 }
+
+#[test]
+fn personal_data_are_hashes_in_the_log_and_an_operator_who_asks_is_on_record() {
+    let daemon = Daemon::new();
+    let client = daemon.client();
+    let (number, phone) = ("11010119900307889X", "13000000009");
+    let person = json!({"userName": "张三", "identityRegion": "0", "certifyNum": number, "phoneNo": phone});
+    let signer = client.post("/user/person", &person).data("signerId").as_u64().unwrap();
+    let hufu = |args: &[&str]| -> String {
+        let (ok, out, err) = daemon.site.hufu(args);
+        assert!(ok, "{err}");
+        out
+    };
+    let record: Value =
+        serde_json::from_str(&hufu(&["audit", "search", "--act", "create_signer", "--json"])).unwrap();
+    let hash = |name: &str| record["facts"][name].as_str().unwrap().to_owned();
+    let export = daemon.site.dir().join("export");
+    hufu(&["audit", "checkpoint"]);
+    hufu(&["audit", "export", export.to_str().unwrap()]);
+    let log = std::fs::read_to_string(export.join("records.jsonl")).unwrap();
+    assert!(!log.contains(number) && !log.contains(phone), "personal data in the log");
+    // By hash, by identity number, by phone: the same person.
+    for (asked, expected) in [
+        (hash("certify_hash"), hash("certify_hash")),
+        (number.to_owned(), hash("certify_hash")),
+        (phone.to_owned(), hash("mobile_hash")),
+    ] {
+        let told: Value = serde_json::from_str(&hufu(&["identify", &asked])).unwrap();
+        assert_eq!(told["hash"], expected);
+        let known = &told["people"][0];
+        assert_eq!(
+            (&known["signer"], &known["certify_number"], &known["mobile"]),
+            (&json!(signer), &json!(number), &json!(phone))
+        );
+    }
+    let told: Value = serde_json::from_str(&hufu(&["identify", &"0".repeat(64)])).unwrap();
+    assert_eq!(told["people"], json!([]));
+    let asked = hufu(&["audit", "search", "--act", "identify", "--json"]);
+    assert_eq!(asked.lines().count(), 4, "{asked}");
+    assert!(asked.lines().all(|line| line.contains("\"operator\":\"uid ")), "{asked}");
+}

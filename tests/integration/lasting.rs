@@ -313,3 +313,54 @@ fn sign_as(
     set_level(daemon, level);
     sign(client, parties.person, parties.person_seal, from, to, "1,100,100");
 }
+
+/// The command is killed in the middle of a folder, then the appliance beneath it: started again, each goes on, and no file gets two.
+#[test]
+fn a_renewal_that_is_killed_goes_on_where_it_was() {
+    let daemon = Daemon::new();
+    let client = daemon.client();
+    let parties = register(&client);
+    let original = contract(&daemon, "plain.pdf");
+    let docs = daemon.documents();
+    let files: Vec<PathBuf> = (0..9).map(|n| docs.join(format!("{n}.pdf"))).collect();
+    files.iter().for_each(|file| sign_as(&daemon, &client, &parties, &original, "b-t", file));
+    let begin = || {
+        let mut command = std::process::Command::new(crate::daemon::HUFU);
+        command.arg("--config").arg(daemon.site.config()).args(["renew", "--json"]).arg(&docs);
+        let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+        // Two of them are through; the next is under way.
+        let mut through = 0;
+        while through < 2 {
+            let line = lines.next().unwrap().unwrap();
+            through += usize::from(line.contains("\"renewed\""));
+        }
+        (child, lines)
+    };
+    let (mut command, lines) = begin();
+    command.kill().unwrap();
+    command.wait().unwrap();
+    drop(lines);
+    let (mut command, lines) = begin();
+    let network = daemon.pid("network");
+    let pid = rustix::process::Pid::from_raw(i32::try_from(network).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    lines.map_while(Result::ok).for_each(drop);
+    assert!(!command.wait().unwrap().success(), "it says that it could not finish");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !daemon.site.hufu(&["renew", docs.to_str().unwrap()]).0 {
+        assert!(std::time::Instant::now() < deadline, "the appliance does not come back");
+    }
+    let (ok, lines) = renew(&daemon, &[]);
+    let fresh = states(&lines).into_iter().filter(|(_, state)| state == "fresh").count();
+    assert_eq!((ok, fresh), (true, files.len()));
+    let (signer_root, tsa_root) = roots(&daemon);
+    for file in &files {
+        let bytes = std::fs::read(file).unwrap();
+        let document = Document::open(&bytes).unwrap();
+        let kinds: Vec<bool> =
+            embedded_signatures(&document).unwrap().iter().map(|s| s.is_timestamp).collect();
+        assert_eq!(kinds, [false, true], "{}: one signature, one time stamp over it", file.display());
+    }
+    judges::pyhanko_is_content(&files[4], &signer_root, &tsa_root, 2);
+}

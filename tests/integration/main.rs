@@ -16,6 +16,7 @@ mod daemon;
 mod disk;
 mod evidence;
 mod examples;
+mod foreign;
 mod forged;
 mod judges;
 mod lasting;
