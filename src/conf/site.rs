@@ -94,6 +94,8 @@ pub struct Signing {
     pub anchor: ops::Anchor,
     /// Most places of one signature.
     pub places: usize,
+    /// Most pages that share one seam seal where the call does not say, 1 to 999.
+    pub seam_pages: u32,
     /// Written into signatures as /Reason; empty: none.
     pub reason: String,
 }
@@ -240,6 +242,7 @@ impl Default for Signing {
             prepared_content: ops.prepared_content,
             anchor: ops.anchor,
             places: ops.places,
+            seam_pages: ops.seam_pages,
             reason: ops.reason,
         }
     }
@@ -363,6 +366,9 @@ impl Site {
                 "from 60 to 86400; the document says 900".into(),
             ));
         }
+        if !(1..=999).contains(&self.signing.seam_pages) {
+            return Err(wrong("signing.seam_pages".into(), "from 1 to 999".into()));
+        }
         if !(2..=60).contains(&self.evidence.name.chars().count()) {
             return Err(wrong("evidence.name".into(), "from 2 to 60 characters".into()));
         }
@@ -389,6 +395,7 @@ impl Site {
             anchor: self.signing.anchor,
             sms_resend_seconds: self.sms.resend_seconds,
             places: self.signing.places,
+            seam_pages: self.signing.seam_pages,
             deadline_seconds: self.limits.deadline_seconds,
             remote_places: self.limits.remote_places,
             rotation_overlap_hours: self.limits.rotation_overlap_hours,

@@ -62,8 +62,8 @@ impl Args {
     pub(super) fn check_params(params: &'static [Param], mut fields: Fields) -> Result<Self> {
         let mut values = Vec::with_capacity(params.len());
         for param in params {
-            if let Need::Unless(other, value) = param.need
-                && values.contains(&(other, Arg::Text(value.to_owned())))
+            if let Need::Unless(others) = param.need
+                && others.iter().any(|(other, value)| is_said(&values, other, *value))
             {
                 continue;
             }
@@ -182,6 +182,16 @@ impl Args {
             Some(Arg::Binary(bytes)) => Ok(bytes),
             _ => Err(Error::missing(name)),
         }
+    }
+}
+
+/// Whether a parameter that was read already has this value, or any where none is asked for.
+fn is_said(values: &[(&'static str, Arg)], name: &str, value: Option<&str>) -> bool {
+    let given = values.iter().find(|(known, _)| *known == name).map(|(_, arg)| arg);
+    match (given, value) {
+        (Some(Arg::Text(text)), Some(value)) => text == value,
+        (Some(_), None) => true,
+        _ => false,
     }
 }
 

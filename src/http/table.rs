@@ -58,8 +58,8 @@ pub(super) enum Need {
     Else(crate::codes::Code),
     /// Depends on other parameters; the call itself says when it is missing.
     Conditional,
-    /// Required, unless that earlier parameter has this value: then it has no effect, whatever it says.
-    Unless(&'static str, &'static str),
+    /// Required, unless one of these earlier parameters has that value (`None`: any): then it has no effect, whatever it says.
+    Unless(&'static [(&'static str, Option<&'static str>)]),
 }
 
 /// What a parameter's value is.

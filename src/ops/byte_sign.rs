@@ -5,7 +5,7 @@ use super::appliance::facts;
 use super::paper::{Attachment, paper};
 use super::rows::Signer;
 use super::settings::Level;
-use super::sign::{Content, Job, syntax_error};
+use super::sign::{Content, Job, Terms, syntax_error};
 use super::{Appliance, Call, Caller, Error, Result, table};
 use crate::audit::{Act, Ending, Outcome};
 use crate::codes::Code;
@@ -219,6 +219,8 @@ impl Appliance {
                 places: &[],
                 mark: Mark { seal: &seal, caption: None },
                 may_hide: true,
+                terms: &Terms::default(),
+                later: &[],
                 level,
                 now,
                 facts: facts([

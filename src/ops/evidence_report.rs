@@ -5,7 +5,7 @@ use super::deposit::Deposit;
 use super::evidence_trail::Signed;
 use super::paper::{Attachment, paper};
 use super::settings::Level;
-use super::sign::{Content, Job, beijing, place_error, syntax_error};
+use super::sign::{Content, Job, Terms, beijing, place_error, syntax_error};
 use super::{Appliance, Call, Caller, Error, Result};
 use crate::audit::{Act, Ending, Outcome, Proof};
 use crate::pdf::appearance::Mark;
@@ -44,8 +44,8 @@ impl Appliance {
         let nothing = SealForm::transparent(1.0, 1.0);
         let mark = Mark { seal: seal.as_ref().unwrap_or(&nothing), caption: None };
         let placement = if seal.is_some() { Placement::At(vec![SEAL]) } else { Placement::Invisible };
-        let places =
-            resolve(&document, &placement, &mark, Anchor::Centre).map_err(|e| place_error(&e, &placement))?;
+        let places = resolve(&document, &placement, &mark, Anchor::Centre)
+            .map_err(|e| place_error("positionContent", &e, &placement))?;
         let made = self.make_signature(
             call,
             Job {
@@ -57,6 +57,8 @@ impl Appliance {
                 places: &places,
                 mark,
                 may_hide: true,
+                terms: &Terms::default(),
+                later: &[],
                 level: if self.ports.timestamps.is_some() { Level::BT } else { Level::BB },
                 now,
                 facts: facts([

@@ -24,6 +24,7 @@ mod identify;
 mod ids;
 mod import;
 mod keymaker;
+mod locate;
 mod locks;
 mod notary;
 mod orphans;
@@ -62,7 +63,10 @@ pub use renewal::Renewals;
 pub use rows::AppKind;
 pub use seals::Design;
 pub use settings::{Anchor, Certificates, Level, PreparedContent, Settings, TimestampPolicy};
-pub use sign::{SealClass, SignRequest, Signature, Signing, Source, Warning, positions};
+pub use sign::{
+    LaterField, SealClass, SignRequest, Signature, Signing, Source, Terms, Warning, field_lock, later_fields,
+    line, positions,
+};
 pub use signers::{Paging, SignerChange, SignerPage};
 pub use stamp::{Stamp, StampRequest};
 pub use validate::RequestSignature;

@@ -4,7 +4,7 @@
 //! everywhere, and can be read, copied and searched. A character that no font has is set in a standard Chinese font by name
 //! (9.7.5.2, `UniGB-UTF16-H`), which a reader with Chinese fonts shows.
 
-use crate::seal::{FontSet, PrintGlyph, print_glyphs};
+use crate::seal::{FontSet, PrintGlyph, print_glyphs, to_unicode};
 use flate2::{Compression, write::ZlibEncoder};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -154,27 +154,13 @@ impl Faces {
                 widths.join(" "),
                 at + 1
             ));
-            file.deflated(&to_unicode(glyphs));
-            for (_, PrintGlyph { advance, ink: [left, bottom, right, top], path }) in glyphs {
-                let fill = if path.is_empty() { "" } else { "f\n" };
-                file.deflated(&format!("{advance} 0 {left} {bottom} {right} {top} d1\n{path}{fill}"));
+            file.deflated(&to_unicode(glyphs.iter().map(|(c, _)| *c)));
+            for (_, glyph) in glyphs {
+                file.deflated(&glyph.description());
             }
             at += 2 + glyphs.len();
         }
     }
-}
-
-/// ISO 32000-2, 9.10.3.
-fn to_unicode(glyphs: &[(char, PrintGlyph)]) -> String {
-    let mut map = "/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n/CMapName /hufu def\n/CMapType 2 def\n\
-                   1 begincodespacerange\n<00> <FF>\nendcodespacerange\n"
-        .to_owned();
-    let pairs: Vec<String> =
-        (1_usize..).zip(glyphs).map(|(code, (c, _))| format!("<{code:02X}> <{}>\n", utf16(*c))).collect();
-    for part in pairs.chunks(100) {
-        let _ = write!(map, "{} beginbfchar\n{}endbfchar\n", part.len(), part.concat());
-    }
-    map + "endcmap\nCMapName currentdict /CMap defineresource pop\nend\nend\n"
 }
 
 /// UTF-16BE as hexadecimal digits.

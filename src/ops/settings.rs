@@ -85,6 +85,8 @@ pub struct Settings {
     pub sms_resend_seconds: u32,
     /// Most places of one signature: positions given, or hits of a keyword.
     pub places: usize,
+    /// Most pages that share one seam seal where the call does not say.
+    pub seam_pages: u32,
     /// Seconds that an operation may take in all, remote services included.
     pub deadline_seconds: u32,
     /// Operations that may wait for one remote service at a time; at most half the worker slots.
@@ -115,6 +117,7 @@ impl Default for Settings {
             anchor: Anchor::LowerLeft,
             sms_resend_seconds: 60,
             places: 500,
+            seam_pages: 20,
             deadline_seconds: 60,
             remote_places: 32,
             rotation_overlap_hours: 24,

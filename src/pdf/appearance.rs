@@ -1,7 +1,7 @@
 //! What a signature looks like: the seal's form and the lines beneath it. Units are points (1/72 inch), y upwards.
 
 use crate::pdf::syntax::{Limits, Parser};
-use crate::seal::SealForm;
+use crate::seal::{Caption, SealForm};
 use std::io::Read;
 
 /// A seal and what is printed beneath it.
@@ -10,16 +10,7 @@ pub struct Mark<'r> {
     /// The seal; a transparent one takes its place and shows nothing.
     pub seal: &'r SealForm,
     /// The document digest (sealClass 2) or the signing time (sealClass 3).
-    pub caption: Option<Caption<'r>>,
-}
-
-/// Lines of text as glyph outlines, with the text that they stand for, so that it can be searched and read aloud.
-#[derive(Clone, Copy, Debug)]
-pub struct Caption<'r> {
-    /// The outlines.
-    pub form: &'r SealForm,
-    /// The text, for `/ActualText`.
-    pub text: &'r str,
+    pub caption: Option<&'r Caption>,
 }
 
 /// The left and right end of a seal's ink, in points from its left edge; the whole width if nothing can be told.

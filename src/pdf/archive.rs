@@ -7,7 +7,9 @@ use crate::pdf::syntax::{Dict, Object, SyntaxError, View};
 pub(super) struct Archive {
     /// 1 to 4, if the file claims to be PDF/A.
     part: Option<u8>,
-    /// Whether its output intent is RGB.
+    /// Whether it has an output intent with a profile.
+    intent: bool,
+    /// Whether that is RGB.
     rgb: bool,
 }
 
@@ -20,19 +22,21 @@ impl Archive {
         // Metadata that cannot be read claim nothing.
         let Ok(xmp) = view.document().decode(&metadata, MAX_XMP) else { return Ok(Self::default()) };
         let Some(part) = part(&xmp) else { return Ok(Self::default()) };
-        let mut rgb = false;
+        let (mut intent_given, mut rgb) = (false, false);
         for intent in view.get_array(catalog, "OutputIntents")?.iter().take(16) {
             let Object::Dictionary(intent) = view.resolve(intent)? else { continue };
             let profile = view.get(&intent, "DestOutputProfile")?;
             let components = profile.as_dict().map(|d| view.get(d, "N")).transpose()?;
+            intent_given |= components.is_some();
             rgb |= components.and_then(|n| n.as_integer()) == Some(3);
         }
-        Ok(Self { part: Some(part), rgb })
+        Ok(Self { part: Some(part), intent: intent_given, rgb })
     }
 
-    /// PDF/A-1 (6.4): no soft masks.
+    /// PDF/A-1 (6.4): no soft masks. Later parts want a blending space for the page then, which an output intent gives
+    /// (PDF/A-2 6.2.10).
     pub(super) fn forbids_transparency(self) -> bool {
-        self.part == Some(1)
+        self.part.is_some_and(|part| part == 1 || !self.intent)
     }
 
     /// Device colours are allowed only if the output intent is of their kind.

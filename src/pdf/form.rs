@@ -5,7 +5,7 @@ use crate::pdf::syntax::{Dict, Object, ObjectId, SyntaxError, View};
 use std::collections::HashSet;
 
 /// Nodes of a field tree.
-const MAX_FIELDS: usize = 50_000;
+const MAX_FIELDS: usize = 20_000;
 /// Depth of a field tree.
 const MAX_DEPTH: usize = 32;
 
@@ -58,6 +58,11 @@ pub(super) struct Restrictions {
 }
 
 impl Restrictions {
+    /// Whether nobody has signed yet.
+    pub(super) fn unsigned(&self) -> bool {
+        !self.certified && self.signed == 0
+    }
+
     /// Whether a field of this name must not change.
     pub(super) fn locks(&self, name: &str) -> bool {
         self.locks.iter().any(|lock| match lock {
@@ -128,6 +133,9 @@ impl Form {
             };
             let kind = view.get(&dict, "FT")?.as_name().map(<[u8]>::to_vec).or(node.inherited_type);
             let kids = view.get_array(&dict, "Kids")?;
+            if kids.len() > MAX_FIELDS {
+                return Err(SyntaxError::Limit("form fields"));
+            }
             let mut widgets = Vec::new();
             for kid in &kids {
                 let is_field = match view.resolve(kid)? {

@@ -68,23 +68,6 @@ impl SealForm {
     pub fn transparent(width: f64, height: f64) -> Self {
         Self { width, height, content: Content::default(), image: None }
     }
-
-    /// This form with a caption (`sealClass` 2 and 3) printed beneath it: the box grows downwards by the caption's height
-    /// and a gap of half a millimetre, the caption is centred.
-    #[must_use]
-    pub fn with_caption(&self, caption: &SealShape) -> Self {
-        let gap = 500.0 * POINTS;
-        let below = Self::of_shape(caption);
-        let width = self.width.max(below.width);
-        let rise = below.height + gap;
-        let mut content = format!("q\n1 0 0 1 {:.4} {rise:.4} cm\n", (width - self.width) / 2.0).into_bytes();
-        content.extend_from_slice(&self.content);
-        content
-            .extend_from_slice(format!("Q\nq\n1 0 0 1 {:.4} 0 cm\n", (width - below.width) / 2.0).as_bytes());
-        content.extend_from_slice(&below.content);
-        content.extend_from_slice(b"Q\n");
-        Self { width, height: self.height + rise, content: content.into(), image: self.image.clone() }
-    }
 }
 
 /// Deflates into memory, which cannot fail.

@@ -1,7 +1,8 @@
 //! Seals 印章: vector shapes from glyph outlines, and their PDF, SVG and PNG forms.
 //!
 //! A seal is one filled path in whole micrometres ([`SealShape`]): every output is written from the same path, so that
-//! the print, the preview and the signed page cannot differ. No text objects, no font look-up when a seal is shown.
+//! the print, the preview and the signed page cannot differ. No text objects, no font look-up when a seal is shown; what
+//! stands beneath one ([`Caption`]) is text.
 //!
 //! The kernel is pure: fonts come in as [`FontSet`] (bytes behind [`FontSource`]), pictures as bytes.
 
@@ -31,7 +32,7 @@ mod shape;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 mod tests;
 
-pub use caption::draw_caption;
+pub use caption::{Caption, set_caption};
 pub use company::draw_company;
 pub use content::Content;
 pub use error::{FontError, PictureError, SealError};
@@ -42,7 +43,7 @@ pub use handwriting::{Handwriting, HandwritingError};
 pub use outline::{Micro, Outline, Segment};
 pub use person::draw_person;
 pub use picture::{PictureClass, PictureLimits, UploadedSeal};
-pub use print::{PrintGlyph, print_glyphs};
+pub use print::{PrintGlyph, print_glyphs, to_unicode};
 pub use request::{
     Border, CodeNumber, Colour, CompanySeal, CompanyShape, FontFamily, Mode, PersonSeal, SealName, SealText,
 };

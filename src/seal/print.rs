@@ -1,6 +1,7 @@
 //! Glyphs for running text, for sheets that must look the same on every machine: each character from the first font that has it.
 
 use super::fonts::{Chain, FontSet};
+use super::glyph::Glyph;
 use super::{FontFamily, SealError};
 use kurbo::{BezPath, PathEl, Point};
 use std::collections::BTreeMap;
@@ -21,6 +22,43 @@ pub struct PrintGlyph {
     pub path: String,
 }
 
+impl PrintGlyph {
+    pub(super) fn of(glyph: &Glyph) -> Self {
+        let ink = glyph.ink;
+        Self {
+            advance: thousandths(glyph.advance),
+            ink: [thousandths(ink.x0), -thousandths(ink.y1), thousandths(ink.x1), -thousandths(ink.y0)],
+            path: path(&glyph.path),
+        }
+    }
+
+    /// The glyph description (ISO 32000-2, 9.6.4): its box, then its path, filled.
+    pub fn description(&self) -> String {
+        let Self { advance, ink: [left, bottom, right, top], path } = self;
+        let fill = if path.is_empty() { "" } else { "f\n" };
+        format!("{advance} 0 {left} {bottom} {right} {top} d1\n{path}{fill}")
+    }
+}
+
+/// A ToUnicode CMap (ISO 32000-2, 9.10.3) for the codes from 1 on.
+pub fn to_unicode(characters: impl IntoIterator<Item = char>) -> String {
+    let mut map = "/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n/CMapName /hufu def\n/CMapType 2 def\n\
+                   1 begincodespacerange\n<00> <FF>\nendcodespacerange\n"
+        .to_owned();
+    let pairs: Vec<String> = (1_usize..)
+        .zip(characters)
+        .map(|(code, c)| {
+            let units: String =
+                c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("{unit:04X}")).collect();
+            format!("<{code:02X}> <{units}>\n")
+        })
+        .collect();
+    for part in pairs.chunks(100) {
+        let _ = write!(map, "{} beginbfchar\n{}endbfchar\n", part.len(), part.concat());
+    }
+    map + "endcmap\nCMapName currentdict /CMap defineresource pop\nend\nend\n"
+}
+
 /// The glyphs of the characters of `text` that the fonts have.
 ///
 /// # Errors
@@ -38,13 +76,7 @@ pub fn print_glyphs(fonts: &FontSet, text: &str) -> Result<BTreeMap<char, PrintG
         // A letter, so that a file is opened even for characters that seals draw themselves.
         let text: String = here.iter().copied().chain(['一', 'A']).collect();
         file.with_glyphs(&text, |glyphs| {
-            found.extend(here.iter().filter_map(|c| {
-                let glyph = glyphs.glyph(*c)?;
-                let ink = glyph.ink;
-                let ink =
-                    [thousandths(ink.x0), -thousandths(ink.y1), thousandths(ink.x1), -thousandths(ink.y0)];
-                Some((*c, PrintGlyph { advance: thousandths(glyph.advance), ink, path: path(&glyph.path) }))
-            }));
+            found.extend(here.iter().filter_map(|c| Some((*c, PrintGlyph::of(&glyphs.glyph(*c)?)))));
             Ok(())
         })?;
         wanted = rest;

@@ -64,7 +64,7 @@ pub fn verify(bytes: &[u8], store: &TrustStore, options: &Options<'_>) -> Result
 
 /// Tighter than for reading: a signed file is walked again and again, by signature and by revision.
 fn limits() -> Limits {
-    Limits { sections: 256, nodes: 150_000, ..Limits::default() }
+    Limits { sections: 256, nodes: 150_000, work_per_byte: 64, ..Limits::default() }
 }
 
 /// One signature on its way to the report.

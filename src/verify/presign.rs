@@ -11,8 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Findings of one kind that are listed one by one.
 const LISTED: usize = 20;
-/// Objects that are looked at, at most.
-const MAX_OBJECTS: u32 = 500_000;
+/// Objects that are walked, at most: whoever signs waits for it.
+const MAX_WALKED: usize = 40_000;
+/// Object numbers that are looked up in all revisions together, at most.
+const MAX_LOOKUPS: usize = 400_000;
+/// Objects outside of the document's tree that are read, at most.
+const MAX_UNUSED: usize = 20_000;
 /// Annotation flags (ISO 32000-2 12.5.3): Hidden and NoView.
 const HIDING: i64 = 2 | 32;
 
@@ -35,9 +39,14 @@ pub fn inspect_before_signing(bytes: &[u8]) -> Result<Vec<Finding>, VerifyError>
 
 /// The prepared content alone, without the strict look at the file: what signing asks for.
 pub fn prepared_content(document: &Document<'_>) -> Vec<Finding> {
+    // A document that is too large for this look can be signed all the same.
+    document.apart(|| look(document))
+}
+
+fn look(document: &Document<'_>) -> Vec<Finding> {
     let view = document.latest();
     let mut findings = Vec::new();
-    match Edges::collect(view, &BTreeMap::new()) {
+    match Edges::collect_within(view, &BTreeMap::new(), MAX_WALKED) {
         Ok(edges) => {
             unreferenced(view, &edges, &mut findings);
             dangling(view, &edges, &mut findings);
@@ -56,10 +65,16 @@ fn prepared(code: &'static str, attack: Attack, detail: String) -> Finding {
 /// Pages, catalogues, fonts, forms, images and annotations that the trailer does not lead to.
 fn unreferenced(view: View<'_, '_>, edges: &Edges, findings: &mut Vec<Finding>) {
     let mut listed = 0;
-    for number in 1..view.size().min(MAX_OBJECTS) {
+    let most = MAX_LOOKUPS / view.document().revisions().len().max(1);
+    let mut read = 0;
+    for number in (1..view.size()).take(most) {
         let used = !matches!(view.definition(number).map(|d| d.entry), None | Some(Entry::Free));
         if !used || edges.reaches(number) {
             continue;
+        }
+        read += 1;
+        if read > MAX_UNUSED {
+            break;
         }
         let Ok(object) = view.object(ObjectId::new(number)) else { continue };
         let Some(kind) = object.as_dict().and_then(kind_of) else { continue };
@@ -84,8 +99,10 @@ fn kind_of(dict: &Dict) -> Option<&'static str> {
 
 /// References to objects that are not there: a later revision could fill them in.
 fn dangling(view: View<'_, '_>, edges: &Edges, findings: &mut Vec<Finding>) {
+    let revisions = view.document().revisions().len().max(1);
     let missing: Vec<u32> = edges
         .reached()
+        .take(MAX_LOOKUPS / revisions)
         .filter(|n| matches!(view.definition(*n).map(|d| d.entry), None | Some(Entry::Free)))
         .collect();
     if let Some(first) = missing.iter().min() {

@@ -24,5 +24,6 @@ mod pki;
 mod processes;
 mod signed_contract;
 mod surface_life;
+mod terms;
 mod tidy;
 mod workers;

@@ -4,6 +4,7 @@ mod evidence;
 mod extensions;
 mod seals;
 mod signing;
+mod terms;
 mod users;
 
 use super::table::Endpoint;
@@ -19,4 +20,5 @@ pub(super) const GROUPS: &[&[Endpoint]] = &[
     validate::CALLS,
     byte_sign::CALLS,
     extensions::CALLS,
+    &signing::LOCATE,
 ];

@@ -1,5 +1,6 @@
 //! 签署模块
 
+use super::terms::{self, terms};
 use super::users::certificates;
 use crate::codes::Code;
 use crate::http::args::Args;
@@ -12,6 +13,7 @@ use crate::ops::{
     Appliance, Call, Caller, Error, Result, SealClass, SignRequest, Source, StampRequest, positions,
 };
 use crate::pdf::place::{Placement, Seam};
+use serde_json::json;
 
 const PATH_MOST: usize = 4_096;
 
@@ -25,8 +27,11 @@ const SEAL_CLASS: Param = Param {
         "\"0\"",
     )
 };
+/// What leaves the position without effect.
+const NO_POSITION: Need =
+    Need::Unless(&[("sealClass", Some("1")), ("fieldName", None), ("visible", Some("0"))]);
 const POSITION_TYPE: Param = Param {
-    need: Need::Unless("sealClass", "1"),
+    need: NO_POSITION,
     ..optional(
         "signPositionType",
         Kind::OneOf(&["0", "1"]),
@@ -36,7 +41,7 @@ const POSITION_TYPE: Param = Param {
     )
 };
 const POSITION: Param = Param {
-    need: Need::Unless("sealClass", "1"),
+    need: NO_POSITION,
     ..optional(
         "positionContent",
         text(20_000),
@@ -81,9 +86,11 @@ const CODE: Param = Param {
     )
 };
 
-/// positionContent follows signPositionType; a seam seal needs neither.
+/// positionContent follows signPositionType; a seam seal, an existing field and an invisible signature need neither.
 const POSITION_RULE: &str = r#"{"anyOf": [
     {"required": ["sealClass"], "properties": {"sealClass": {"enum": ["1", 1]}}},
+    {"required": ["fieldName"], "properties": {"fieldName": {"type": "string", "pattern": "\\S"}}},
+    {"required": ["visible"], "properties": {"visible": {"enum": ["0", 0]}}},
     {"required": ["signPositionType", "positionContent"], "properties": {"signPositionType": {"enum": ["0", 0]},
         "positionContent": {"type": "string", "maxLength": 200}}},
     {"required": ["signPositionType", "positionContent"], "properties": {"signPositionType": {"enum": ["1", 1]},
@@ -92,26 +99,38 @@ const POSITION_RULE: &str = r#"{"anyOf": [
 const TAG: &str = "签署模块";
 
 /// The parameters of the signing calls, with their way of giving the contract.
-const fn params(contract: Param) -> [Param; 11] {
+const fn params(contract: Param) -> [Param; 21] {
     [
         SIGNER,
         SEAL,
         SEAL_CLASS,
         contract,
         SAVE_PATH,
+        terms::FIELD,
+        terms::VISIBLE,
         POSITION_TYPE,
         POSITION,
         TITLE,
         CA_TYPE,
         CERT_TYPE,
         MORE_SIGNERS,
+        terms::SEAM_PAGES,
+        terms::SEAM_BOOKLET,
+        terms::CERTIFY,
+        terms::LATER_FIELDS,
+        terms::LOCK,
+        terms::REASON,
+        terms::LOCATION,
+        terms::CONTACT,
     ]
 }
 
 /// The same after a code.
-const fn params_with_code(contract: Param) -> [Param; 12] {
-    let [a, b, c, d, e, f, g, h, i, j, k] = params(contract);
-    [CODE, a, b, c, d, e, f, g, h, i, j, k]
+const fn params_with_code(contract: Param) -> [Param; 22] {
+    let mut all = [CODE; 22];
+    let (_, rest) = all.split_at_mut(1);
+    rest.copy_from_slice(&params(contract));
+    all
 }
 
 /// Parameters of /sign/filePath, and of each item of a batch.
@@ -239,6 +258,57 @@ pub(super) const CALLS: &[Endpoint] = &[
     ),
 ];
 
+const KEYWORD: Param = required("keyword", text(200), "关键字", "The text to be found", "\"甲方盖章处\"");
+
+const fn locating(
+    path: &'static str,
+    title: &'static str,
+    en: &'static str,
+    form: Form,
+    params: &'static [Param],
+) -> Endpoint {
+    Endpoint {
+        form,
+        data: r#"{"pages": 2, "hits": [{"page": 1, "angle": 0.0, "rects": [[90.1, 320.5, 150.1, 332.5]]}], "glyphs": 1840, "unmappedGlyphs": 0}"#,
+        failures: &[(201, "keyword 为空")],
+        ..Endpoint::post(path, "扩展接口", title, en, params, locate)
+    }
+}
+
+/// Keyword search without a signature.
+pub(super) const LOCATE: [Endpoint; 2] = [
+    locating(
+        "/x/locate",
+        "关键字定位",
+        "Where a keyword stands, without signing: pages, rectangles (left, bottom, right, top in points from the lower left corner of the page as displayed, one for each line) and writing direction in degrees",
+        Form::Json,
+        &[CONTRACT_PATH, KEYWORD],
+    ),
+    locating(
+        "/x/locate/stream",
+        "关键字定位（文件流）",
+        "The same for an uploaded PDF",
+        Form::Multipart,
+        &[CONTRACT_FILE, KEYWORD],
+    ),
+];
+
+fn locate(appliance: &Appliance, call: &Call, caller: &Caller, args: Args) -> Result<Reply> {
+    let located =
+        appliance.locate(call, caller, &source(&args, "contractPath")?, args.required("keyword")?)?;
+    let hits: Vec<_> = located
+        .hits
+        .iter()
+        .map(|hit| json!({"page": hit.page, "angle": hit.angle, "rects": hit.rects}))
+        .collect();
+    Ok(Reply::Done(Some(json!({
+        "pages": located.pages,
+        "hits": hits,
+        "glyphs": located.glyphs,
+        "unmappedGlyphs": located.unmapped_glyphs,
+    }))))
+}
+
 fn sign(appliance: &Appliance, call: &Call, caller: &Caller, args: Args) -> Result<Reply> {
     let request = request(appliance, &args, None)?;
     Ok(Reply::signing(&appliance.sign_document(call, caller, &request)?))
@@ -272,12 +342,21 @@ pub(super) fn request(appliance: &Appliance, args: &Args, code: Option<String>) 
         ca_type: args.owned("caType"),
         certificates: certificates(args)?,
         more_signers: args.text("moreSigners") == Some("1"),
+        terms: terms(args)?,
     })
 }
 
 fn placement(appliance: &Appliance, args: &Args, class: SealClass) -> Result<Placement> {
+    if args.text("fieldName").is_some() || args.text("visible") == Some("0") {
+        return Ok(Placement::Invisible);
+    }
     if class == SealClass::Seam {
-        return Ok(Placement::Seam(Seam::default()));
+        let pages = args.some_id("seamPages").and_then(|n| u32::try_from(n).ok());
+        return Ok(Placement::Seam(Seam {
+            pages_per_seal: pages.unwrap_or(appliance.settings().seam_pages),
+            booklet: args.text("seamBooklet") == Some("1"),
+            ..Seam::default()
+        }));
     }
     let kind = args.required("signPositionType")?;
     let content = args.required("positionContent")?;

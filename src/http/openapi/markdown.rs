@@ -80,7 +80,16 @@ fn need(param: &Param) -> String {
         Need::Optional => "optional".into(),
         Need::Default(value) => format!("default `{value}`"),
         Need::Conditional => "by context".into(),
-        Need::Unless(other, value) => format!("required, unless `{other}` is `{value}`"),
+        Need::Unless(others) => {
+            let cases: Vec<String> = others
+                .iter()
+                .map(|(other, value)| match value {
+                    Some(value) => format!("`{other}` is `{value}`"),
+                    None => format!("`{other}` is given"),
+                })
+                .collect();
+            format!("required, unless {}", cases.join(" or "))
+        }
     }
 }
 

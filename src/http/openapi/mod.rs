@@ -200,7 +200,7 @@ fn example(endpoint: &Endpoint) -> Value {
     endpoint
         .params
         .iter()
-        .filter(|p| !matches!(p.name, "caType" | "certType" | "contractTitle"))
+        .filter(|p| p.name != "contractTitle" && !p.zh.contains("扩展参数"))
         .map(|p| (p.name.to_owned(), serde_json::from_str(p.sample).unwrap_or(Value::Null)))
         .collect::<Map<String, Value>>()
         .into()

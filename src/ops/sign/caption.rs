@@ -3,7 +3,7 @@
 use super::SealClass;
 use super::input::Content;
 use crate::ops::{Appliance, Error, Result};
-use crate::seal::{Colour, SealForm, draw_caption};
+use crate::seal::{Caption, Colour, SealForm, set_caption};
 use hufu_api::UnixTime;
 use time::OffsetDateTime;
 use time::macros::{format_description, offset};
@@ -13,12 +13,6 @@ const POINTS: f64 = 72.0 / 25.4;
 /// Lines are never set narrower than that, so that a digest beneath a small seal can still be read.
 const NARROWEST: f64 = 30.0;
 
-/// The caption as it is drawn, and the text that it shows.
-pub(super) struct Beneath {
-    pub(super) form: SealForm,
-    pub(super) text: String,
-}
-
 impl Appliance {
     pub(super) fn caption(
         &self,
@@ -26,7 +20,7 @@ impl Appliance {
         input: &Content,
         seal: &SealForm,
         now: UnixTime,
-    ) -> Result<Option<Beneath>> {
+    ) -> Result<Option<Caption>> {
         let lines = match class {
             SealClass::Plain | SealClass::Seam => return Ok(None),
             SealClass::WithDigest => {
@@ -38,9 +32,9 @@ impl Appliance {
         };
         let width = (seal.width / POINTS).max(NARROWEST);
         let set: Vec<&str> = lines.iter().map(String::as_str).collect();
-        let shape = draw_caption(&self.ports.fonts, &set, width, Colour::Black)
-            .map_err(|e| Error::internal(format!("caption: {e}")))?;
-        Ok(Some(Beneath { form: shape.to_pdf_form(), text: lines.join(" ") }))
+        set_caption(&self.ports.fonts, &set, width, Colour::Black)
+            .map(Some)
+            .map_err(|e| Error::internal(format!("caption: {e}")))
     }
 }
 

@@ -71,7 +71,14 @@ impl Appliance {
         Ok(Input { content: Content::of(bytes)?, target })
     }
 
-    fn read(&self, cx: Cx, caller: &Caller, source: &Source, limit: Limit) -> Result<Bytes> {
+    /// Reads a document.
+    pub(in crate::ops) fn read(
+        &self,
+        cx: Cx,
+        caller: &Caller,
+        source: &Source,
+        limit: Limit,
+    ) -> Result<Bytes> {
         let (Limit::Document(bytes) | Limit::Parameter(_, bytes)) = limit;
         match source {
             Source::Bytes(bytes) => Ok(bytes.clone()),
@@ -111,14 +118,19 @@ pub fn positions(text: &str, most: usize) -> Result<Vec<Point>> {
         else {
             return Err(bad());
         };
-        let page = if page.bytes().all(|b| b.is_ascii_digit()) { page.parse::<u32>().ok() } else { None };
-        let page = page.filter(|n| *n >= 1).ok_or_else(bad)?;
+        let point = point(page, x, y).ok_or_else(bad)?;
         if points.len() >= most {
             return Err(bad().because("too many places"));
         }
-        points.push(Point { page, x: coordinate(x).ok_or_else(bad)?, y: coordinate(y).ok_or_else(bad)? });
+        points.push(point);
     }
     Ok(points)
+}
+
+/// A page from 1 and two coordinates.
+pub(super) fn point(page: &str, x: &str, y: &str) -> Option<Point> {
+    let page = if page.bytes().all(|b| b.is_ascii_digit()) { page.parse::<u32>().ok() } else { None };
+    Some(Point { page: page.filter(|n| *n >= 1)?, x: coordinate(x)?, y: coordinate(y)? })
 }
 
 /// A decimal number from 0 to 20,000 points, without exponent or sign.

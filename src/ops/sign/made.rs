@@ -3,7 +3,7 @@
 use super::credential::{Credential, bound_to};
 use super::input::Content;
 use super::lasting::Strict;
-use super::sign_error;
+use super::{Terms, sign_error};
 use crate::audit::{Act, Actor, Ending, Facts, Intent, Outcome, Permit, Spent, Use};
 use crate::codes::Code;
 use crate::keys::ToBeSigned;
@@ -14,7 +14,9 @@ use crate::ops::{Appliance, Call, Error, Result};
 use crate::pdf::appearance::Mark;
 use crate::pdf::hash::PrefixHash;
 use crate::pdf::place::Place;
-use crate::pdf::sign::{About, Field, Format, Kind, Prepared, SignError, SignatureRequest, Signed, prepare};
+use crate::pdf::sign::{
+    About, EmptyField, Field, Format, Kind, Prepared, SignError, SignatureRequest, Signed, prepare,
+};
 use crate::pdf::syntax::Document;
 use crate::verify::release_check_of_update;
 use crate::x509;
@@ -33,6 +35,10 @@ pub(in crate::ops) struct Job<'a> {
     pub(in crate::ops) mark: Mark<'a>,
     /// Whether the signature may be made invisible where a visible field is not permitted.
     pub(in crate::ops) may_hide: bool,
+    /// Certification, fields, locks, texts.
+    pub(in crate::ops) terms: &'a Terms,
+    /// Names and places of the terms' empty fields for later signers.
+    pub(in crate::ops) later: &'a [(String, Place)],
     pub(in crate::ops) level: Level,
     pub(in crate::ops) now: UnixTime,
     pub(in crate::ops) facts: Facts,
@@ -124,22 +130,28 @@ impl Appliance {
     fn prepare_update(&self, job: &Job<'_>, room: usize) -> Result<Prepared> {
         let mut entropy = [0; 32];
         self.ports.entropy.fill(&mut entropy)?;
+        let terms = job.terms;
+        let reason = || (!self.settings.reason.is_empty()).then(|| self.settings.reason.clone());
         let mut request = SignatureRequest {
-            kind: Kind::Approval,
+            kind: terms.certify.map_or(Kind::Approval, Kind::Certification),
             format: Format::Pades,
-            field: Field::Automatic,
+            field: terms.field.clone().map_or(Field::Automatic, Field::Existing),
             places: job.places.to_vec(),
             mark: Some(job.mark),
             about: About {
                 name: Some(job.credential.row.subject.common_name.clone()),
-                reason: (!self.settings.reason.is_empty()).then(|| self.settings.reason.clone()),
-                location: None,
-                contact: None,
+                reason: terms.reason.clone().or_else(reason),
+                location: terms.location.clone(),
+                contact: terms.contact.clone(),
             },
             signing_time: job.now,
             reserve: room,
-            lock: None,
-            later_fields: Vec::new(),
+            lock: terms.lock.clone(),
+            later_fields: job
+                .later
+                .iter()
+                .map(|(name, place)| EmptyField { name, place: place.clone() })
+                .collect(),
             entropy,
         };
         let prefix = match job.credential.hash() {

@@ -11,6 +11,7 @@ mod made;
 mod prepared_content;
 mod reasons;
 mod seal_class;
+mod terms;
 
 pub(super) use caption::beijing;
 pub(super) use credential::Credential;
@@ -21,6 +22,7 @@ pub(super) use made::{Job, Made, release_check};
 pub use prepared_content::Warning;
 pub(super) use reasons::{place_error, read_error, save_error, sign_error, syntax_error};
 pub use seal_class::SealClass;
+pub use terms::{LaterField, Terms, field_lock, later_fields, line};
 
 use super::appliance::facts;
 use super::consent::Consent;
@@ -33,7 +35,7 @@ use super::settings::Level;
 use super::{Appliance, Call, Caller, Error, Result, table};
 use crate::audit::{Act, Facts};
 use crate::codes::Code;
-use crate::pdf::appearance::{Caption, Mark};
+use crate::pdf::appearance::Mark;
 use crate::pdf::place::{Placement, resolve};
 use crate::pdf::syntax::Document;
 use bytes::Bytes;
@@ -66,6 +68,8 @@ pub struct SignRequest {
     pub certificates: Option<CertificateKind>,
     /// moreSigners: others sign this file later, so that the levels B-LT and B-LTA are left to the last one's call.
     pub more_signers: bool,
+    /// The extension parameters.
+    pub terms: Terms,
 }
 
 /// A signature as the store shows it: a projection of its audit outcome.
@@ -145,11 +149,11 @@ impl Appliance {
         let warnings = self.prepared_content(&document)?;
         let now = self.now()?;
         let seal = self.seal_shown(app, &signer, request)?;
-        let beneath = self.caption(request.class, &input.content, &seal, now)?;
-        let caption = beneath.as_ref().map(|b| Caption { form: &b.form, text: &b.text });
-        let mark = Mark { seal: &seal, caption };
+        let caption = self.caption(request.class, &input.content, &seal, now)?;
+        let mark = Mark { seal: &seal, caption: caption.as_ref() };
         let places = resolve(&document, &request.placement, &mark, self.settings.anchor.into())
-            .map_err(|e| place_error(&e, &request.placement))?;
+            .map_err(|e| place_error("positionContent", &e, &request.placement))?;
+        let later = request.terms.later_places(&document)?;
         if places.len() > self.settings.places {
             return Err(Error::malformed("positionContent").because("too many places"));
         }
@@ -179,6 +183,8 @@ impl Appliance {
             places: &places,
             mark,
             may_hide: request.seal.is_none(),
+            terms: &request.terms,
+            later: &later,
             level,
             now,
             facts: about,
@@ -281,6 +287,12 @@ fn sign_facts(
     }
     if let Some(seal) = request.seal {
         facts.insert("seal".into(), seal.into());
+    }
+    if let Some(level) = request.terms.certify {
+        facts.insert("certify".into(), level.value().into());
+    }
+    if let Some(field) = &request.terms.field {
+        facts.insert("field".into(), field.clone().into());
     }
     if let Some(consent) = consent {
         facts.insert("consent".into(), consent.record.into());

@@ -39,10 +39,10 @@ pub(in crate::ops) fn syntax_error(error: &SyntaxError) -> Error {
     Error::new(Code::ContractUnreadable).because(error)
 }
 
-/// A place that cannot be had.
-pub(in crate::ops) fn place_error(error: &PlaceError, asked: &Placement) -> Error {
+/// A place that cannot be had, asked for with the parameter `name`.
+pub(in crate::ops) fn place_error(name: &str, error: &PlaceError, asked: &Placement) -> Error {
     let parameter = |reason: String| {
-        Error::with(Code::BadParameter, format!("positionContent 格式不正确：{reason}")).because(error)
+        Error::with(Code::BadParameter, format!("{name} 格式不正确：{reason}")).because(error)
     };
     let by_coordinates = matches!(asked, Placement::At(_));
     match error {
@@ -59,7 +59,7 @@ pub(in crate::ops) fn place_error(error: &PlaceError, asked: &Placement) -> Erro
         PlaceError::KeywordNotFound { keyword, .. } => {
             Error::signing(format!("未找到关键字“{keyword}”")).because(error)
         }
-        PlaceError::Locate(LocateError::EmptyKeyword) => Error::missing("positionContent"),
+        PlaceError::Locate(LocateError::EmptyKeyword) => Error::missing(name),
         PlaceError::TooMany(_) => {
             Error::signing(format!("关键字出现次数超过 {MAX_PLACES} 处")).because(error)
         }
@@ -77,6 +77,7 @@ pub(in crate::ops) fn sign_error(error: &SignError) -> Error {
         SignError::NoFieldLeft(_) => "文件的认证签名不允许新增可见签名域",
         SignError::Permissions => "文件的权限不允许签名",
         SignError::DynamicXfa => "动态 XFA 表单不能签名",
+        SignError::NotFirst(_) => "只有文件的第一个签名才能认证文件或预设签名域",
         SignError::SeedValue { .. } => "签名域的种子值要求不满足",
         SignError::NoSuchField(_) => "签名域不存在或已被使用",
         SignError::Unsupported(_) => "不支持的文件结构",

@@ -6,11 +6,12 @@ use crate::locate::{self, LocateError};
 use crate::pdf::appearance::Mark;
 use crate::pdf::pages::{self, Page};
 use crate::pdf::syntax::{Document, ObjectId, SyntaxError};
+use crate::seal::SealForm;
 
 /// Places of one signature.
 pub const MAX_PLACES: usize = 2_000;
 /// Room between the seal and the caption beneath it, in points.
-const CAPTION_GAP: f64 = 1.5;
+pub(super) const CAPTION_GAP: f64 = 1.5;
 /// Rounding that does not count as leaving the page, in points.
 const TOLERANCE: f64 = 0.01;
 
@@ -51,7 +52,7 @@ pub enum Anchor {
 /// How a seam seal is laid out.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Seam {
-    /// At most so many pages share one seal; more pages begin another. At least 2.
+    /// At most so many pages share one seal; more pages begin another.
     pub pages_per_seal: u32,
     /// Bound as a booklet: odd pages take the slice at the right edge, even pages at the left.
     pub booklet: bool,
@@ -156,6 +157,21 @@ pub fn resolve(
     if places.len() > MAX_PLACES { Err(PlaceError::TooMany(places.len())) } else { Ok(places) }
 }
 
+/// The place of an empty field of this size, its lower left corner at `point`.
+///
+/// # Errors
+/// [`PlaceError`]: it would leave the page, or there is no such page.
+pub fn field_place(
+    document: &Document<'_>,
+    point: &Point,
+    (width, height): (f64, f64),
+) -> Result<Place, PlaceError> {
+    let nothing = SealForm::transparent(width, height);
+    let mark = Mark { seal: &nothing, caption: None };
+    let missing = || PlaceError::NoSuchPage { page: point.page, pages: 0 };
+    at_points(document, &[*point], &mark, Anchor::LowerLeft, false)?.pop().ok_or_else(missing)
+}
+
 fn at_points(
     document: &Document<'_>,
     points: &[Point],
@@ -232,7 +248,7 @@ impl Box {
         let mut rect = [x, y, x + w, y + h];
         let mut captions = Vec::new();
         if let Some(caption) = mark.caption {
-            let (cw, ch) = (caption.form.width, caption.form.height);
+            let (cw, ch) = (caption.width, caption.height);
             let room = width - cw;
             let cx = (x + (w - cw) / 2.0).clamp(0.0, room.max(0.0));
             // Beneath the seal; above it where there is no room beneath.

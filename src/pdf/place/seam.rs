@@ -8,7 +8,7 @@ use crate::pdf::pages::Page;
 pub(super) fn slices(pages: &[Page], seam: Seam, mark: &Mark<'_>) -> Result<Vec<Place>, PlaceError> {
     let (left, right) = ink(mark.seal);
     let total = u32::try_from(pages.len()).unwrap_or(u32::MAX);
-    let groups = total.div_ceil(seam.pages_per_seal.max(2)).max(1);
+    let groups = total.div_ceil(seam.pages_per_seal.max(1)).max(1);
     let mut out = Vec::with_capacity(pages.len());
     let mut rest = pages;
     for group in 0..groups {

@@ -56,9 +56,16 @@ fn a_seal_that_would_leave_the_page_is_refused_by_name() {
 
 #[test]
 fn captions_stay_inside_the_page() {
-    let (form, text) = (seal(100.0, 100.0), seal(160.0, 10.0));
-    let caption = crate::pdf::appearance::Caption { form: &text, text: "x" };
-    let mark = Mark { seal: &form, caption: Some(caption) };
+    let form = seal(100.0, 100.0);
+    let caption = crate::seal::Caption {
+        width: 160.0,
+        height: 10.0,
+        size: 7.0,
+        colour: [0.0; 3],
+        lines: Vec::new(),
+        glyphs: std::collections::BTreeMap::new(),
+    };
+    let mark = Mark { seal: &form, caption: Some(&caption) };
     let page = page(1, [0.0, 0.0, 595.0, 842.0], 0, 1.0);
     let at = |x, y| Box::around(&page, &Point { page: 1, x, y }, &mark, Anchor::LowerLeft, false).unwrap();
     assert_eq!(at(200.0, 200.0).captions, [(170.0, 188.5)]);

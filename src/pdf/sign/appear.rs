@@ -1,12 +1,12 @@
 //! Appearance streams (ISO 32000-2 12.5.5): the seal stored once, and around it what a place needs.
 
-use super::SignError;
+use super::{SignError, text};
 use crate::pdf::appearance::Mark;
 use crate::pdf::archive::Archive;
-use crate::pdf::place::Place;
-use crate::pdf::syntax::{Dict, Object, ObjectId, PdfString, SyntaxError};
+use crate::pdf::place::{CAPTION_GAP, Place};
+use crate::pdf::syntax::{Dict, Object, ObjectId, SyntaxError};
 use crate::pdf::update::{Body, Update, name};
-use crate::seal::{FormImage, SealForm};
+use crate::seal::{Caption, FormImage, SealForm};
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};
 
@@ -49,17 +49,9 @@ impl<'r> Appearances<'r> {
             let _ = writeln!(content, "q 1 0 0 1 {x:.4} {y:.4} cm /S Do Q");
         }
         if let (Some(caption), false) = (self.mark.caption, place.captions.is_empty()) {
-            resources.set("C", self.caption(update, caption.form)?);
-            let text: String =
-                PdfString::text(caption.text).as_bytes().iter().fold(String::new(), |mut hex, b| {
-                    let _ = write!(hex, "{b:02X}");
-                    hex
-                });
+            resources.set("C", self.caption(update, caption)?);
             for (x, y) in &place.captions {
-                let _ = writeln!(
-                    content,
-                    "/Span<</ActualText<{text}>>>BDC q 1 0 0 1 {x:.4} {y:.4} cm /C Do Q EMC"
-                );
+                let _ = writeln!(content, "q 1 0 0 1 {x:.4} {y:.4} cm /C Do Q");
             }
         }
         let form = form_dict(place.size, place.quarter_turns)
@@ -77,11 +69,19 @@ impl<'r> Appearances<'r> {
         quarter_turns: u8,
     ) -> Result<ObjectId, SignError> {
         let (width, height) = if quarter_turns.is_multiple_of(2) { (width, height) } else { (height, width) };
-        let seal = self.mark.seal;
-        let scale = (width / seal.width.max(0.1)).min(height / seal.height.max(0.1));
-        let (x, y) = ((width - seal.width * scale) / 2.0, (height - seal.height * scale) / 2.0);
-        let content = format!("q {scale:.6} 0 0 {scale:.6} {x:.4} {y:.4} cm /S Do Q\n");
-        let resources = Dict::new().with("XObject", Dict::new().with("S", self.seal(update)?));
+        let Mark { seal, caption } = self.mark;
+        let beneath = caption.map_or((0.0, 0.0), |c| (c.width, c.height + CAPTION_GAP));
+        let (w, h) = (seal.width.max(beneath.0), seal.height + beneath.1);
+        let scale = (width / w.max(0.1)).min(height / h.max(0.1));
+        let (x, y) = ((width - w * scale) / 2.0, (height - h * scale) / 2.0);
+        let mut content = format!("{scale:.6} 0 0 {scale:.6} {x:.4} {y:.4} cm\n");
+        let _ = writeln!(content, "q 1 0 0 1 {:.4} {:.4} cm /S Do Q", (w - seal.width) / 2.0, beneath.1);
+        let mut resources = Dict::new().with("S", self.seal(update)?);
+        if let Some(caption) = caption {
+            resources.set("C", self.caption(update, caption)?);
+            let _ = writeln!(content, "q 1 0 0 1 {:.4} 0 cm /C Do Q", (w - caption.width) / 2.0);
+        }
+        let resources = Dict::new().with("XObject", resources);
         let form = form_dict((width, height), quarter_turns).with("Resources", resources);
         Ok(update.add(Body::Stream(form, content.into_bytes()))?)
     }
@@ -97,11 +97,11 @@ impl<'r> Appearances<'r> {
         }
     }
 
-    fn caption(&mut self, update: &mut Update<'_, '_>, form: &SealForm) -> Result<ObjectId, SignError> {
+    fn caption(&mut self, update: &mut Update<'_, '_>, caption: &Caption) -> Result<ObjectId, SignError> {
         match self.caption {
             Some(id) => Ok(id),
             None => {
-                let id = self.form(update, form)?;
+                let id = text::form(update, caption, self.archive)?;
                 self.caption = Some(id);
                 Ok(id)
             }
@@ -114,9 +114,7 @@ impl<'r> Appearances<'r> {
             let id = image(update, picture, self.archive)?;
             resources.set("XObject", Dict::new().with("Im0", id));
         }
-        if self.archive.needs_calibrated_rgb() {
-            resources.set("ColorSpace", Dict::new().with("DefaultRGB", calibrated_rgb()));
-        }
+        calibrate(&mut resources, self.archive);
         let mut dict = form_dict((form.width, form.height), 0).with("Resources", resources);
         if form.content.is_empty() {
             return Ok(update.add(Body::Stream(dict, Vec::new()))?);
@@ -131,7 +129,7 @@ pub(super) fn empty(update: &mut Update<'_, '_>) -> Result<ObjectId, SyntaxError
     update.add(Body::Stream(form_dict((0.0, 0.0), 0).with("Resources", Dict::new()), Vec::new()))
 }
 
-fn form_dict((width, height): (f64, f64), quarter_turns: u8) -> Dict {
+pub(super) fn form_dict((width, height): (f64, f64), quarter_turns: u8) -> Dict {
     let mut dict = Dict::new()
         .with("Type", name("XObject"))
         .with("Subtype", name("Form"))
@@ -147,6 +145,13 @@ fn form_dict((width, height): (f64, f64), quarter_turns: u8) -> Dict {
         dict.set("Matrix", matrix.map(Object::Integer).to_vec());
     }
     dict
+}
+
+/// Gives DeviceRGB a meaning where the file's output intent does not.
+pub(super) fn calibrate(resources: &mut Dict, archive: Archive) {
+    if archive.needs_calibrated_rgb() {
+        resources.set("ColorSpace", Dict::new().with("DefaultRGB", calibrated_rgb()));
+    }
 }
 
 /// sRGB's primaries and white point as a CIE-based colour space: what DeviceRGB means wherever the output intent of

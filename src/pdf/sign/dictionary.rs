@@ -88,7 +88,7 @@ pub(super) fn lock_entries(lock: &FieldLock) -> Dict {
 
 impl DocMdp {
     /// `/P`
-    pub(super) fn value(self) -> i64 {
+    pub fn value(self) -> i64 {
         match self {
             Self::NoChanges => 1,
             Self::FillForms => 2,

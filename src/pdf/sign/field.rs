@@ -29,11 +29,17 @@ pub(super) fn choose(
         // Neither DSS nor document time stamps count as changes (12.8.2.2.2).
         return Ok(Target::New);
     }
-    if matches!(request.kind, Kind::Certification(_)) && (restrictions.certified || restrictions.signed > 0) {
-        return Err(SignError::Request("a certification must be the first signature of a document".into()));
-    }
     if restrictions.docmdp == Some(DocMdp::NoChanges) {
         return Err(SignError::Certified);
+    }
+    if !restrictions.unsigned() {
+        if matches!(request.kind, Kind::Certification(_)) {
+            return Err(SignError::NotFirst("certify it"));
+        }
+        // Fields that come after a signature are changes to what was signed.
+        if !request.later_fields.is_empty() {
+            return Err(SignError::NotFirst("prepare fields"));
+        }
     }
     let free = |field: &&SignatureField| field.value.is_none() && !restrictions.locks(&field.name);
     match (&request.field, restrictions.docmdp) {

@@ -9,10 +9,14 @@ mod dss;
 mod field;
 mod prepare;
 mod prepared;
+mod tagged;
+mod text;
 
 use crate::pdf::appearance::Mark;
 use crate::pdf::place::Place;
 use crate::pdf::syntax::SyntaxError;
+#[cfg(test)]
+mod archive_tests;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
@@ -156,6 +160,9 @@ pub enum SignError {
     /// A structure that this writer does not add to.
     #[error("{0}")]
     Unsupported(String),
+    /// Only the first signature of a file can certify it or make fields for those who sign later.
+    #[error("only the first signature of a document can {0}")]
+    NotFirst(&'static str),
     /// No such field, or it is not an empty signature field.
     #[error("the field {0:?} is not an empty signature field")]
     NoSuchField(String),

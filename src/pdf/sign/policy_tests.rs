@@ -40,7 +40,10 @@ fn a_certification_permits_what_it_says() {
     }
     let again = SignatureRequest { kind: Kind::Certification(DocMdp::FillForms), ..request() };
     let signed = sign_at(&document(1, "", ""), &[]).unwrap();
-    assert!(matches!(sign_placed(&signed, &[], again), Err(SignError::Request(_))));
+    assert!(matches!(sign_placed(&signed, &[], again), Err(SignError::NotFirst(_))));
+    let later = [EmptyField { name: "late", place: place([300.0, 100.0, 450.0, 200.0]) }];
+    let prepares = SignatureRequest { later_fields: later.to_vec(), ..request() };
+    assert!(matches!(sign_placed(&signed, &[], prepares), Err(SignError::NotFirst(_))));
 }
 
 #[test]

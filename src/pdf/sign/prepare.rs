@@ -2,6 +2,7 @@
 
 use super::appear::{self, Appearances};
 use super::field::{self, Target};
+use super::tagged::Tags;
 use super::{EmptyField, Kind, Prepared, SignError, SignatureRequest, dictionary};
 use crate::pdf::archive::Archive;
 use crate::pdf::form::{self, Form, FormPlace, SignatureField};
@@ -40,6 +41,8 @@ pub fn prepare(
     let target = field::choose(&form, &restrictions, request)?;
     check_permissions(document, &target)?;
     let archive = Archive::of(view, &catalog)?;
+    // Later signers leave the structure tree alone: it belongs to what was signed.
+    let tags = if restrictions.unsigned() { Tags::of(view, &catalog) } else { None };
 
     let mut update = Update::new(view, request.entropy);
     let signature = update.reserve()?;
@@ -49,6 +52,8 @@ pub fn prepare(
         new_fields: Vec::new(),
         annotations: Vec::new(),
         names: form.names.clone(),
+        tags,
+        tooltip: tooltip(request),
     };
     let (mut lock, mut permits) = (request.lock.clone(), None);
     match &target {
@@ -132,6 +137,10 @@ struct Writer<'r> {
     /// Widgets by page, pages in the order of their first widget.
     annotations: Vec<(ObjectId, Vec<Object>)>,
     names: std::collections::HashSet<String>,
+    /// The structure tree that new widgets are entered in.
+    tags: Option<Tags>,
+    /// What is read aloud for a widget of a tagged document (`/TU`).
+    tooltip: String,
 }
 
 impl Writer<'_> {
@@ -225,7 +234,13 @@ impl Writer<'_> {
     }
 
     fn add(&mut self, update: &mut Update<'_, '_>, page: ObjectId, widget: Dict) -> Result<(), SignError> {
-        let id = update.add(Body::Object(widget.into()))?;
+        let id = update.reserve()?;
+        let mut widget = widget;
+        if let Some(tags) = &mut self.tags {
+            widget.set("StructParent", tags.enter(update, id, page)?);
+            widget.set("TU", PdfString::text(&self.tooltip));
+        }
+        update.put(id, Body::Object(widget.into()));
         self.new_fields.push(id);
         match self.annotations.iter_mut().find(|(p, _)| *p == page) {
             Some((_, list)) => list.push(id.into()),
@@ -243,6 +258,15 @@ impl Writer<'_> {
                 })?;
             }
             update.append(page, "Annots", widgets)?;
+            // Pages with annotations are walked in the order of the structure (ISO 14289-1 7.18.3).
+            if self.tags.is_some() && !update.dict(page)?.contains("Tabs") {
+                update.change(page, |dict| {
+                    dict.set("Tabs", name("S"));
+                })?;
+            }
+        }
+        if let Some(tags) = self.tags {
+            tags.register(update)?;
         }
         let fields: Vec<Object> = self.new_fields.into_iter().map(Object::from).collect();
         let flags = form.dict.get("SigFlags").and_then(Object::as_integer).unwrap_or(0);
@@ -308,6 +332,14 @@ fn unshared(update: &Update<'_, '_>, page: ObjectId) -> Result<Option<Vec<Object
         }
     }
     Ok(None)
+}
+
+fn tooltip(request: &SignatureRequest<'_>) -> String {
+    let kind = if request.kind == Kind::DocumentTimeStamp { "时间戳" } else { "签名" };
+    match &request.about.name {
+        Some(name) => format!("{kind}：{name}"),
+        None => kind.to_owned(),
+    }
 }
 
 /// A widget that is a signature field of its own.

@@ -47,7 +47,13 @@ impl Container {
     }
 
     /// Object `number`, which the cross-reference expects at `index`; and whether it was there.
-    pub(super) fn object(&self, number: u32, index: u32, limits: &Limits) -> Result<(Object, bool)> {
+    pub(super) fn object(
+        &self,
+        number: u32,
+        index: u32,
+        limits: &Limits,
+        spend: impl FnOnce(usize) -> Result<()>,
+    ) -> Result<(Object, bool)> {
         let missing = SyntaxError::Object { id: self.id, what: "the object stream lacks an object" };
         let expected =
             usize::try_from(index).ok().and_then(|i| self.index.get(i)).filter(|(n, _)| *n == number);
@@ -63,7 +69,10 @@ impl Container {
             }
         };
         let at = self.first.checked_add(found.1).ok_or(missing)?;
-        let mut object = Parser::new(&self.bytes, at, limits).object()?;
+        let mut parser = Parser::new(&self.bytes, at, limits);
+        let parsed = parser.object();
+        spend(parser.work_since(at))?;
+        let mut object = parsed?;
         forget_spans(&mut object);
         Ok((object, expected.is_some()))
     }

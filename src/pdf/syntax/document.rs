@@ -28,6 +28,7 @@ pub struct Document<'a> {
     containers: RefCell<HashMap<usize, Rc<Container>>>,
     decoded: Cell<usize>,
     scanned: Cell<usize>,
+    worked: Cell<usize>,
     loading: Cell<usize>,
 }
 
@@ -94,6 +95,7 @@ impl<'a> Document<'a> {
             containers: RefCell::new(HashMap::new()),
             decoded: Cell::new(0),
             scanned: Cell::new(0),
+            worked: Cell::new(0),
             loading: Cell::new(0),
         })
     }
@@ -177,6 +179,32 @@ impl<'a> Document<'a> {
         self.findings().any(|f| f.kind == kind)
     }
 
+    /// Counts work against [`Limits::work`]. An object may be read a million times, and each time be as long as the file.
+    pub(super) fn spend(&self, units: usize) -> Result<()> {
+        let worked = self.worked.get().saturating_add(units);
+        self.worked.set(worked);
+        // What object streams hold counts as well, but a bomb buys no time.
+        let size = self.data.len();
+        let unpacked = self.decoded.get().min(size.saturating_mul(8));
+        if worked > self.limits.all_work(size.saturating_add(unpacked)) {
+            return Err(SyntaxError::Limit("structure for its size"));
+        }
+        Ok(())
+    }
+
+    /// Runs a look at the document that has an allowance of work of its own, and leaves the rest of it to others.
+    pub fn apart<T>(&self, look: impl FnOnce() -> T) -> T {
+        let before = self.worked.replace(0);
+        let out = look();
+        self.worked.set(before);
+        out
+    }
+
+    /// The work of looking an object up: every revision may have to be asked.
+    pub(super) fn spend_lookup(&self) -> Result<()> {
+        self.spend(self.revisions.len().saturating_mul(20))
+    }
+
     /// One cross-reference section.
     fn section(&self, offset: usize) -> Result<Section<'a>> {
         let mut lexer = Lexer::new(self.data, offset);
@@ -221,7 +249,9 @@ impl<'a> Document<'a> {
             return malformed(offset, "another object than the cross-reference says");
         }
         let mut parser = Parser::new(self.data, lexer.pos, &self.limits);
-        let mut object = parser.object()?;
+        let parsed = parser.object();
+        self.spend(parser.work_since(start))?;
+        let mut object = parsed?;
         let mut findings = Vec::new();
         if start != offset {
             findings.push(FindingKind::BadEntry);

@@ -10,16 +10,28 @@ pub(crate) struct Parser<'a> {
     pub(super) lexer: Lexer<'a>,
     depth: usize,
     nodes: usize,
+    most_nodes: usize,
 }
 
 impl<'a> Parser<'a> {
     pub(crate) fn new(data: &'a [u8], pos: usize, limits: &Limits) -> Self {
-        Self { lexer: Lexer::new(data, pos), depth: limits.depth, nodes: limits.nodes }
+        Self {
+            lexer: Lexer::new(data, pos),
+            depth: limits.depth,
+            nodes: limits.nodes,
+            most_nodes: limits.nodes,
+        }
     }
 
     /// Where it stands.
     pub(crate) fn pos(&self) -> usize {
         self.lexer.pos
+    }
+
+    /// The work of what was parsed behind `start`, in the units of [`Limits::work`].
+    pub(super) fn work_since(&self, start: usize) -> usize {
+        let nodes = self.most_nodes.saturating_sub(self.nodes);
+        self.lexer.pos.saturating_sub(start).saturating_add(nodes.saturating_mul(40))
     }
 
     /// The next object. A stream's data are not read: the caller looks for the keyword behind a dictionary.

@@ -107,6 +107,7 @@ impl<'d, 'a> View<'d, 'a> {
     /// # Errors
     /// [`SyntaxError`] if what is there cannot be read.
     pub fn object(&self, id: ObjectId) -> Result<Object> {
+        self.document.spend_lookup()?;
         match self.definition(id.number).map(|d| d.entry) {
             Some(Entry::InFile { offset, generation }) if generation == id.generation => {
                 self.indirect_at(id, offset).map(|i| i.object)
@@ -126,7 +127,9 @@ impl<'d, 'a> View<'d, 'a> {
         };
         let offset = usize::try_from(offset)
             .map_err(|_| SyntaxError::Object { id: container, what: "offset out of range" })?;
-        self.document.container(*self, container, offset)?.object(id.number, index, &self.document.limits)
+        let document = self.document;
+        let container = document.container(*self, container, offset)?;
+        container.object(id.number, index, &document.limits, |work| document.spend(work))
     }
 
     /// Follows references to an object that is none.

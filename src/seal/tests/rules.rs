@@ -134,7 +134,7 @@ fn an_empty_chain_says_so() {
     let none = FontSet::new([]).unwrap();
     let error = draw_person(&none, &person("张三", FontFamily::Kai, Border::Framed)).unwrap_err();
     assert!(error.to_string().contains("chain is empty"), "{error}");
-    assert!(draw_caption(&none, &["2026"], 30.0, Colour::Red).is_err());
+    assert!(set_caption(&none, &["2026"], 30.0, Colour::Red).is_err());
 }
 
 #[test]
@@ -152,15 +152,16 @@ fn hostile_fonts_are_refused() {
 #[test]
 fn captions_fit_their_width() {
     let digest = "0123456789abcdef".repeat(2);
-    let caption = draw_caption(set(), &[&digest, &digest], 30.0, Colour::Red).unwrap();
-    let (width, height) = caption.size_mm();
-    assert!((width - 30.0).abs() < 1e-9 && height > 2.0 && height < 7.0, "{width} {height}");
-    let x = caption.outline().segments().iter().filter_map(|s| match s {
-        Segment::Move((x, _)) | Segment::Line((x, _)) | Segment::Cubic(_, _, (x, _)) => Some(*x),
-        Segment::Close => None,
-    });
-    let (low, high) = x.fold((i32::MAX, i32::MIN), |(l, h), x| (l.min(x), h.max(x)));
-    assert!(low >= 0 && high <= 30_000, "{low} {high}");
-    draw_caption(set(), &["签署时间：2026年11月22日 02:30:00 +08:00"], 40.0, Colour::Black).unwrap();
-    assert!(draw_caption(set(), &["龘"], 40.0, Colour::Black).is_err());
+    let caption = set_caption(set(), &[&digest, &digest], 30.0, Colour::Red).unwrap();
+    let points = 30.0 * 72.0 / 25.4;
+    assert!((caption.width - points).abs() < 1e-9 && (6.0..20.0).contains(&caption.height), "{caption:?}");
+    assert!((4.0..=7.0).contains(&caption.size), "legible: {} points", caption.size);
+    assert_eq!(caption.glyphs.len(), 16, "each glyph once");
+    for (x, y, line) in &caption.lines {
+        let set = |c: char| f64::from(caption.glyphs[&c].advance) / 1000.0 * caption.size;
+        let end = x + line.chars().map(set).sum::<f64>();
+        assert!(*x >= 0.0 && end <= points && *y > 0.0 && y + 0.8 * caption.size < caption.height);
+    }
+    set_caption(set(), &["签署时间：2026年11月22日 02:30:00 +08:00"], 40.0, Colour::Black).unwrap();
+    assert!(set_caption(set(), &["龘"], 40.0, Colour::Black).is_err());
 }

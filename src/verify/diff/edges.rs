@@ -1,7 +1,7 @@
 //! Every reference from what was there at signing to what later revisions touched.
 
 use super::{Diff, GaveUp, Permission, Referrers, Result, Spot};
-use crate::pdf::syntax::{Object, ObjectId, View};
+use crate::pdf::syntax::{Object, ObjectId, SyntaxError, View};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// Objects that are visited, at most.
@@ -27,6 +27,15 @@ pub(in crate::verify) struct Edges {
 impl Edges {
     /// Walks the whole document once; `touched` are the objects of interest.
     pub(in crate::verify) fn collect(view: View<'_, '_>, touched: &BTreeMap<u32, bool>) -> Result<Self> {
+        Self::collect_within(view, touched, MAX_OBJECTS)
+    }
+
+    /// The same for a document of at most so many objects.
+    pub(in crate::verify) fn collect_within(
+        view: View<'_, '_>,
+        touched: &BTreeMap<u32, bool>,
+        most: usize,
+    ) -> Result<Self> {
         let mut out = Self::default();
         let mut queue = VecDeque::new();
         let mut trailer = view.trailer().clone();
@@ -35,11 +44,15 @@ impl Edges {
         }
         out.scan(&Spot::trailer(), &Object::Dictionary(trailer), touched, &mut queue)?;
         while let Some(id) = queue.pop_front() {
-            if out.referrers.len() > MAX_OBJECTS {
+            if out.referrers.len() > most {
                 return Err(GaveUp("too many objects".into()));
             }
             // What cannot be read shows nothing; it was counted as reachable, so a rule that needs it will say so.
-            let Ok(object) = view.object(id) else { continue };
+            let object = match view.object(id) {
+                Ok(object) => object,
+                Err(SyntaxError::Limit(what)) => return Err(GaveUp(format!("too much {what}"))),
+                Err(_) => continue,
+            };
             out.scan(&Spot { owner: id.number, path: String::new() }, &object, touched, &mut queue)?;
         }
         Ok(out)
