@@ -1,11 +1,4 @@
-//! CRLs and OCSP responses from anywhere.
+//! CRLs and OCSP.
 #![no_main]
 
-use hufu::x509::path::{Crl, Ocsp, TrustStore};
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|bytes: &[u8]| {
-    let _ = Crl::from_der(bytes);
-    let _ = Ocsp::from_der(bytes);
-    let _ = TrustStore::new().add_der(bytes);
-});
+hufu_fuzz::target!(revocation);

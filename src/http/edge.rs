@@ -1,7 +1,7 @@
 //! A request's way: rate, token, body, parameters, slot, operation, answer.
 
-use super::args::{Args, Fields, Raw, json_fields};
-use super::intake::Intake;
+use super::args::{Args, Fields, Raw};
+use super::intake::{FORM_BODY, Intake, JSON_BODY};
 use super::listen::Peer;
 use super::metrics::Metrics;
 use super::pool::Pool;
@@ -217,30 +217,18 @@ impl Edge {
             return Ok((Fields::new(), None));
         }
         let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let media = media_type(kind);
-        let takes = match media.as_str() {
-            "application/json" => matches!(form, Form::Json | Form::Any) && is_utf8(kind),
-            "multipart/form-data" => matches!(form, Form::Multipart | Form::Upload | Form::Any),
-            "application/x-www-form-urlencoded" => matches!(form, Form::Upload | Form::Any),
-            _ => false,
-        };
-        if !takes {
-            return Err(Code::UnsupportedMediaType.into());
-        }
+        let media = accepted(form, kind)?;
         let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok());
         let length: Option<u64> = length.and_then(|v| v.parse().ok());
         if length.is_some_and(|length| length > self.body_limit(form)) {
             return Err(Code::PayloadTooLarge.into());
         }
-        if media == "application/json" {
-            return Ok((json_fields(&intake.bytes().await?)?, None));
+        let file_limit = self.appliance.settings().stream_bytes;
+        if media == JSON_BODY {
+            return Ok((intake.fields(&media, kind, file_limit).await?, None));
         }
         let place = self.upload_place().await?;
-        let fields = if media == "multipart/form-data" {
-            intake.form(kind, self.appliance.settings().stream_bytes).await?
-        } else {
-            intake.urlencoded(&["contractFile", "byteSignLogFile"]).await?
-        };
+        let fields = intake.fields(&media, kind, file_limit).await?;
         // Signing has a bound of its own: the slots.
         Ok((fields, (form == Form::Upload).then_some(place)))
     }
@@ -270,6 +258,18 @@ impl Edge {
             Ok(_) => tracing::debug!(request = %id, call = path, micros, "done"),
         }
     }
+}
+
+/// The media type of a body that a call of this form takes; 415 for any other.
+pub(super) fn accepted(form: Form, content_type: &str) -> Result<String> {
+    let media = media_type(content_type);
+    let takes = match media.as_str() {
+        JSON_BODY => matches!(form, Form::Json | Form::Any) && is_utf8(content_type),
+        FORM_BODY => matches!(form, Form::Multipart | Form::Upload | Form::Any),
+        "application/x-www-form-urlencoded" => matches!(form, Form::Upload | Form::Any),
+        _ => false,
+    };
+    if takes { Ok(media) } else { Err(Code::UnsupportedMediaType.into()) }
 }
 
 /// The media type without parameters, lower case.

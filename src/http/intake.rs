@@ -1,6 +1,6 @@
 //! Reading a request's body: never more than the limit, never slower than the minimum rate.
 
-use super::args::{Fields, Raw};
+use super::args::{Fields, Raw, json_fields};
 use super::settings::Settings;
 use crate::codes::Code;
 use crate::ops::{Error, Result};
@@ -12,6 +12,12 @@ use futures_util::stream;
 use http_body_util::BodyExt;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
+
+/// Media types of bodies that are not application/x-www-form-urlencoded.
+pub(super) const JSON_BODY: &str = "application/json";
+pub(super) const FORM_BODY: &str = "multipart/form-data";
+/// Files that come in Base64 where a body is urlencoded.
+const BASE64_FILES: &[&str] = &["contractFile", "byteSignLogFile"];
 
 /// Bytes of an unwanted body that are read and thrown away, so that the client sees the answer rather than a reset.
 const DRAINED: u64 = 64 << 20;
@@ -88,8 +94,22 @@ impl Intake {
         Ok(all.freeze())
     }
 
+    /// The fields of a body of that media type; a file may have `file_limit` bytes.
+    pub(super) async fn fields(
+        &mut self,
+        media: &str,
+        content_type: &str,
+        file_limit: u64,
+    ) -> Result<Fields> {
+        match media {
+            JSON_BODY => json_fields(&self.bytes().await?),
+            FORM_BODY => self.form(content_type, file_limit).await,
+            _ => self.urlencoded(BASE64_FILES).await,
+        }
+    }
+
     /// The fields of a multipart/form-data body; a file may have `file_limit` bytes.
-    pub(super) async fn form(&mut self, content_type: &str, file_limit: u64) -> Result<Fields> {
+    async fn form(&mut self, content_type: &str, file_limit: u64) -> Result<Fields> {
         let malformed = |e: &dyn std::fmt::Display| Error::malformed("请求体").because(e);
         let boundary = multer::parse_boundary(content_type).map_err(|e| malformed(&e))?;
         // multer's stream wants `io::Error`; ours is kept beside it.
@@ -114,7 +134,7 @@ impl Intake {
     }
 
     /// The fields of an application/x-www-form-urlencoded body; `files` are in Base64.
-    pub(super) async fn urlencoded(&mut self, files: &[&str]) -> Result<Fields> {
+    async fn urlencoded(&mut self, files: &[&str]) -> Result<Fields> {
         let body = self.bytes().await?;
         form_urlencoded::parse(&body)
             .take(MOST_FIELDS)

@@ -20,6 +20,7 @@ mod pages;
 pub mod pki;
 mod pool;
 mod rate;
+mod reading;
 mod reply;
 mod routes;
 pub mod settings;
@@ -33,6 +34,7 @@ pub use admin::{Health, Part, State};
 pub use listen::Peer;
 pub use metrics::Metrics;
 pub use openapi::{api_markdown, openapi_json};
+pub use reading::read_body;
 pub use settings::Settings;
 
 use crate::ops::{Appliance, Call, Origin};

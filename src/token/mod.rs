@@ -21,7 +21,7 @@ mod session;
 pub mod settings;
 mod sign;
 mod spki;
-mod structure;
+pub mod structure;
 pub mod wire;
 pub mod worker;
 mod wrapped;

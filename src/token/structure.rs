@@ -19,7 +19,10 @@ const MAX_STRUCTURE: usize = 3 << 20;
 const MAX_SMALL: usize = 64 << 10;
 
 /// Checks that `what` is a structure that a worker of `purpose` may sign with a key of that type.
-pub(super) fn check(
+///
+/// # Errors
+/// [`KeyError::Refused`] with the reason.
+pub fn check(
     purpose: Purpose,
     algorithm: KeyAlgorithm,
     ca: &CaRules,

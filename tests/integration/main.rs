@@ -18,6 +18,8 @@ mod evidence;
 mod examples;
 mod foreign;
 mod forged;
+mod fuzz_seeds;
+mod fuzzed;
 mod judges;
 mod lasting;
 mod pki;

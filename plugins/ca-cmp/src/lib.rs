@@ -20,6 +20,14 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// Reads a PKIMessage as an answer under the shared `secret`, as the channel does; the fuzz targets drive it.
+///
+/// # Errors
+/// What is wrong with it: encoding, protection.
+pub fn read_answer(message: &[u8], secret: &[u8]) -> Result<(), String> {
+    message::read(message, secret).map(|_| ())
+}
+
 /// How the registry builds it.
 pub const FACTORY: Factory<dyn CaChannel> =
     Factory { kind: "ca-cmp", build: |host, table| Ok(Box::new(CmpCa::new(host, table)?)) };

@@ -11,7 +11,10 @@ const MOST: usize = 32;
 const LONGEST_CHAIN: usize = 8;
 
 /// The certificates of a SignedData without signers, in the order of the encoding. BER, since servers use indefinite lengths.
-pub(crate) fn certificates(cms: &[u8]) -> Result<Vec<Der>, Asn1Error> {
+///
+/// # Errors
+/// When it is no SignedData, or holds more than 32 certificates.
+pub fn certificates(cms: &[u8]) -> Result<Vec<Der>, Asn1Error> {
     let mut info = Value::parse(cms, Rules::Ber)?.typed(tag::SEQUENCE)?.children()?;
     if info.any()?.oid()?.to_string() != "1.2.840.113549.1.7.2" {
         return Err(Asn1Error::Content("content type: not SignedData"));
@@ -30,7 +33,7 @@ pub(crate) fn certificates(cms: &[u8]) -> Result<Vec<Der>, Asn1Error> {
 }
 
 /// The chain for the certificate over `spki`: leaf first, each followed by its issuer out of `issued` and `authorities`.
-pub(crate) fn chain_for(spki: &[u8], issued: Vec<Der>, authorities: &[Der]) -> Option<Vec<Der>> {
+pub fn chain_for(spki: &[u8], issued: Vec<Der>, authorities: &[Der]) -> Option<Vec<Der>> {
     let all: Vec<Certificate> =
         issued.iter().chain(authorities).filter_map(|der| Certificate::from_der(&der.0).ok()).collect();
     let mut current = all.iter().find(|c| c.spki == spki)?;

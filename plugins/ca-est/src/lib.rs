@@ -7,7 +7,7 @@ mod certs_only;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use certs_only::{certificates, chain_for};
+pub use certs_only::{certificates, chain_for};
 use hufu_api::{
     CaChannel, Chain, ChannelError, Clock, Csr, Cx, Der, Enrollment, Factory, Host, PluginError, Profile,
     Revocation, Ticket,

@@ -101,7 +101,6 @@ impl Child {
             .write_all(&[&length[..], &body].concat())
             .and_then(|()| self.input.flush())
             .map_err(gone)?;
-        let broken = |why: String| AskError::Broken(ChannelError::BadAnswer(why));
         let answer = match self.answers.recv_timeout(cx.remaining()) {
             Ok(Ok(bytes)) => bytes,
             Ok(Err(why)) => return Err(AskError::Broken(ChannelError::Unavailable(why))),
@@ -110,17 +109,31 @@ impl Child {
                 return Err(AskError::Broken(ChannelError::Unavailable("the child is gone".into())));
             }
         };
-        let answer: Answer =
-            serde_json::from_slice(&answer).map_err(|e| broken(format!("not an answer: {e}")))?;
-        if answer.v != VERSION || answer.id != id {
-            return Err(broken(format!("answer {} of version {} to question {id}", answer.id, answer.v)));
-        }
-        match (answer.ok, answer.error) {
-            (Some(ok), None) => serde_json::from_value(ok).map_err(|e| broken(format!("{verb}: {e}"))),
-            (None, Some(failure)) => Err(AskError::Word(failure.into())),
-            _ => Err(broken("an answer has either ok or error".into())),
-        }
+        decode(&answer, verb, id)
     }
+}
+
+/// The result in an answer to question `id`.
+fn decode<T: DeserializeOwned>(answer: &[u8], verb: &str, id: u64) -> Result<T, AskError> {
+    let broken = |why: String| AskError::Broken(ChannelError::BadAnswer(why));
+    let answer: Answer = serde_json::from_slice(answer).map_err(|e| broken(format!("not an answer: {e}")))?;
+    if answer.v != VERSION || answer.id != id {
+        return Err(broken(format!("answer {} of version {} to question {id}", answer.id, answer.v)));
+    }
+    match (answer.ok, answer.error) {
+        (Some(ok), None) => serde_json::from_value(ok).map_err(|e| broken(format!("{verb}: {e}"))),
+        (None, Some(failure)) => Err(AskError::Word(failure.into())),
+        _ => Err(broken("an answer has either ok or error".into())),
+    }
+}
+
+/// Reads a child's whole output as answers 1, 2, … to `T` questions and counts those that hold a result or the child's own refusal.
+pub(crate) fn answers<T: DeserializeOwned>(mut output: impl Read) -> usize {
+    (1..).take_while(|id| {
+        let read = message(&mut output).map(|bytes| decode::<T>(&bytes, "any", *id));
+        matches!(read, Ok(Ok(_) | Err(AskError::Word(_))))
+    })
+    .count()
 }
 
 /// Why there is no result.

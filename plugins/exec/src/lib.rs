@@ -21,6 +21,15 @@ use settings::Settings;
 use std::path::Path;
 use std::sync::Arc;
 
+/// Reads a child's whole output as the channel does, once for each kind of answer, and counts the answers that keep to the
+/// protocol. Nothing is started; the fuzz targets drive it.
+pub fn read_output(output: &[u8]) -> usize {
+    child::answers::<message::Greeting>(output)
+        + child::answers::<Outcome>(output)
+        + child::answers::<Certificates>(output)
+        + child::answers::<Nothing>(output)
+}
+
 /// How the registry builds it.
 pub const FACTORY: Factory<dyn CaChannel> =
     Factory { kind: "ca-exec", build: |host, table| Ok(Box::new(ExecCa::new(host, table)?)) };

@@ -1,0 +1,4 @@
+//! `hufu.toml`.
+#![no_main]
+
+hufu_fuzz::target!(configuration);

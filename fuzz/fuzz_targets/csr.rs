@@ -1,0 +1,4 @@
+//! Certification requests.
+#![no_main]
+
+hufu_fuzz::target!(csr);

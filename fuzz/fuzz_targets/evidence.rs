@@ -1,0 +1,4 @@
+//! Evidence packages.
+#![no_main]
+
+hufu_fuzz::target!(evidence);

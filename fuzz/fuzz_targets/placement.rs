@@ -1,0 +1,4 @@
+//! Coordinates, seal texts, handwriting.
+#![no_main]
+
+hufu_fuzz::target!(placement);

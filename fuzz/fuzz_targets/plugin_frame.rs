@@ -1,0 +1,4 @@
+//! The output of a channel's program.
+#![no_main]
+
+hufu_fuzz::target!(plugin_frame);

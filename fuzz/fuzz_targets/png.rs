@@ -1,0 +1,4 @@
+//! Uploaded seals.
+#![no_main]
+
+hufu_fuzz::target!(png);

@@ -1,0 +1,4 @@
+//! Pictures of pages.
+#![no_main]
+
+hufu_fuzz::target!(render);
