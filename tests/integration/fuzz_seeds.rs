@@ -32,7 +32,10 @@ fn control<T: Serialize>(message: T) -> Vec<u8> {
 
 /// SignedAttributes with content type and digest.
 fn attributes() -> Vec<u8> {
-    let mut der = hex::decode("314b301806092a864886f70d010903310b06092a864886f70d010701302f06092a864886f70d01090431220420").unwrap();
+    let mut der = hex::decode(
+        "314b301806092a864886f70d010903310b06092a864886f70d010701302f06092a864886f70d01090431220420",
+    )
+    .unwrap();
     der.extend([7; 32]);
     der
 }
@@ -52,7 +55,8 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
     let uses = vec![Use { digest: [6; 32], generation, key: KeyId([2; 16]), purpose: Purpose::Signer }];
     let facts = Facts::from([("document_sha256".to_owned(), serde_json::json!("ab"))]);
     let intent = Intent { act: Act::Sign, actor: Actor::default(), facts: facts.clone(), uses };
-    let event = Event { act: Act::Login, actor: Actor::default(), facts: facts.clone(), ending: Ending::Done };
+    let event =
+        Event { act: Act::Login, actor: Actor::default(), facts: facts.clone(), ending: Ending::Done };
     let outcome = Json(Outcome { ending: Ending::Done, facts });
     let sign = TokenRequest::Sign(receipt.clone(), key, ToBeSigned::SignedAttributes(attributes()));
     let done: TokenAnswer = Ok(TokenDone::Octets(vec![8; 16]));
@@ -81,9 +85,15 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
             ]
             .concat(),
         ),
-        ("configure", [vec![4], control(ToChild::Configure { generation, settings: vec![1, 2, 3] })].concat()),
+        (
+            "configure",
+            [vec![4], control(ToChild::Configure { generation, settings: vec![1, 2, 3] })].concat(),
+        ),
         ("key", [vec![4], control(ToChild::ReceiptKey(KeyOctets([1; 32])))].concat()),
-        ("peer", [vec![4], control(ToChild::Peer(PeerRole::Worker { purpose: Purpose::Ca, generation }))].concat()),
+        (
+            "peer",
+            [vec![4], control(ToChild::Peer(PeerRole::Worker { purpose: Purpose::Ca, generation }))].concat(),
+        ),
         ("ready", [vec![5], control(FromChild::Ready("127.0.0.1:8443".into()))].concat()),
     ]
 }

@@ -67,7 +67,8 @@ fn mutated(numbers: &mut Numbers, all: &[(PathBuf, Vec<u8>)]) -> Vec<u8> {
                 bytes.splice(at..end, part);
             }
             _ => {
-                let number = ["-1", "0", "4294967296", "99999999999999999999", "<<", "[[[[[[[["][numbers.below(6)];
+                let number =
+                    ["-1", "0", "4294967296", "99999999999999999999", "<<", "[[[[[[[["][numbers.below(6)];
                 bytes.splice(at..end, number.bytes());
             }
         }

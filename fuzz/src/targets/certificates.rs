@@ -23,7 +23,9 @@ pub fn certificate(bytes: &[u8]) {
     let _ = PublicKey::from_spki(bytes);
     let _ = Scheme::from_identifier(bytes, None);
     let mut store = TrustStore::new();
-    if let (Ok(()), Ok(leaf)) = (store.add_der(bytes), <x509_cert::Certificate as der::Decode>::from_der(bytes)) {
+    if let (Ok(()), Ok(leaf)) =
+        (store.add_der(bytes), <x509_cert::Certificate as der::Decode>::from_der(bytes))
+    {
         let at = UnixTime::from_seconds(1_767_225_600);
         let _ = path::validate(&leaf, &request(&store, std::slice::from_ref(&leaf), at));
     }

@@ -129,11 +129,12 @@ fn decode<T: DeserializeOwned>(answer: &[u8], verb: &str, id: u64) -> Result<T, 
 
 /// Reads a child's whole output as answers 1, 2, … to `T` questions and counts those that hold a result or the child's own refusal.
 pub(crate) fn answers<T: DeserializeOwned>(mut output: impl Read) -> usize {
-    (1..).take_while(|id| {
-        let read = message(&mut output).map(|bytes| decode::<T>(&bytes, "any", *id));
-        matches!(read, Ok(Ok(_) | Err(AskError::Word(_))))
-    })
-    .count()
+    (1..)
+        .take_while(|id| {
+            let read = message(&mut output).map(|bytes| decode::<T>(&bytes, "any", *id));
+            matches!(read, Ok(Ok(_) | Err(AskError::Word(_))))
+        })
+        .count()
 }
 
 /// Why there is no result.
