@@ -62,6 +62,10 @@ pub enum Act {
     ByteSign,
     /// An application was added, changed, disabled or purged.
     ChangeApp,
+    /// An operator was added or removed.
+    ChangeOperator,
+    /// A step of an act that several operators must agree to: asked for, approved, refused, carried out.
+    Approve,
     /// Configuration was loaded or changed.
     Configure,
     /// A process of the appliance started or stopped.

@@ -133,10 +133,9 @@ impl From<LevelName> for Level {
 }
 
 pub(super) fn run(command: &App, file: &Path) -> Result<(), Failure> {
-    let site = Site::read(file)?;
     match command {
         App::Add { name, client_cert, root, level, production, id, json, .. } => {
-            known_roots(&site, root)?;
+            known_roots(file, root)?;
             let new = NewApp {
                 id: id.clone(),
                 name: name.clone(),
@@ -159,10 +158,10 @@ pub(super) fn run(command: &App, file: &Path) -> Result<(), Failure> {
             }
         }
         App::Set { id, client_cert, not_pinned, root, level, production, online, archive, json } => {
-            known_roots(&site, root)?;
+            known_roots(file, root)?;
             let archive = archive.as_deref().map(|name| if name == "none" { "" } else { name });
             known_roots(
-                &site,
+                file,
                 &archive.iter().filter(|n| !n.is_empty()).map(|n| (*n).to_owned()).collect::<Vec<_>>(),
             )?;
             let mut change: AppChange =
@@ -235,7 +234,12 @@ fn line(view: &View) -> String {
     format!("{}  {:?}  {state}  {pinned}  {roots}  {}", app.id, app.kind, app.name)
 }
 
-fn known_roots(site: &Site, names: &[String]) -> Result<(), Failure> {
+/// A name that the configuration does not have is told at once, where the configuration is here.
+fn known_roots(file: &Path, names: &[String]) -> Result<(), Failure> {
+    if names.is_empty() || std::env::var_os("HUFU_REMOTE").is_some() {
+        return Ok(());
+    }
+    let site = Site::read(file)?;
     let known: Vec<&str> = site.documents().iter().map(|r| r.name.as_str()).collect();
     match names.iter().find(|name| !known.contains(&name.as_str())) {
         Some(name) => {
@@ -247,7 +251,7 @@ fn known_roots(site: &Site, names: &[String]) -> Result<(), Failure> {
 }
 
 /// SHA-256 of the SubjectPublicKeyInfo of the first certificate of each file.
-fn pins(files: &[PathBuf]) -> Result<Vec<String>, Failure> {
+pub(super) fn pins(files: &[PathBuf]) -> Result<Vec<String>, Failure> {
     files
         .iter()
         .map(|file| {

@@ -2,10 +2,9 @@
 
 use super::Failure;
 use crate::conf::{Pin, Seat, Site, channels_folder};
+use crate::registry::expiry::{self, Standing};
 use clap::Args;
 use hufu_api::Clock;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitCode;
@@ -129,48 +128,30 @@ fn ceremony(site: &Site) -> Finding {
 }
 
 fn certificates(site: &Site, tell: &mut dyn FnMut(&str, Finding)) {
-    let tls = &site.server.tls;
-    let files = [Some(&tls.certificate), tls.client_ca.as_ref()];
-    for file in files.into_iter().flatten() {
-        tell("TLS", expiry(file));
+    let now = crate::clock::SystemClock::new(i64::MAX, None).now_untrusted();
+    for (what, standing) in expiry::tls(site, now) {
+        tell("TLS", ending(&what, &standing));
     }
+    let tls = &site.server.tls;
     if let Ok(meta) = std::fs::metadata(&tls.key)
         && meta.permissions().mode() & 0o077 != 0
     {
         let remedy = format!("chmod 0600 {}", tls.key.display());
         tell("TLS", Bad(format!("{} can be read by others", tls.key.display()), remedy));
     }
-    for name in ["root.pem", "issuing-1.pem", "tsa-1.pem", "ocsp-issuing-1.pem"] {
-        let file = site.pki_folder().join(name);
-        if file.is_file() {
-            tell("PKI", expiry(&file));
-        }
+    for (what, standing) in expiry::pki(site, now) {
+        tell("PKI", ending(&what, &standing));
     }
 }
 
-fn expiry(file: &Path) -> Finding {
-    let bad = |why: String| {
-        Bad(
-            format!("{}: {why}", file.display()),
-            "put a PEM certificate there; `hufu tls` can make one".into(),
-        )
-    };
-    let der = match CertificateDer::from_pem_file(file) {
-        Ok(der) => der,
-        Err(error) => return bad(error.to_string()),
-    };
-    let certificate = match crate::x509::Certificate::from_der(&der) {
-        Ok(certificate) => certificate,
-        Err(error) => return bad(error.to_string()),
-    };
-    let until = certificate.summary().not_after;
-    let now = crate::clock::SystemClock::new(i64::MAX, None).now_untrusted();
-    let days = (until.seconds() - now.seconds()) / 86_400;
-    let text = format!("{}: {days} days left", file.display());
-    match days {
-        ..0 => Bad(format!("{}: expired {} days ago", file.display(), -days), "renew it".into()),
-        0..30 => Odd(text, "renew it soon".into()),
-        _ => Good(text),
+fn ending(what: &str, standing: &Standing) -> Finding {
+    match standing {
+        Standing::Good(days) => Good(format!("{what}: {days} days left")),
+        Standing::Soon(days) => Odd(format!("{what}: {days} days left"), "renew it soon".into()),
+        Standing::Ended(days) => Bad(format!("{what}: ended {days} days ago"), "renew it".into()),
+        Standing::Unreadable(why) => {
+            Bad(format!("{what}: {why}"), "put a PEM certificate there; `hufu tls` can make one".into())
+        }
     }
 }
 

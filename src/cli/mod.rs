@@ -4,11 +4,13 @@ mod app;
 mod appliance;
 mod audit;
 mod bench;
+mod channel;
 mod doctor;
 mod evidence;
 mod identify;
 mod import;
 mod init;
+mod operator;
 mod renew;
 mod report;
 mod serve;
@@ -47,10 +49,21 @@ pub struct Cli {
 enum Command {
     /// Run the appliance until SIGTERM or SIGINT; prints a line that begins with `ready` when every part is up.
     Serve,
+    /// Have the serving appliance take the changed configuration; a bad one is refused and the old one stays in force.
+    Reload,
     Init(init::Init),
     /// Add, list, change, disable or purge the business systems that may call.
     #[command(subcommand)]
     App(app::App),
+    /// Changed files of channels, and putting them in force.
+    #[command(subcommand)]
+    Channel(channel::Channel),
+    /// Add, list or remove the people who operate the appliance.
+    #[command(subcommand)]
+    Operator(operator::OperatorCommand),
+    /// Agree to acts that several operators must agree to, and carry them out.
+    #[command(subcommand)]
+    Approval(operator::ApprovalCommand),
     /// Read and verify the audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -97,8 +110,12 @@ pub fn main() -> ExitCode {
             return serve::internal(*what);
         }
         Command::Serve => serve::run(file).map(done),
+        Command::Reload => serve::reload(file).map(done),
         Command::Init(args) => init::run(args, file).map(done),
         Command::App(command) => app::run(command, file).map(done),
+        Command::Channel(command) => channel::run(command, file).map(done),
+        Command::Operator(command) => operator::operator(command, file).map(done),
+        Command::Approval(command) => operator::approval(command, file).map(done),
         Command::Audit(command) => audit::run(command, file).map(done),
         Command::Identify(args) => identify::run(args, file).map(done),
         Command::Evidence(command) => evidence::run(command).map(done),
@@ -127,12 +144,15 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn check_config(file: &std::path::Path) -> Result<(), Failure> {
+/// The configuration with its channels, if all of it can be read.
+fn readable(file: &std::path::Path) -> Result<Site, Failure> {
     let site = Site::read(file)?;
     let problems = crate::registry::channels::check(&crate::conf::channels_folder(file));
-    if let Some(problem) = problems.first() {
-        return Err(problem.to_string().into());
-    }
+    problems.first().map_or(Ok(site), |problem| Err(problem.to_string().into()))
+}
+
+fn check_config(file: &std::path::Path) -> Result<(), Failure> {
+    let site = readable(file)?;
     say(&toml::to_string_pretty(&site)?);
     Ok(())
 }

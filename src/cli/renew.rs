@@ -3,7 +3,7 @@
 use super::Failure;
 use super::appliance::with_appliance;
 use crate::ops::{RenewOrder, RenewOutcome};
-use crate::registry::admin::{AdminError, Command as Ask, ask};
+use crate::registry::admin::{AdminError, Command as Ask, Target, ask};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -83,7 +83,7 @@ pub(super) fn run(args: &Renew, config: &Path) -> Result<ExitCode, Failure> {
 }
 
 /// One file; what the appliance refuses is that file's own failure, a socket that breaks is everybody's.
-fn renew(args: &Renew, socket: &Path, file: &Path) -> Result<Result<RenewOutcome, String>, AdminError> {
+fn renew(args: &Renew, target: &Target, file: &Path) -> Result<Result<RenewOutcome, String>, AdminError> {
     let order = RenewOrder {
         path: file.display().to_string(),
         within_days: args.within,
@@ -91,7 +91,7 @@ fn renew(args: &Renew, socket: &Path, file: &Path) -> Result<Result<RenewOutcome
         dry_run: args.dry_run,
         online: args.online,
     };
-    match ask::<RenewOutcome>(socket, &Ask::Renew(order)) {
+    match ask::<RenewOutcome>(target, &Ask::Renew(order)) {
         Ok(outcome) => Ok(Ok(outcome)),
         Err(AdminError::Refused(reason)) => Ok(Err(reason)),
         Err(error) => Err(error),

@@ -2,13 +2,18 @@
 
 use super::Failure;
 use crate::conf::{Seat, Site};
+use crate::ipc::control::Door;
 use crate::registry;
 use crate::supervisor::{self, Launch, Pool, Settings};
 use crate::token::{CaRules, WorkerSettings};
 use clap::Subcommand;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How long `hufu reload` waits: requests under way may take their time.
+const RELOAD_PATIENCE: Duration = Duration::from_secs(90);
 
 /// How long a stop may take in all.
 const GRACE: Duration = Duration::from_secs(45);
@@ -16,12 +21,20 @@ const GRACE: Duration = Duration::from_secs(45);
 /// Serving begins without workers that are not up after this.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Files in the run folder: the supervisor's process id, and the result of the last reload.
+const SUPERVISOR: &str = "supervisor.pid";
+const RELOADED: &str = "reloaded";
+
 /// Runs the appliance until SIGTERM or SIGINT; prints one line that begins with `ready` when every part is up.
 pub(super) fn run(file: &Path) -> Result<(), Failure> {
     let log = Site::read(file)?.log;
     super::log_to_stderr(&log.level, log.format);
+    // The supervisor holds the receipts' key; what it starts hardens itself the same way.
+    crate::ipc::child::harden()?;
     let settings = settings(file, Listeners::All)?;
-    supervisor::run(
+    let pid = Site::read(file)?.run_folder().join(SUPERVISOR);
+    std::fs::write(&pid, format!("{}\n", std::process::id()))?;
+    let ended = supervisor::run(
         settings,
         |up| {
             let missing: Vec<String> = up.missing.iter().map(|(p, why)| format!("{p:?}: {why}")).collect();
@@ -30,12 +43,43 @@ pub(super) fn run(file: &Path) -> Result<(), Failure> {
             super::say(&format!("ready network={} audit={}{missing}", up.network, up.audit));
         },
         || settings_again(file),
-    )?;
-    Ok(())
+    );
+    let _ = std::fs::remove_file(pid);
+    Ok(ended?)
 }
 
 fn settings_again(file: &Path) -> Result<Settings, String> {
+    super::readable(file).map_err(|e| e.to_string())?;
     settings(file, Listeners::All).map_err(|e| e.to_string())
+}
+
+/// `hufu reload`: checks the configuration here, has the supervisor take it, and says what became of it.
+pub(super) fn reload(file: &Path) -> Result<(), Failure> {
+    let site = super::readable(file)?;
+    let run = site.run_folder();
+    let text = std::fs::read_to_string(run.join(SUPERVISOR))
+        .map_err(|_| "no appliance serves with this configuration; `hufu serve` starts it")?;
+    let pid = text.trim().parse().ok().and_then(rustix::process::Pid::from_raw).ok_or("bad process id")?;
+    let result = run.join(RELOADED);
+    match std::fs::remove_file(&result) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP)?;
+    let end = Instant::now() + RELOAD_PATIENCE;
+    loop {
+        match std::fs::read_to_string(&result) {
+            Ok(said) if said == "ok\n" => {
+                super::say("the configuration is in force; workers and the audit writer keep theirs until a restart");
+                return Ok(());
+            }
+            Ok(said) if said.ends_with('\n') => {
+                return Err(format!("refused, the old configuration stays in force: {}", said.trim_end()).into());
+            }
+            _ if Instant::now() > end => return Err("no answer; the service log tells more".into()),
+            _ => std::thread::sleep(Duration::from_millis(50)),
+        }
+    }
 }
 
 /// What the network process listens on.
@@ -74,9 +118,20 @@ pub(super) fn settings(file: &Path, listeners: Listeners) -> Result<Settings, Fa
     launch.environment.entry("HUFU_LOG".into()).or_insert_with(|| site.log.level.clone().into());
     launch.environment.insert("HUFU_LOG_FORMAT".into(), site.log.format.name().into());
     let public = listeners == Listeners::All;
-    let told = serde_json::to_vec(&registry::Told::new(site.without_tokens(), file, public))?;
+    let server = &site.server;
+    let mut doors = vec![(Door::Api, server.listen), (Door::Admin, server.admin_listen)];
+    doors.extend(server.pki_listen.map(|address| (Door::Pki, address)));
+    if !public {
+        // Ports that nobody knows: this life is for one command.
+        doors.iter_mut().for_each(|(_, address)| *address = SocketAddr::from(([127, 0, 0, 1], 0)));
+    }
+    let channels = registry::channels::Texts::read(&crate::conf::channels_folder(file))?;
+    let reload_file = Some(site.run_folder().join(RELOADED));
+    let told = serde_json::to_vec(&registry::Told::new(site.without_tokens(), file, channels))?;
     Ok(Settings {
         launch,
+        doors,
+        reload_file,
         network: told.clone(),
         audit: told,
         pools,

@@ -24,6 +24,9 @@ pub struct Site {
     /// The appliance's own CA.
     #[serde(default)]
     authority: Authority,
+    /// Operators.
+    #[serde(default)]
+    pub access: Access,
     /// Folders below which apps may name files.
     #[serde(default)]
     documents: Vec<DocumentRoot>,
@@ -77,6 +80,15 @@ pub struct DocumentRoot {
 
 fn default_mode() -> String {
     "0640".into()
+}
+
+/// `[access]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Access {
+    /// Admins who must agree to a dangerous act (adding an app, revoking, changing channels, operators, restoring), from 1
+    /// to 5. 1: whoever may, acts alone.
+    pub approvals: u8,
 }
 
 /// `[signing]`
@@ -248,6 +260,12 @@ impl Default for Signing {
     }
 }
 
+impl Default for Access {
+    fn default() -> Self {
+        Self { approvals: ops::Settings::default().approvals }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         let ops = ops::Settings::default();
@@ -369,6 +387,12 @@ impl Site {
         if !(1..=999).contains(&self.signing.seam_pages) {
             return Err(wrong("signing.seam_pages".into(), "from 1 to 999".into()));
         }
+        if !(1..=5).contains(&self.access.approvals) {
+            return Err(wrong(
+                "access.approvals".into(),
+                "from 1 to 5; 2 is the four-eyes principle".into(),
+            ));
+        }
         if !(2..=60).contains(&self.evidence.name.chars().count()) {
             return Err(wrong("evidence.name".into(), "from 2 to 60 characters".into()));
         }
@@ -402,6 +426,7 @@ impl Site {
             idempotency_days: self.limits.idempotency_days,
             reason: self.signing.reason.clone(),
             evidence_name: self.evidence.name.clone(),
+            approvals: self.access.approvals,
             certificates: self.certificates.clone(),
         }
     }

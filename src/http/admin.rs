@@ -55,21 +55,31 @@ pub(super) fn router(edge: Arc<Edge>, health: Arc<dyn Health>) -> Router {
 
 async fn health_of(edge: Arc<Edge>, health: Arc<dyn Health>) -> impl IntoResponse {
     let mut parts = tokio::task::spawn_blocking(move || health.parts()).await.unwrap_or_default();
+    parts.push(slots(&edge));
+    let (status, word) = word(&parts);
+    let body = serde_json::json!({ "status": word, "parts": parts }).to_string();
+    (status, [(header::CONTENT_TYPE, "application/json")], body)
+}
+
+/// The worker slots.
+pub(super) fn slots(edge: &Edge) -> Part {
     let busy = edge.pool.busy();
     let full = busy >= edge.settings.slots;
-    parts.push(Part {
+    Part {
         name: "slots".into(),
         state: if full { State::Warning } else { State::Up },
         detail: Some(format!("{busy} of {} in use", edge.settings.slots)),
         vital: true,
-    });
+    }
+}
+
+/// All parts in a word: up, degraded, or down when one is down that signing needs.
+pub(super) fn word(parts: &[Part]) -> (StatusCode, &'static str) {
     let vital = parts.iter().filter(|p| p.vital).map(|p| p.state).max().unwrap_or(State::Up);
     let worst = parts.iter().map(|p| p.state).max().unwrap_or(State::Up);
-    let (status, word) = match (vital, worst) {
+    match (vital, worst) {
         (State::Down, _) => (StatusCode::SERVICE_UNAVAILABLE, "down"),
         (_, State::Up) => (StatusCode::OK, "up"),
         _ => (StatusCode::OK, "degraded"),
-    };
-    let body = serde_json::json!({ "status": word, "parts": parts }).to_string();
-    (status, [(header::CONTENT_TYPE, "application/json")], body)
+    }
 }

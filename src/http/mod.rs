@@ -8,6 +8,7 @@ mod admin;
 mod api;
 mod args;
 mod byte_sign;
+mod console;
 mod edge;
 mod intake;
 mod junziqian;
@@ -68,7 +69,7 @@ pub struct Service {
     pub health: Arc<dyn Health>,
     /// Counters; other parts may have registered theirs.
     pub metrics: Arc<Metrics>,
-    /// Further routes beneath the service prefix: pages and console. They must bring their own authentication.
+    /// Further routes beneath the service prefix. They must bring their own authentication.
     pub pages: Router,
     /// Routes of the PKI listener.
     pub pki: Router,
@@ -107,6 +108,7 @@ pub async fn serve(
     let edge = Arc::new(Edge::new(appliance, settings, metrics));
     let (stopper, drain) = Stopper::new();
     let few = Limits { connections: 64, ..limits.clone() };
+    let pages = pages.merge(console::router(&edge, Arc::clone(&health)));
     let mut doors = vec![
         (listeners.api, Some(Arc::clone(&tls)), routes::router(&edge, pages), limits.clone()),
         (listeners.admin, None, admin::router(Arc::clone(&edge), health), few),
@@ -151,12 +153,15 @@ pub fn run(
 async fn chores(edge: Arc<Edge>, tls: Arc<Tls>, mut drain: Drain) {
     let mut seconds: u64 = 0;
     let mut seen = file_times(&edge.settings.tls);
+    let sample = || edge.metrics.sample(edge.appliance.ports().clock.now_untrusted().millis());
+    sample();
     loop {
         tokio::select! {
             () = drain.stopped() => return,
             () = tokio::time::sleep(Duration::from_secs(10)) => {}
         }
         seconds += 10;
+        sample();
         let now = file_times(&edge.settings.tls);
         if now != seen {
             seen = now;

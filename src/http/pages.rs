@@ -29,6 +29,14 @@ macro_rules! assets {
 /// Scripts, styles, and the libraries kept in `vendor`.
 const ASSETS: &[Asset] = assets! {
     "common.js", "common.js";
+    "console.css", "console/console.css";
+    "console.js", "console/console.js";
+    "console-audit.js", "console/audit.js";
+    "console-approvals.js", "console/approvals.js";
+    "console-call.js", "console/call.js";
+    "console-chart.js", "console/chart.js";
+    "console-rows.js", "console/rows.js";
+    "console-status.js", "console/status.js";
     "docs.js", "docs.js";
     "handwriting.js", "handwriting.js";
     "icon.svg", "icon.svg";
@@ -41,6 +49,7 @@ const ASSETS: &[Asset] = assets! {
 };
 
 const PAGES: &[Asset] = assets! {
+    "console.html", "console/console.html";
     "index.html", "index.html";
     "docs.html", "docs.html";
     "handwriting.html", "handwriting.html";

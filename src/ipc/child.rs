@@ -1,10 +1,12 @@
 //! A child's side of its control socket: the same first steps for every kind of process.
 
-use super::control::{Control, ControlError, FromChild, PeerRole, ToChild};
+use super::control::{Control, ControlError, Door, FromChild, PeerRole, ToChild};
 use crate::audit::ReceiptKey;
 use crate::keys::Generation;
 use flume::{Receiver, Sender};
+use rustix::mm::MlockAllFlags;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
+use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,8 @@ pub enum Order {
     ReceiptKey(ReceiptKey),
     /// A connection to another process.
     Peer(PeerRole, UnixStream),
+    /// A listening socket.
+    Door(Door, TcpListener),
     /// Settings have changed.
     Reconfigure(Vec<u8>),
     /// Finish within that time and exit.
@@ -121,8 +125,9 @@ fn listen(control: &Control, tell: &Sender<Order>) {
     loop {
         let order = match control.receive::<ToChild>() {
             Ok(Some((ToChild::ReceiptKey(key), _))) => Order::ReceiptKey(ReceiptKey::new(key.0)),
-            Ok(Some((ToChild::Peer(role), Some(stream)))) => Order::Peer(role, stream),
-            Ok(Some((ToChild::Peer(_), None) | (ToChild::Configure { .. }, _))) => continue,
+            Ok(Some((ToChild::Peer(role), Some(stream)))) => Order::Peer(role, UnixStream::from(stream)),
+            Ok(Some((ToChild::Door(door), Some(socket)))) => Order::Door(door, TcpListener::from(socket)),
+            Ok(Some((ToChild::Peer(_) | ToChild::Door(_), None) | (ToChild::Configure { .. }, _))) => continue,
             Ok(Some((ToChild::Reconfigure { settings }, _))) => Order::Reconfigure(settings),
             Ok(Some((ToChild::Shutdown { grace_millis }, _))) => {
                 Order::Shutdown(Duration::from_millis(grace_millis))
@@ -140,11 +145,23 @@ fn listen(control: &Control, tell: &Sender<Order>) {
     let _ = tell.send(Order::Orphaned);
 }
 
-/// No core dumps, no ptrace by others of the same user, no privileges through exec, private files.
-fn harden() -> Result<(), ControlError> {
+/// No core dumps, no ptrace by others of the same user, no privileges through exec, private files, nothing on a swap device.
+///
+/// # Errors
+/// When the kernel refuses. Where memory may not be locked it is said and gone on without; `/health` shows it.
+pub fn harden() -> Result<(), ControlError> {
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     rustix::thread::set_no_new_privs(true)?;
+    let endless = Rlimit { current: None, maximum: None };
+    let _ = rustix::process::setrlimit(Resource::Memlock, endless);
+    // Under a finite limit a later allocation would fail, and with it the process.
+    if rustix::process::getrlimit(Resource::Memlock).current.is_none() {
+        let all = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
+        if let Err(error) = rustix::mm::mlockall(all) {
+            tracing::warn!(%error, "memory is not locked");
+        }
+    }
     Ok(())
 }

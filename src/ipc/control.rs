@@ -5,7 +5,7 @@
 
 use super::frame::{self, FrameError};
 use crate::keys::{Generation, Purpose};
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
@@ -46,6 +46,17 @@ pub enum PeerRole {
     },
 }
 
+/// A listening socket that the supervisor has bound and keeps, so that clients find it whoever serves behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Door {
+    /// `server.listen`
+    Api,
+    /// `server.admin_listen`
+    Admin,
+    /// `server.pki_listen`
+    Pki,
+}
+
 /// What the supervisor says.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum ToChild {
@@ -60,6 +71,8 @@ pub enum ToChild {
     ReceiptKey(KeyOctets),
     /// A connection to another process; the message carries its descriptor.
     Peer(PeerRole),
+    /// A listening socket; the message carries its descriptor.
+    Door(Door),
     /// Finish what was begun within that many milliseconds, take nothing new, then exit.
     Shutdown {
         /// Time left.
@@ -162,6 +175,18 @@ impl Control {
         message: &T,
         descriptor: Option<&UnixStream>,
     ) -> Result<(), ControlError> {
+        self.send_with(message, descriptor.map(AsFd::as_fd))
+    }
+
+    /// Sends one message with any descriptor.
+    ///
+    /// # Errors
+    /// See [`ControlError`].
+    pub fn send_with<T: Serialize>(
+        &self,
+        message: &T,
+        descriptor: Option<BorrowedFd<'_>>,
+    ) -> Result<(), ControlError> {
         let mut body = Zeroizing::new(Vec::new());
         frame::append(&mut body, message)?;
         if body.len() > MAX_MESSAGE {
@@ -169,7 +194,7 @@ impl Control {
         }
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        let descriptors = descriptor.map(|stream| [stream.as_fd()]);
+        let descriptors = descriptor.map(|one| [one]);
         if let Some(descriptors) = &descriptors {
             ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
         }
@@ -184,7 +209,7 @@ impl Control {
     ///
     /// # Errors
     /// See [`ControlError`].
-    pub fn receive<T: DeserializeOwned>(&self) -> Result<Option<(T, Option<UnixStream>)>, ControlError> {
+    pub fn receive<T: DeserializeOwned>(&self) -> Result<Option<(T, Option<OwnedFd>)>, ControlError> {
         let mut body = Zeroizing::new(vec![0; MAX_MESSAGE]);
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -211,6 +236,6 @@ impl Control {
             return Err(ControlError::Truncated);
         }
         let payload = body.get(4..received.bytes).ok_or(FrameError::Cut)?;
-        Ok(Some((frame::decode(payload)?, descriptor.map(UnixStream::from))))
+        Ok(Some((frame::decode(payload)?, descriptor)))
     }
 }

@@ -160,6 +160,7 @@ fn control_messages_bring_descriptors() {
     assert!(matches!(message, ToChild::ReceiptKey(KeyOctets(key)) if key == [1; 32]));
     assert!(none.is_none());
     let (message, stream) = child.receive::<ToChild>().unwrap().unwrap();
+    let stream = stream.map(std::os::unix::net::UnixStream::from);
     assert!(matches!(message, ToChild::Peer(got) if got == role));
     ours.write_all(b"x").unwrap();
     let mut got = [0; 1];

@@ -77,6 +77,7 @@ pub struct Appliance {
     pub(super) trust: ArcSwap<TrustStore>,
     pub(super) reader: OnceLock<Arc<dyn AuditReader>>,
     pub(super) nonces: super::validate::Nonces,
+    pub(super) channel_files: OnceLock<super::operate::ChannelFiles>,
 }
 
 /// One request as operations see it.
@@ -177,6 +178,7 @@ impl Appliance {
             trust: ArcSwap::from_pointee(TrustStore::new()),
             reader: OnceLock::new(),
             nonces: super::validate::Nonces::default(),
+            channel_files: OnceLock::new(),
         }
     }
 

@@ -27,6 +27,7 @@ mod keymaker;
 mod locate;
 mod locks;
 mod notary;
+mod operate;
 mod orphans;
 mod paper;
 mod places;
@@ -57,6 +58,9 @@ pub use handwriting::{HandwritingInvitation, HandwritingLink};
 pub use idempotency::IdempotencyKey;
 pub use identify::{Identified, Person};
 pub use import::{ImportLine, MOST_OLD_ID};
+pub use operate::{
+    Approval, ChannelFiles, Command, Done, NewOperator, Operator, Request, Risk, Role, Rows, Who, channels_in_force,
+};
 pub use projection::replay;
 pub use release::Unfinished;
 pub use renewal::Renewals;

@@ -99,6 +99,8 @@ pub struct Settings {
     pub reason: String,
     /// Whom the certificate names that the appliance signs its evidence reports with; also on their seal.
     pub evidence_name: String,
+    /// Admins who must agree to a dangerous act, whoever asks for it included.
+    pub approvals: u8,
     /// Certificate profiles.
     pub certificates: Certificates,
 }
@@ -124,6 +126,7 @@ impl Default for Settings {
             idempotency_days: 7,
             reason: String::new(),
             evidence_name: "虎符电子存证".into(),
+            approvals: 2,
             certificates: Certificates::default(),
         }
     }

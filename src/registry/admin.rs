@@ -1,19 +1,20 @@
 //! The admin socket: commands of this program to the serving network process. A Unix socket that nobody else may open; one
 //! JSON request per connection, one JSON answer.
 
-use crate::audit::Actor;
-use crate::ops::{AppChange, AppView, Appliance, Call, ImportLine, IssuedKey, NewApp, RenewOrder};
-use hufu_api::{Entropy, RequestId, RevocationReason};
+use crate::ops::{AppView, Appliance, Call, Done, IssuedKey, Request, Who};
+use hufu_api::{Entropy, RequestId};
+use hufu_https::{Client, Scheme, Tls};
 use rustix::net::sockopt::socket_peercred;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+pub use crate::ops::Command;
 
 /// Octets of a request or answer, at most.
 const MAX_MESSAGE: u64 = 16 << 20;
@@ -21,28 +22,43 @@ const MAX_MESSAGE: u64 = 16 << 20;
 /// How long a command may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What can be asked.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Command {
-    /// Add an app, then change it as wanted. Answered by [`IssuedKey`].
-    AddApp(NewApp, Box<AppChange>),
-    /// All apps. Answered by a list of [`AppView`].
-    ListApps,
-    /// Change an app. Answered by [`AppView`].
-    SetApp(String, Box<AppChange>),
-    /// A new appKey; at once or with overlap. Answered by [`IssuedKey`].
-    RotateKey(String, bool),
-    /// 应用清库. Answered by the number of rows removed.
-    PurgeApp(String),
-    /// Take one record of an older installation into an app. Answered by null.
-    Import(String, Box<ImportLine>),
-    /// Revoke a certificate of an app by its number. Answered by null.
-    RevokeCertificate(String, u64, RevocationReason),
-    /// A new archival time stamp for a file, if that is due. Answered by [`crate::ops::RenewOutcome`].
-    Renew(RenewOrder),
-    /// Who stands behind a number or its hash in the log. Answered by [`crate::ops::Identified`].
-    Identify(String),
+/// Where an appliance takes commands.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// On this machine, at its admin socket.
+    Socket(PathBuf),
+    /// Elsewhere, over mutual TLS with an operator's certificate.
+    Remote {
+        /// `https://HOST:PORT/SERVICE`
+        url: String,
+        /// An HTTPS client with that certificate.
+        client: Box<Client>,
+    },
+}
+
+impl Target {
+    /// The appliance that the environment names: `HUFU_REMOTE` (its address), `HUFU_REMOTE_CA`, `HUFU_OPERATOR_CERT` and
+    /// `HUFU_OPERATOR_KEY` (PEM files). `None` where it names none.
+    ///
+    /// # Errors
+    /// When a file is missing or unusable.
+    pub fn from_environment() -> Result<Option<Self>, String> {
+        let Ok(url) = std::env::var("HUFU_REMOTE") else { return Ok(None) };
+        let file = |name: &str| std::env::var_os(name).map(PathBuf::from);
+        let tls = Tls {
+            roots: file("HUFU_REMOTE_CA"),
+            certificate: file("HUFU_OPERATOR_CERT"),
+            key: file("HUFU_OPERATOR_KEY"),
+        };
+        if tls.certificate.is_none() {
+            return Err(
+                "HUFU_REMOTE is set: HUFU_OPERATOR_CERT and HUFU_OPERATOR_KEY must name your certificate and key".into()
+            );
+        }
+        let here = std::env::current_dir().map_err(|e| e.to_string())?;
+        let client = Client::new(&tls, &here, Scheme::HttpsOnly).map_err(|e| e.to_string())?;
+        Ok(Some(Self::Remote { url: url.trim_end_matches('/').to_owned(), client: Box::new(client) }))
+    }
 }
 
 /// Why a command was not carried out.
@@ -52,15 +68,22 @@ pub enum AdminError {
     /// The socket is not there or does not answer.
     #[error("admin socket: {0}")]
     Socket(#[from] io::Error),
+    /// The appliance elsewhere does not answer.
+    #[error("{0}")]
+    Remote(String),
     /// The appliance refused.
     #[error("{0}")]
     Refused(String),
+    /// Others must agree first.
+    #[error(
+        "request {} waits: {} of {} approvals. Admins agree in the console or with `hufu approval approve {}`; then you run \
+         `hufu approval run {}`", .0.id, .0.approvals.len(), .0.needed, .0.id, .0.id
+    )]
+    Waits(Box<Request>),
     /// The answer is not what was expected; another version of the program may be serving.
     #[error("unexpected answer: {0}")]
     Answer(#[from] serde_json::Error),
 }
-
-type Answer = Result<serde_json::Value, String>;
 
 /// The listening socket; removed when dropped.
 #[derive(Debug)]
@@ -114,61 +137,62 @@ fn serve(mut stream: &UnixStream, appliance: &Appliance, entropy: &dyn Entropy) 
     let mut id = [0; 16];
     entropy.fill(&mut id).map_err(io::Error::other)?;
     let request = RequestId(u128::from_be_bytes(id));
-    let operator = Actor {
-        from: Some("socket".into()),
-        operator: Some(format!("uid {}", peer.uid.as_raw())),
-        ..Actor::default()
+    let who = Who::Local(peer.uid.as_raw());
+    let done = match serde_json::from_slice(&text) {
+        Ok(command) => appliance
+            .command(&Call::operator(request, PATIENCE), &who, command)
+            .unwrap_or_else(|error| Done::Refused(error.to_string())),
+        Err(error) => Done::Refused(format!("not a command of this version: {error}")),
     };
-    let answer: Answer = match serde_json::from_slice(&text) {
-        Ok(command) => carry_out(appliance, &Call::operator(request, PATIENCE), &operator, command),
-        Err(error) => Err(format!("not a command of this version: {error}")),
-    };
-    stream.write_all(&serde_json::to_vec(&answer)?)?;
+    stream.write_all(&serde_json::to_vec(&done)?)?;
     stream.shutdown(Shutdown::Write)
 }
 
-fn carry_out(appliance: &Appliance, call: &Call, operator: &Actor, command: Command) -> Answer {
-    let refused = |error: crate::ops::Error| error.to_string();
-    match command {
-        Command::AddApp(new, change) => {
-            let issued = appliance.add_app(call, operator, new).map_err(refused)?;
-            appliance.set_app(call, operator, &issued.app, *change).map_err(refused)?;
-            json(&issued)
-        }
-        Command::ListApps => json(&appliance.app_views().map_err(refused)?),
-        Command::SetApp(id, change) => {
-            json(&appliance.set_app(call, operator, &id, *change).map_err(refused)?)
-        }
-        Command::RotateKey(id, at_once) => {
-            json(&appliance.rotate_app_key(call, operator, &id, at_once).map_err(refused)?)
-        }
-        Command::PurgeApp(id) => json(&appliance.purge_app(call, operator, &id).map_err(refused)?),
-        Command::Import(app, line) => json(&appliance.import(call, operator, &app, *line).map_err(refused)?),
-        Command::Renew(order) => json(&appliance.renew_file(call, operator, &order).map_err(refused)?),
-        Command::Identify(asked) => json(&appliance.identify(call, operator, &asked).map_err(refused)?),
-        Command::RevokeCertificate(app, id, reason) => {
-            json(&appliance.revoke_certificate(call, &app, id, reason).map_err(refused)?)
-        }
-    }
-}
-
-fn json<T: Serialize>(value: &T) -> Answer {
-    serde_json::to_value(value).map_err(|e| e.to_string())
-}
-
-/// Gives a command to the appliance that serves at `socket`.
+/// Gives a command to the appliance that serves there.
 ///
 /// # Errors
 /// See [`AdminError`].
-pub fn ask<T: DeserializeOwned>(socket: &Path, command: &Command) -> Result<T, AdminError> {
+pub fn ask<T: DeserializeOwned>(target: &Target, command: &Command) -> Result<T, AdminError> {
+    let command = serde_json::to_vec(command)?;
+    let text = match target {
+        Target::Socket(socket) => over_socket(socket, &command)?,
+        Target::Remote { url, client } => over_https(url, client, &command)?,
+    };
+    match serde_json::from_slice(&text)? {
+        Done::Answer(value) => Ok(serde_json::from_value(value)?),
+        Done::Waits(request) => Err(AdminError::Waits(request)),
+        Done::Refused(why) => Err(AdminError::Refused(why)),
+    }
+}
+
+fn over_socket(socket: &Path, command: &[u8]) -> Result<Vec<u8>, AdminError> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(&serde_json::to_vec(command)?)?;
+    stream.write_all(command)?;
     stream.shutdown(Shutdown::Write)?;
     let mut text = Vec::new();
     stream.take(MAX_MESSAGE).read_to_end(&mut text)?;
-    let answer: Answer = serde_json::from_slice(&text)?;
-    Ok(serde_json::from_value(answer.map_err(AdminError::Refused)?)?)
+    Ok(text)
+}
+
+fn over_https(url: &str, client: &Client, command: &[u8]) -> Result<Vec<u8>, AdminError> {
+    let far = |why: String| AdminError::Remote(format!("{url}: {why}"));
+    let deadline =
+        Instant::now().checked_add(PATIENCE).ok_or_else(|| far("the clock is at its end".into()))?;
+    let call = hufu_https::Call {
+        method: "POST",
+        url: &format!("{url}/console/api/command"),
+        headers: &[("Content-Type".into(), "application/json".into()), ("Hufu-Console".into(), "1".into())],
+        body: Some(command),
+        limit: MAX_MESSAGE,
+    };
+    let cx = hufu_api::Cx { request: RequestId(0), deadline };
+    let answer = client.call(cx, &call).map_err(|e| far(e.to_string()))?;
+    match answer.status {
+        200 => Ok(answer.body),
+        403 => Err(far("your certificate is no operator's there".into())),
+        status => Err(far(format!("status {status}"))),
+    }
 }
 
 /// What [`Command::AddApp`] and [`Command::RotateKey`] answer.

@@ -1,7 +1,6 @@
 //! What the network process may touch, read off the configuration before its first thread.
 
 use super::Told;
-use crate::conf::channels_folder;
 use crate::files::fonts::SYSTEM_FOLDERS;
 use crate::supervisor::sandbox::Confinement;
 use std::fs::OpenOptions;
@@ -30,18 +29,9 @@ pub fn limits(settings: &[u8]) -> Result<Confinement, String> {
     let tls = &site.server.tls;
     let files = [&tls.certificate, &tls.key].into_iter().chain(&tls.client_ca);
     limits.read.extend(files.filter_map(|file| file.parent().map(PathBuf::from)));
-    let folder = channels_folder(&told.file);
-    let listed = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    for entry in listed.flatten() {
-        let path = entry.path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
-            let text =
-                std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-            // What is no TOML is told by whoever loads the channels.
-            if let Ok(table) = text.parse::<toml::Table>() {
-                channel(&table, &base, &mut limits)?;
-            }
-        }
+    // What is no TOML is told by whoever loads the channels.
+    for table in told.channels.tables() {
+        channel(&table, &base, &mut limits)?;
     }
     Ok(limits)
 }

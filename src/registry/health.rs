@@ -1,5 +1,6 @@
 //! The state of each part, for `/health`.
 
+use super::expiry::{self, Standing};
 use crate::audit::AuditReader;
 use crate::channels::{Authorities, TimeSources};
 use crate::conf::Site;
@@ -31,6 +32,8 @@ pub(super) struct Overview {
     pub(super) timestamps: Arc<TimeSources>,
     pub(super) sms: Result<String, String>,
     pub(super) fonts: Vec<ChainReport>,
+    /// SHA-256 of changed channel files that admins have not accepted yet.
+    pub(super) pending_channels: Option<String>,
 }
 
 impl Health for Overview {
@@ -39,7 +42,12 @@ impl Health for Overview {
         parts.extend(self.workers());
         parts.extend(self.channels());
         parts.extend(self.fonts());
+        parts.extend(self.pending());
+        let now = self.clock.now_untrusted();
+        parts.push(expiring("tls", expiry::tls(&self.site, now)));
+        parts.push(expiring("certificates", expiry::pki(&self.site, now)));
         parts.push(sandbox());
+        parts.push(memory());
         parts
     }
 }
@@ -74,6 +82,50 @@ fn sandbox() -> Part {
         said(active.calls_denied)
     );
     part("sandbox", false, state, Some(detail))
+}
+
+/// What ends soon or has ended.
+fn expiring(name: &str, all: Vec<(String, Standing)>) -> Part {
+    let mut state = State::Up;
+    let mut said = Vec::new();
+    let mut nearest: Option<(i64, &str)> = None;
+    for (what, standing) in &all {
+        let (worse, text) = match standing {
+            Standing::Good(days) => {
+                nearest = Some(nearest.map_or((*days, what), |old| old.min((*days, what))));
+                continue;
+            }
+            Standing::Soon(days) => (State::Warning, format!("{what} ends in {days} days")),
+            Standing::Ended(days) => (State::Down, format!("{what} ended {days} days ago")),
+            Standing::Unreadable(why) => (State::Warning, format!("{what}: {why}")),
+        };
+        state = state.max(worse);
+        said.push(text);
+    }
+    if let (true, Some((days, what))) = (said.is_empty(), nearest) {
+        said.push(format!("{days} days until {what} ends"));
+    }
+    part(name, false, state, (!said.is_empty()).then(|| said.join("; ")))
+}
+
+/// Whether secrets can reach a swap device or a core file, as the kernel says.
+fn memory() -> Part {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let locked = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmLck:"))
+        .and_then(|rest| rest.trim().trim_end_matches(" kB").trim().parse::<u64>().ok())
+        .unwrap_or(0);
+    let core = rustix::process::getrlimit(rustix::process::Resource::Core).maximum == Some(0);
+    let (state, detail) = match (locked > 0, core) {
+        (true, true) => (State::Up, format!("locked ({} MiB), no core dumps", locked >> 10)),
+        (false, true) => (
+            State::Warning,
+            "no core dumps, but memory is not locked: give the service LimitMEMLOCK=infinity".into(),
+        ),
+        (_, false) => (State::Warning, "core dumps are possible".into()),
+    };
+    part("memory", false, state, Some(detail))
 }
 
 impl Overview {
@@ -190,6 +242,14 @@ impl Overview {
             }
         }
         parts
+    }
+
+    fn pending(&self) -> Option<Part> {
+        let digest = self.pending_channels.as_ref()?;
+        let said = format!(
+            "changed files in channels.d ({digest:.12}…) are not in force, the accepted ones are: hufu channel accept"
+        );
+        Some(part("channels", false, State::Warning, Some(said)))
     }
 
     fn fonts(&self) -> Option<Part> {

@@ -5,17 +5,19 @@ pub mod audit;
 pub mod ceremony;
 pub mod channels;
 pub mod confinement;
+pub(crate) mod expiry;
 mod health;
 pub mod network;
 mod plugin_test;
 mod replay;
+pub mod schema;
 pub mod tokens;
 
 pub use plugin_test::plugin_test;
 
 use crate::conf::Site;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, DirBuilder};
+use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -24,13 +26,13 @@ use std::path::{Path, PathBuf};
 pub struct Told {
     site: Site,
     file: PathBuf,
-    public: bool,
+    channels: channels::Texts,
 }
 
 impl Told {
-    /// To be handed to the supervisor. Without `public` the network process takes commands of this program only.
-    pub fn new(site: Site, file: &Path, public: bool) -> Self {
-        Self { site, file: file.to_owned(), public }
+    /// To be handed to the supervisor: what a reload falls back to is whole, channel files and all.
+    pub fn new(site: Site, file: &Path, channels: channels::Texts) -> Self {
+        Self { site, file: file.to_owned(), channels }
     }
 
     fn parse(settings: &[u8]) -> Result<Self, String> {
@@ -55,9 +57,5 @@ pub fn prepare_folders(site: &Site) -> std::io::Result<()> {
             DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         }
     }
-    // A socket of an earlier life would be in the way.
-    match fs::remove_file(site.admin_socket()) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    Ok(())
 }

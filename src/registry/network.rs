@@ -2,7 +2,7 @@
 
 use super::channels::{self, Maintenance, Parts};
 use super::health::Overview;
-use super::{Told, admin, replay};
+use super::{Told, admin, replay, schema};
 use crate::audit::AuditLog;
 use crate::channels::{Identity, OcspResponder, OsEntropy, Proofs};
 use crate::clock::{ReferenceSettings, ReferencedClock, SystemClock};
@@ -11,15 +11,16 @@ use crate::files::fonts::{Choice, FoundFonts, SYSTEM_FOLDERS, find_fonts, shippe
 use crate::files::{LocalDocuments, Root};
 use crate::http::pki::{self, Pki};
 use crate::http::{self, Listeners, Metrics, Service};
+use crate::ipc::control::Door;
 use crate::keys::Keys;
 use crate::ledger;
-use crate::ops::{Appliance, Call, Ports};
+use crate::ops::{Appliance, Call, ChannelFiles, Ports, channels_in_force};
 use crate::seal::Chain;
 use crate::store::SledStore;
 use crate::supervisor::child::{Network, NetworkOrder};
 use crate::x509::path::TrustStore;
+use flume::Receiver;
 use hufu_api::{Clock, Cx, Entropy, RequestId, Store, UnixTime};
-use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -56,11 +57,7 @@ pub fn serve(child: Network) -> Result<(), String> {
     let Network { settings, keys, audit, voice, orders } = child;
     let told = Told::parse(&settings)?;
     let site = &told.site;
-    let listeners = Listeners {
-        api: bind("server.listen", site.server.listen)?,
-        admin: bind("server.admin_listen", site.server.admin_listen)?,
-        pki: site.server.pki_listen.map(|a| bind("server.pki_listen", a)).transpose()?,
-    };
+    let Some(listeners) = listeners(&orders, site.server.pki_listen.is_some())? else { return Ok(()) };
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy::default());
     let log = ledger::client::Client::over(audit);
     let cx = own_cx(entropy.as_ref())?;
@@ -68,6 +65,7 @@ pub fn serve(child: Network) -> Result<(), String> {
     let last = replay::last_time(cx, &log, head.size)?;
     let clock = clock(site, last)?;
     let store = SledStore::open(&site.state_folder()).map_err(|e| format!("state: {e}"))?;
+    schema::migrate(&store).map_err(|e| format!("state: {e}"))?;
     let documents = documents(site)?;
     let replayed = replay::replay(cx, &log, &store, &documents)?;
     // Nobody serves yet.
@@ -91,7 +89,17 @@ pub fn serve(child: Network) -> Result<(), String> {
         identities: identities(site)?,
     };
     let folder = channels_folder(&told.file);
-    let made = channels::load(&folder, &parts).map_err(|e| e.to_string())?;
+    let found = ChannelFiles {
+        digest: told.channels.digest(),
+        texts: serde_json::to_value(&told.channels).map_err(|e| e.to_string())?,
+    };
+    let approvals = site.access.approvals;
+    let in_force = channels_in_force(store.as_ref(), log.as_ref(), cx, approvals, &found)
+        .map_err(|e| format!("channels: {e}"))?;
+    let pending = (in_force.digest != found.digest).then(|| found.digest.clone());
+    let texts: channels::Texts =
+        serde_json::from_value(in_force.texts).map_err(|e| format!("channels: {e}"))?;
+    let made = channels::load(&folder, &texts, &parts);
     let ocsp =
         OcspResponder::new(&made.authorities, &parts.identities, &keys, &parts.log, Arc::clone(&clock));
     let ocsp = Arc::new(ocsp);
@@ -113,6 +121,7 @@ pub fn serve(child: Network) -> Result<(), String> {
         fonts: Arc::new(fonts.set),
     };
     let appliance = Arc::new(Appliance::new(ports, site.operations()));
+    appliance.channels_found(found);
     appliance.read_log_through(Arc::clone(&log) as Arc<dyn crate::audit::AuditReader>);
     appliance.trust(cx, trust(site)?);
     renewals(&appliance, &entropy)?;
@@ -146,6 +155,7 @@ pub fn serve(child: Network) -> Result<(), String> {
         timestamps: made.timestamps,
         sms: made.sms_health,
         fonts: fonts.report,
+        pending_channels: pending,
     };
     let service = Service {
         appliance,
@@ -161,15 +171,15 @@ pub fn serve(child: Network) -> Result<(), String> {
         .spawn(move || {
             for order in orders {
                 match order {
-                    NetworkOrder::Reconfigure(_) => {
-                        tracing::info!("changed settings take effect at the next start");
-                    }
+                    NetworkOrder::Door(..) => {}
                     NetworkOrder::Shutdown(_) | NetworkOrder::Orphaned => break,
                 }
             }
             drop(stop);
         })
         .map_err(|e| e.to_string())?;
+    // A reload that names unusable files is to be refused before anybody calls this process ready.
+    http::listen::Tls::new(site.server.tls.clone()).map_err(|e| e.to_string())?;
     voice.ready(&format!("https://{}/{}", site.server.listen, site.server.service));
     http::run(service, listeners, async move {
         let _ = stopped.await;
@@ -177,9 +187,23 @@ pub fn serve(child: Network) -> Result<(), String> {
     .map_err(|e| e.to_string())
 }
 
-fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address)
-        .map_err(|e| format!("{key} = {address}: {e}; another program may be listening there"))
+/// The listening sockets that the supervisor has bound; `None` when it is told to stop before it has them.
+fn listeners(orders: &Receiver<NetworkOrder>, pki: bool) -> Result<Option<Listeners>, String> {
+    let (mut api, mut admin, mut public) = (None, None, None);
+    loop {
+        match (api, admin, public) {
+            (Some(api), Some(admin), public) if public.is_some() || !pki => {
+                return Ok(Some(Listeners { api, admin, pki: public }));
+            }
+            others => (api, admin, public) = others,
+        }
+        match orders.recv_timeout(AUDIT_PATIENCE).map_err(|_| "no listening sockets came")? {
+            NetworkOrder::Door(Door::Api, socket) => api = Some(socket),
+            NetworkOrder::Door(Door::Admin, socket) => admin = Some(socket),
+            NetworkOrder::Door(Door::Pki, socket) => public = Some(socket),
+            NetworkOrder::Shutdown(_) | NetworkOrder::Orphaned => return Ok(None),
+        }
+    }
 }
 
 fn own_cx(entropy: &dyn Entropy) -> Result<Cx, String> {

@@ -5,11 +5,12 @@ use super::sandbox::{self, Confinement};
 use crate::audit::ReceiptKey;
 use crate::ipc::audit::{AuditAnswer, AuditRequest};
 use crate::ipc::child::{Child, Order, Voice};
-use crate::ipc::control::{ControlError, FromChild, PeerRole};
+use crate::ipc::control::{ControlError, Door, FromChild, PeerRole};
 use crate::ipc::link::Link;
 use crate::keys::Generation;
 use crate::token::{self, Client};
 use flume::{Receiver, Sender};
+use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -37,8 +38,8 @@ pub struct Network {
 /// What the network process is told while it runs.
 #[derive(Debug)]
 pub enum NetworkOrder {
-    /// Settings have changed.
-    Reconfigure(Vec<u8>),
+    /// A listening socket; those of [`super::Settings::doors`] come first of all.
+    Door(Door, TcpListener),
     /// Take nothing new, finish what was begun within that time, return.
     Shutdown(Duration),
     /// The supervisor is gone: return at once.
@@ -108,10 +109,10 @@ fn run_network(
                     None
                 }
                 Order::Peer(role, stream) => add_worker(&workers, role, stream),
-                Order::Reconfigure(settings) => Some(NetworkOrder::Reconfigure(settings)),
+                Order::Door(door, socket) => Some(NetworkOrder::Door(door, socket)),
                 Order::Shutdown(grace) => Some(NetworkOrder::Shutdown(grace)),
                 Order::Orphaned => Some(NetworkOrder::Orphaned),
-                Order::ReceiptKey(_) | Order::Condemned(_) => None,
+                Order::Reconfigure(_) | Order::ReceiptKey(_) | Order::Condemned(_) => None,
             });
         })?;
         serve(Network { settings: child.settings, keys, audit, voice, orders })
@@ -132,7 +133,7 @@ pub fn audit(serve: impl FnOnce(Audit) -> Result<(), String>) -> ExitCode {
                 Order::Reconfigure(settings) => Some(AuditOrder::Reconfigure(settings)),
                 Order::Shutdown(grace) => Some(AuditOrder::Shutdown(grace)),
                 Order::Orphaned => Some(AuditOrder::Orphaned),
-                Order::Condemned(_) => None,
+                Order::Door(..) | Order::Condemned(_) => None,
             });
         })?;
         serve(Audit { settings: child.settings, generation: child.generation, keys, voice, orders })

@@ -1,7 +1,9 @@
-//! `hufu serve`: a small process without listener or vendor code that starts the others and starts them again.
+//! `hufu serve`: a small process without vendor code that starts the others and starts them again. It binds the listening
+//! sockets and hands them on; it never accepts.
 //!
 //! - [`settings`]: which processes there are to be
 //! - [`child`]: what each kind of child does first, and what it is handed
+//! - `doors`: the listening sockets, which outlive network processes
 //! - `plan`: who is up, who must wait, who is to be started, connected or stopped next
 //! - `process`: one child process and its control socket
 //! - [`sandbox`]: what the network process gives up before its first thread
@@ -10,6 +12,7 @@
 //! for its end.
 
 pub mod child;
+mod doors;
 mod pace;
 mod plan;
 mod process;

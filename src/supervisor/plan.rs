@@ -1,5 +1,6 @@
 //! Who is up, who must wait, and what is to be done next.
 
+use super::doors::{self, Bound};
 use super::pace::Pace;
 use super::process::{LifeId, Process};
 use super::settings::Settings;
@@ -55,17 +56,22 @@ pub(super) struct Plan {
     begun: Instant,
     events: Sender<Event>,
     stopping: bool,
+    doors: Vec<Bound>,
+    /// What the network process served with before a reload, until the new one is up.
+    fallback: Option<(Vec<u8>, Vec<Bound>)>,
     written_pid: Option<u32>,
 }
 
 impl Plan {
-    pub(super) fn new(settings: Settings, events: Sender<Event>) -> Self {
+    /// Binds the listening sockets; nothing is started yet.
+    pub(super) fn new(settings: Settings, events: Sender<Event>) -> Result<Self, String> {
+        let doors = doors::bind(&settings.doors, &[])?;
         let mut roles = vec![Role::Audit, Role::Network];
         for (index, pool) in settings.pools.iter().enumerate() {
             roles.extend((0..pool.processes.max(1)).map(|_| Role::Worker(index)));
         }
         let place = |role| Place { role, process: None, pace: Pace::default(), settled: false };
-        Self {
+        Ok(Self {
             settings,
             places: roles.into_iter().map(place).collect(),
             connected: HashSet::new(),
@@ -75,8 +81,10 @@ impl Plan {
             begun: Instant::now(),
             events,
             stopping: false,
+            doors,
+            fallback: None,
             written_pid: None,
-        }
+        })
     }
 
     /// Starts and connects what can be; gives the moment at which something more may be possible.
@@ -139,7 +147,9 @@ impl Plan {
         match started {
             Ok(mut process) => {
                 tracing::info!(kind, pid = process.pid, generation = %process.generation, "started");
-                if role != Role::Network {
+                if role == Role::Network {
+                    self.doors.iter().for_each(|bound| process.hand(bound));
+                } else {
                     process.tell(&ToChild::ReceiptKey(self.key.clone()));
                     process.key_sent = Some(Instant::now());
                 }
@@ -285,6 +295,9 @@ impl Plan {
                 tracing::info!(pid = process.pid, what, "ready");
                 process.ready_since = Some(now);
                 place.settled = true;
+                if place.role == Role::Network && self.fallback.take().is_some() {
+                    self.reloaded("ok");
+                }
             }
             FromChild::KeyTaken => {
                 process.key_epoch = epoch;
@@ -336,12 +349,16 @@ impl Plan {
         let stopping = self.stopping;
         let place = self.place_of(life)?;
         let process = place.process.take()?;
-        if !stopping {
+        if !stopping && !process.asked_to_stop {
             tracing::warn!(pid = process.pid, role = ?place.role, how, "ended");
         }
         place.pace.ended(process.ready_since, now);
         place.settled |= place.pace.failures() > 1;
-        Some((place.role, process.trouble, place.pace.failures()))
+        let (role, failures) = (place.role, place.pace.failures());
+        if role == Role::Network && !process.asked_to_stop && !process.is_ready() {
+            self.fall_back(process.trouble.as_deref().unwrap_or(how));
+        }
+        Some((role, process.trouble, failures))
     }
 
     fn place_of(&mut self, life: LifeId) -> Option<&mut Place> {
@@ -367,17 +384,54 @@ impl Plan {
         Some(Up { network, audit, workers, missing })
     }
 
-    /// New settings for those who can take them while they run.
-    pub(super) fn reconfigure(&mut self, network: Vec<u8>, audit: Vec<u8>) {
-        for (role, settings) in [(Role::Network, network), (Role::Audit, audit)] {
-            let place = self.places.iter().find(|place| place.role == role);
-            if let Some(process) = place.and_then(|place| place.process.as_ref()) {
-                process.tell(&ToChild::Reconfigure { settings: settings.clone() });
+    /// Puts new settings in force: the network process finishes what it has begun and another one, with the new settings,
+    /// takes its place behind the same sockets. If that one cannot serve, the old settings come back.
+    pub(super) fn reconfigure(&mut self, new: Settings) {
+        let bound = match doors::bind(&new.doors, &self.doors) {
+            Ok(bound) => bound,
+            Err(why) => return self.refused(&why),
+        };
+        if self.fallback.is_some() {
+            return self.refused("the reload before this one has not ended yet");
+        }
+        let old = std::mem::replace(&mut self.settings.network, new.network);
+        self.fallback = Some((old, std::mem::replace(&mut self.doors, bound)));
+        self.settings.audit.clone_from(&new.audit);
+        let grace_millis = u64::try_from(self.settings.grace.as_millis()).unwrap_or(u64::MAX);
+        for place in &mut self.places {
+            let Some(process) = &mut place.process else { continue };
+            match place.role {
+                Role::Audit => process.tell(&ToChild::Reconfigure { settings: new.audit.clone() }),
+                Role::Network => {
+                    process.asked_to_stop = true;
+                    process.tell(&ToChild::Shutdown { grace_millis });
+                }
+                Role::Worker(_) => {}
             }
-            match role {
-                Role::Network => self.settings.network = settings,
-                _ => self.settings.audit = settings,
-            }
+        }
+        tracing::info!("configuration read again; the network process is being replaced");
+    }
+
+    /// A reload that came to nothing.
+    pub(super) fn refused(&self, why: &str) {
+        tracing::error!(why, "configuration refused, the old one stays in force");
+        self.reloaded(why);
+    }
+
+    fn reloaded(&self, result: &str) {
+        if let Some(path) = &self.settings.reload_file
+            && let Err(error) = std::fs::write(path, format!("{result}\n"))
+        {
+            tracing::error!(path = %path.display(), %error, "result of the reload not written");
+        }
+    }
+
+    /// The network process could not serve with the new settings.
+    fn fall_back(&mut self, why: &str) {
+        if let Some((network, doors)) = self.fallback.take() {
+            self.settings.network = network;
+            self.doors = doors;
+            self.refused(why);
         }
     }
 

@@ -1,11 +1,12 @@
 //! One child process and its control socket.
 
+use super::doors::Bound;
 use super::settings::Launch;
 use super::watch::Event;
 use crate::ipc::control::{self, Control, ControlError, FromChild, PeerRole, ToChild};
 use crate::keys::Generation;
 use flume::Sender;
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -109,6 +110,13 @@ impl Process {
     pub(super) fn tell(&self, message: &ToChild) {
         if let Err(error) = self.control.send(message, None) {
             tracing::warn!(pid = self.pid, %error, "not told");
+        }
+    }
+
+    /// Hands it a listening socket.
+    pub(super) fn hand(&self, bound: &Bound) {
+        if let Err(error) = self.control.send_with(&ToChild::Door(bound.door), Some(bound.socket.as_fd())) {
+            tracing::error!(pid = self.pid, %error, "listening socket not handed over");
         }
     }
 

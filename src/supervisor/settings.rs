@@ -1,8 +1,10 @@
 //! Which processes there are to be.
 
+use crate::ipc::control::Door;
 use crate::token::{TokenSettings, WorkerSettings};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -51,6 +53,8 @@ impl Pool {
 pub struct Settings {
     /// How.
     pub launch: Launch,
+    /// Where the network process listens. The supervisor binds these and keeps them while network processes come and go.
+    pub doors: Vec<(Door, SocketAddr)>,
     /// The network process's settings, in the encoding that its entry point reads.
     pub network: Vec<u8>,
     /// The audit writer's settings.
@@ -59,6 +63,8 @@ pub struct Settings {
     pub pools: Vec<Pool>,
     /// Where the network process's id is written whenever it changes.
     pub pid_file: Option<PathBuf>,
+    /// Where the result of a reload is written: `ok`, or why the old configuration stays.
+    pub reload_file: Option<PathBuf>,
     /// How long a stop may take before what is left is killed.
     pub grace: Duration,
     /// After a token refused the PIN, nobody tries it again for so long.

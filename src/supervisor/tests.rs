@@ -191,6 +191,8 @@ impl Site {
             ca: CaRules::default(),
         };
         Settings {
+            doors: Vec::new(),
+            reload_file: None,
             launch,
             network: Self::socket(token).into_os_string().into_string().unwrap().into_bytes(),
             audit: Vec::new(),

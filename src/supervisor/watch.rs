@@ -60,7 +60,7 @@ pub(super) fn run_with(
     queue: &Receiver<Event>,
 ) -> Result<(), SupervisorError> {
     let grace = settings.grace;
-    let mut plan = Plan::new(settings, events);
+    let mut plan = Plan::new(settings, events).map_err(|why| SupervisorError::NotUp("listener", why))?;
     let mut up = Some(up);
     loop {
         let now = Instant::now();
@@ -85,11 +85,8 @@ pub(super) fn run_with(
                 }
             }
             Ok(Event::Reload) => match reload() {
-                Ok(new) => {
-                    plan.reconfigure(new.network, new.audit);
-                    tracing::info!("configuration read again");
-                }
-                Err(why) => tracing::error!(why, "configuration not changed"),
+                Ok(new) => plan.reconfigure(new),
+                Err(why) => plan.refused(&why),
             },
             Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => {
                 tracing::info!("stopping");

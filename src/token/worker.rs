@@ -138,7 +138,7 @@ impl Worker {
                     child.voice.key_taken();
                 }
                 Ok(Order::Peer(_, stream)) => self.serve(stream),
-                Ok(Order::Reconfigure(_)) => {}
+                Ok(Order::Reconfigure(_) | Order::Door(..)) => {}
                 Ok(Order::Shutdown(grace)) => {
                     self.drain(grace);
                     return ExitCode::SUCCESS;

@@ -11,6 +11,14 @@ const axe = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe
 export const desktop = { viewport: { width: 1200, height: 800 }, locale: "zh-CN" };
 export const phone = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true, locale: "zh-CN" };
 
+/** The browser of an operator, by the name of their certificate. */
+export const operator = (device, name) => ({
+  ...device,
+  clientCertificates: [{
+    origin: new URL(base).origin, certPath: `${process.env.TLS}/${name}.pem`, keyPath: `${process.env.TLS}/${name}.key`,
+  }],
+});
+
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM,
   args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -24,7 +32,8 @@ export const quit = () => browser.close();
  * refused requests to the console; `expected` names those that the test is about.
  */
 export async function visit(name, device, path, act, expected = /^$/) {
-  const context = await browser.newContext({ ...device, ignoreHTTPSErrors: true });
+  const { whole: _, ...options } = device;
+  const context = await browser.newContext({ ...options, ignoreHTTPSErrors: true });
   const page = await context.newPage();
   const wrong = [];
   page.on("console", (message) => { if (["error", "warning"].includes(message.type()) && !expected.test(message.text())) wrong.push(message.text()); });
@@ -38,7 +47,7 @@ export async function visit(name, device, path, act, expected = /^$/) {
     assert.equal(response.status(), 200);
     assert.match(response.headers()["content-security-policy"], /default-src 'none'/);
     const result = await act(page);
-    await page.screenshot({ path: `${process.env.SHOTS}/${name}.png`, fullPage: !device.isMobile });
+    await page.screenshot({ path: `${process.env.SHOTS}/${name}.png`, fullPage: !device.isMobile || device.whole });
     await page.evaluate(axe);
     const { violations } = await page.evaluate(() => window.axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"] }));
     assert.deepEqual(violations.map((v) => `${v.id} (${v.impact}): ${v.nodes.map((n) => n.html).join(" ")}`), []);

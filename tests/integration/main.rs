@@ -10,6 +10,7 @@
     clippy::needless_pass_by_value
 )]
 
+mod attack;
 mod clock;
 mod conformance;
 mod daemon;
@@ -22,10 +23,13 @@ mod fuzz_seeds;
 mod fuzzed;
 mod judges;
 mod lasting;
+mod operators;
 mod pki;
 mod processes;
+mod reload;
 mod signed_contract;
 mod surface_life;
 mod terms;
 mod tidy;
+mod unit;
 mod workers;

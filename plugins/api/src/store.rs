@@ -36,6 +36,10 @@ pub enum Space {
     ByteSign,
     /// One-time links to the handwriting page, by the hash of their token.
     Handwriting,
+    /// Operators by name: their certificates and roles.
+    Operator,
+    /// Requests for acts that several operators must agree to, by id.
+    Approval,
     /// Everything small that is one of a kind: schema version, high-water marks.
     Meta,
 }
@@ -60,6 +64,8 @@ impl Space {
             Self::ByteSign => 14,
             Self::Meta => 15,
             Self::Handwriting => 16,
+            Self::Operator => 17,
+            Self::Approval => 18,
         }
     }
 }

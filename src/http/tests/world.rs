@@ -5,7 +5,7 @@ use crate::files::fonts::{SYSTEM_FOLDERS, find_fonts, shipped_chains};
 use crate::files::{LocalDocuments, Root};
 use crate::http::edge::Edge;
 use crate::http::settings::{HttpStatus, Settings};
-use crate::http::{Metrics, Peer, routes};
+use crate::http::{Health, Metrics, Part, Peer, State, console, routes};
 use crate::keys::soft::SoftKeys;
 use crate::ops::rows::AppKind;
 use crate::ops::{self, Appliance, Call, IssuedKey, NewApp, Ports};
@@ -126,6 +126,15 @@ impl CertificateAuthorities for Authority {
     }
 }
 
+/// One part, which is well.
+struct Healthy;
+
+impl Health for Healthy {
+    fn parts(&self) -> Vec<Part> {
+        vec![Part { name: "audit".into(), state: State::Up, detail: None, vital: true }]
+    }
+}
+
 /// Telephones.
 #[derive(Default)]
 pub(super) struct Phones(pub(super) Mutex<Vec<(String, String)>>);
@@ -203,7 +212,7 @@ impl World {
         };
         let appliance = Arc::new(Appliance::new(ports, operations));
         let edge = Arc::new(Edge::new(Arc::clone(&appliance), edge, Arc::new(Metrics::new().unwrap())));
-        let router = routes::router(&edge, Router::new());
+        let router = routes::router(&edge, console::router(&edge, Arc::new(Healthy)));
         let app = add_app(&appliance, "2018051800000000", AppKind::Production, &[]);
         Self {
             appliance,

@@ -1,14 +1,8 @@
 //! One channel's file: the keys that all channels share, and the rest for its plugin.
 
-use std::io::Read;
+use super::texts::Texts;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// A channel file larger than this is not one.
-const MAX_FILE: u64 = 256 * 1024;
-
-/// More channels than this are a mistake.
-const MAX_CHANNELS: usize = 64;
 
 /// What is wrong with a channel file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,31 +36,14 @@ pub struct Common {
 /// A channel file as read: the shared keys, and what is left for the plugin.
 pub(super) type Parsed = (Common, toml::Table);
 
-/// Reads all channel files of a folder, in the order of `order` and name. A folder that is not there holds none.
-pub(super) fn read_all(dir: &Path) -> Result<Vec<Result<Parsed, FileProblem>>, FileProblem> {
-    let problem = |e: std::io::Error| FileProblem { file: dir.to_owned(), reason: e.to_string() };
-    let entries = match std::fs::read_dir(dir) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
-        other => other.map_err(problem)?,
-    };
-    let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(problem)?.path();
-        if path.extension().is_some_and(|e| e == "toml") {
-            paths.push(path);
-        }
-    }
-    if paths.len() > MAX_CHANNELS {
-        let reason = format!("{} channel files; at most {MAX_CHANNELS} are read", paths.len());
-        return Err(FileProblem { file: dir.to_owned(), reason });
-    }
-    paths.sort();
-    let mut files: Vec<_> = paths.iter().map(|p| read(p)).collect();
+/// All channel files that `dir` held, in the order of `order` and name.
+pub(super) fn parse_all(dir: &Path, texts: &Texts) -> Vec<Result<Parsed, FileProblem>> {
+    let mut files: Vec<_> = texts.0.iter().map(|(name, text)| parse(&dir.join(name), text)).collect();
     files.sort_by_key(|f| f.as_ref().map_or(i64::MAX, |(common, _)| common.order));
-    Ok(files)
+    files
 }
 
-fn read(path: &Path) -> Result<Parsed, FileProblem> {
+fn parse(path: &Path, text: &Result<String, String>) -> Result<Parsed, FileProblem> {
     let problem = |reason: String| FileProblem { file: path.to_owned(), reason };
     let name = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
     if name.is_empty()
@@ -75,12 +52,7 @@ fn read(path: &Path) -> Result<Parsed, FileProblem> {
     {
         return Err(problem("the name must be 1 to 64 of a-z, 0-9 and hyphen".into()));
     }
-    let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(|e| problem(e.to_string()))?;
-    file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(|e| problem(e.to_string()))?;
-    if text.len() as u64 > MAX_FILE {
-        return Err(problem(format!("larger than {MAX_FILE} bytes")));
-    }
+    let text = text.as_ref().map_err(|why| problem(why.clone()))?;
     let mut table: toml::Table = text.parse().map_err(|e: toml::de::Error| problem(e.to_string()))?;
     let common = common(name, &mut table).map_err(problem)?;
     Ok((common, table))
@@ -129,8 +101,8 @@ fn number(table: &mut toml::Table, key: &str, default: i64, least: i64, most: i6
 
 /// Checks the channel files without making the channels: syntax, shared keys, known kinds, names used once.
 pub fn check(dir: &Path) -> Vec<FileProblem> {
-    let files = match read_all(dir) {
-        Ok(files) => files,
+    let files = match Texts::read(dir) {
+        Ok(texts) => parse_all(dir, &texts),
         Err(problem) => return vec![problem],
     };
     let known = super::kinds();
@@ -179,14 +151,15 @@ mod tests {
             ("b.toml", "kind = \"sms-dev\"\norder = 5"),
             ("c.toml.example", "kind = \"sms-dev\""),
         ]);
-        let names: Vec<_> = read_all(dir.path()).unwrap().into_iter().map(|f| f.unwrap().0.name).collect();
+        let texts = Texts::read(dir.path()).unwrap();
+        let names: Vec<_> = parse_all(dir.path(), &texts).into_iter().map(|f| f.unwrap().0.name).collect();
         assert_eq!(names, ["b", "a"]);
     }
 
     #[test]
     fn a_folder_that_is_not_there_holds_no_channels() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(read_all(&dir.path().join("channels.d")).unwrap().is_empty());
+        assert_eq!(Texts::read(&dir.path().join("channels.d")), Ok(Texts::default()));
     }
 
     #[test]

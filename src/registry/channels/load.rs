@@ -1,6 +1,7 @@
 //! Making the channels.
 
-use super::file::{Common, FileProblem, read_all};
+use super::Texts;
+use super::file::{Common, FileProblem, parse_all};
 use super::{CA, SMS, TSA};
 use crate::audit::AuditLog;
 use crate::channels::{
@@ -51,15 +52,12 @@ pub struct Channels {
     pub problems: Vec<FileProblem>,
 }
 
-/// Makes the channels that the files of `dir` describe.
-///
-/// # Errors
-/// Only when the folder cannot be read; a single file's or channel's problem stands in the result.
-pub fn load(dir: &Path, parts: &Parts) -> Result<Channels, FileProblem> {
+/// Makes the channels that the files of `dir`, as they were read, describe. A file's or channel's problem stands in the result.
+pub fn load(dir: &Path, texts: &Texts, parts: &Parts) -> Channels {
     let local = Mutex::new(Vec::new());
     let mut problems = Vec::new();
     let (mut ca, mut sms, mut tsa) = (Vec::new(), Vec::new(), Vec::new());
-    for file in read_all(dir)? {
+    for file in parse_all(dir, texts) {
         let (common, table) = match file {
             Ok(parsed) => parsed,
             Err(problem) => {
@@ -84,14 +82,14 @@ pub fn load(dir: &Path, parts: &Parts) -> Result<Channels, FileProblem> {
         tracing::error!(%problem, "channel file not used");
     }
     let (sms, sms_health) = choose_sms(sms);
-    Ok(Channels {
+    Channels {
         authorities: Arc::new(Authorities::new(ca, Arc::clone(&parts.clock))),
         sms,
         sms_health,
         timestamps: Arc::new(TimeSources::new(tsa)),
         tsa: local.into_inner().into_iter().next(),
         problems,
-    })
+    }
 }
 
 /// One channel file being turned into a channel.

@@ -6,10 +6,12 @@
 mod file;
 mod load;
 mod maintain;
+mod texts;
 
 pub use file::{Common, FileProblem, check};
 pub use load::{Channels, Parts, load};
 pub use maintain::Maintenance;
+pub use texts::Texts;
 
 use crate::channels::{SmsOutbox, TSA_LOCAL};
 use hufu_api::{CaChannel, Factory, SmsChannel, TimestampSource};

@@ -25,7 +25,7 @@ fn installation(files: &[(&str, &str)]) -> (tempfile::TempDir, Channels) {
             world.identity("tsa-1", Purpose::Tsa, Role::TimeStamping, 100),
         ],
     };
-    let channels = load(dir.path(), &parts).unwrap();
+    let channels = load(dir.path(), &Texts::read(dir.path()).unwrap(), &parts);
     (dir, channels)
 }
 
@@ -104,7 +104,7 @@ fn the_shipped_examples_are_in_order() {
     }
     assert_eq!(super::super::check(dir.path()), vec![]);
     let kinds: std::collections::BTreeSet<String> =
-        read_all(dir.path()).unwrap().into_iter().map(|file| file.unwrap().0.kind).collect();
+        parse_all(dir.path(), &Texts::read(dir.path()).unwrap()).into_iter().map(|file| file.unwrap().0.kind).collect();
     assert_eq!(kinds.len(), count, "one example of each kind");
     assert_eq!(kinds.len(), super::super::kinds().len(), "every kind has an example");
 }

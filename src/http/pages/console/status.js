@@ -1,0 +1,66 @@
+// How every part is, and how much is done.
+
+import { both, el, t } from "./common.js";
+import { heading, look, pill } from "./console-call.js";
+import { chart } from "./console-chart.js";
+
+const WORDS = { up: ["正常", "Up"], warning: ["需关注", "Attention"], degraded: ["需关注", "Attention"], down: ["故障", "Down"] };
+
+const NAMES = {
+  audit: ["审计日志", "Audit log"], "audit-checkpoint": ["日志检查点", "Log checkpoints"], state: ["状态库", "State store"],
+  clock: ["时钟", "Clock"], disk: ["磁盘", "Disk"], sandbox: ["沙箱", "Sandbox"], fonts: ["印章字体", "Seal fonts"], slots: ["工作槽位", "Worker slots"],
+  "token-signer": ["签署密钥", "Signers' keys"], "token-ca": ["CA 密钥", "CA keys"], "token-tsa": ["时间戳密钥", "Time-stamping keys"],
+  "token-audit": ["日志密钥", "Log key"], tls: ["TLS 证书", "TLS certificate"], certificates: ["CA 证书", "CA certificates"], memory: ["内存保护", "Memory"],
+  channels: ["通道配置", "Channel configuration"], sms: ["短信", "SMS"],
+};
+
+export function overall(word) {
+  const [zh, en] = WORDS[word] ?? [word, word];
+  return pill(word, zh, en);
+}
+
+function name(part) {
+  const known = NAMES[part];
+  if (known) return both(...known);
+  const [family, ...rest] = part.split("-");
+  const words = { ca: ["证书通道", "CA channel"], tsa: ["时间源", "Time source"], sms: ["短信通道", "SMS channel"], channel: ["通道", "Channel"] }[family];
+  return words && rest.length ? both(`${words[0]} ${rest.join("-")}`, `${words[1]} ${rest.join("-")}`) : part;
+}
+
+function figure(zh, en, value) {
+  return el("div", { class: "figure" }, el("dt", {}, both(zh, en)), el("dd", {}, value));
+}
+
+const order = { down: 0, warning: 1, up: 2 };
+
+export async function show(main, shell) {
+  const status = await look("status");
+  shell.told(status);
+  const last = status.history.at(-1) ?? { answered: 0, signed: 0 };
+  const sum = (field) => status.history.reduce((all, sample) => all + sample[field], 0);
+  const number = (value) => value.toLocaleString();
+  const parts = [...status.parts].sort((a, b) => order[a.state] - order[b.state] || Number(b.vital) - Number(a.vital));
+  main.replaceChildren(
+    heading("状态", "Status", overall(status.word)),
+    el("dl", { class: "figures" },
+      figure("每秒签署", "Signatures a second", number(Math.round(last.signed) / 10)),
+      figure("一小时内签署", "Signed in an hour", number(sum("signed"))),
+      figure("一小时内请求", "Requests in an hour", number(sum("answered"))),
+      figure("一小时内故障", "Faults in an hour", number(sum("failed"))),
+      figure("应用", "Apps", number(status.apps)),
+      figure("待审批", "Waiting for approval", number(status.requests))),
+    el("section", { class: "card" },
+      el("h2", {}, both("吞吐量（次/秒）", "Throughput (a second)")),
+      chart(status.history),
+      el("ul", { class: "legend" },
+        el("li", {}, el("span", { "aria-hidden": "true" }), t("签署与时间戳", "signatures and time stamps")),
+        el("li", { class: "answered" }, el("span", { "aria-hidden": "true" }), t("全部请求", "all requests")))),
+    el("h2", {}, both("各部分", "Parts")),
+    el("ul", { class: "parts" }, parts.map((part) => {
+      const [zh, en] = WORDS[part.state] ?? [part.state, part.state];
+      return el("li", { class: `part ${part.state}` },
+        el("div", { class: "head" }, el("span", {}, name(part.name)), pill(part.state, zh, en)),
+        part.detail ? el("p", { class: "soft" }, part.detail) : null);
+    })));
+  return 5_000;
+}

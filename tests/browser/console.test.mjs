@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { call, person, sign } from "./appliance.mjs";
+import { desktop, operator, phone, quit, visit } from "./browser.mjs";
+
+after(quit);
+
+const CONSOLE = "console/";
+const REFUSED = /403/;
+
+/** A view, by its link. */
+async function open(page, name) {
+  await page.locator("#views").getByRole("link", { name }).click();
+  await page.locator("#main h1", { hasText: name }).waitFor();
+}
+
+async function fits(page) {
+  const [shown, wide] = await page.evaluate(() => [document.documentElement.clientWidth, document.documentElement.scrollWidth]);
+  assert.ok(wide <= shown, `${wide} > ${shown}`);
+}
+
+test("without an operator's certificate the console says what is missing and shows nothing", async () => {
+  await visit("console-stranger", desktop, CONSOLE, async (page) => {
+    await page.getByRole("heading", { name: "没有操作员证书" }).waitFor();
+    assert.equal(await page.locator(".part").count(), 0);
+  }, REFUSED);
+});
+
+test("an operator sees how every part is, and the throughput", async () => {
+  const signer = await person("钱多多", "110101199003070097");
+  const { moulageId } = await call("/moulage/person", { signerId: signer });
+  for (let n = 0; n < 3; n += 1) await sign(signer, moulageId, `console-${n}`, "1,100,100");
+  await visit("console-status", operator(desktop, "anna"), CONSOLE, async (page) => {
+    await page.locator(".part").first().waitFor();
+    const parts = await page.locator(".part .head").allTextContents();
+    for (const part of ["审计日志", "签署密钥", "磁盘", "时钟", "沙箱"]) assert.ok(parts.some((shown) => shown.includes(part)), part);
+    assert.ok(await page.locator("svg.chart").isVisible());
+    assert.match(await page.locator("#who").textContent(), /anna · 管理员/);
+    await page.getByRole("button", { name: "English" }).click();
+    await page.getByRole("heading", { name: "Status" }).waitFor();
+    await page.getByRole("button", { name: "中文" }).click();
+    await page.getByRole("heading", { name: "状态" }).waitFor();
+  });
+});
+
+test("the console fits a phone", async () => {
+  await visit("console-phone", { ...operator(phone, "anna"), whole: true }, CONSOLE, async (page) => {
+    await page.locator(".part").first().waitFor();
+    await fits(page);
+  });
+  await visit("console-phone-audit", operator(phone, "anna"), `${CONSOLE}#audit`, async (page) => {
+    await page.locator(".rows tr").nth(5).waitFor();
+    await fits(page);
+  });
+});
+
+test("signers, certificates, seals and signatures of an app, without what identifies a person", async () => {
+  await visit("console-signers", operator(desktop, "anna"), `${CONSOLE}#signers`, async (page) => {
+    await page.locator(".rows tbody tr").first().waitFor();
+    const text = await page.locator("#main").textContent();
+    assert.ok(text.includes("钱＊＊") && !text.includes("钱多多") && !text.includes("110101199003070097"));
+    for (const view of ["证书", "印章", "签名", "时间戳", "存证", "应用"]) await open(page, view);
+    await open(page, "签名");
+    await page.locator(".rows tbody tr").nth(2).waitFor();
+  });
+});
+
+test("the audit log is searched, and a record's proof is checked", async () => {
+  await visit("console-audit", operator(desktop, "anna"), `${CONSOLE}#audit`, async (page) => {
+    await page.locator(".rows tbody tr").first().waitFor();
+    await page.locator("select[name=act]").selectOption("sign");
+    await page.getByRole("button", { name: "查找" }).click();
+    await page.waitForFunction(() => [...document.querySelectorAll(".rows tbody tr td:nth-child(3)")].every((cell) => cell.textContent === "签署"));
+    const { length } = await page.locator(".rows tbody tr").all();
+    assert.ok(length >= 6, `${length} records: an intent and an outcome for each signature`);
+    assert.equal(await page.locator("select[name=act]").inputValue(), "sign");
+  });
+  await visit("console-proof", operator(desktop, "anna"), `${CONSOLE}#audit/3`, async (page) => {
+    await page.getByRole("heading", { name: "证明成立" }).waitFor();
+    assert.ok(await page.getByRole("link", { name: "下载证明" }).isVisible());
+  });
+});
+
+test("what is dangerous waits until another admin agrees", async () => {
+  await visit("console-asked", operator(desktop, "anna"), `${CONSOLE}#certificates`, async (page) => {
+    page.on("dialog", (dialog) => dialog.accept());
+    await page.getByRole("button", { name: "吊销" }).first().click();
+    await page.getByText("已提交审批").waitFor();
+    await open(page, "审批");
+    await page.getByText("等待批准").waitFor();
+    assert.equal(await page.getByRole("button", { name: "批准" }).count(), 0, "nobody approves their own");
+  });
+  await visit("console-approval", operator(desktop, "bao"), `${CONSOLE}#approvals`, async (page) => {
+    await page.getByRole("button", { name: "批准" }).click();
+    await page.getByText("可以执行").waitFor();
+    assert.equal(await page.getByRole("button", { name: "执行" }).count(), 0, "who asked carries it out");
+  });
+  await visit("console-done", operator(desktop, "anna"), `${CONSOLE}#approvals`, async (page) => {
+    await page.getByRole("button", { name: "执行" }).click();
+    await page.getByRole("heading", { name: "已执行" }).waitFor();
+    await open(page, "证书");
+    await page.getByText("已吊销").first().waitFor();
+  });
+});

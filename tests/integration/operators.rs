@@ -1,0 +1,108 @@
+//! Operators with certificates at a real appliance: the remote command line, two-person approval, and what the log keeps of it.
+
+use crate::daemon::{Daemon, HUFU, Site};
+use serde_json::Value;
+use std::process::Command;
+
+/// The quickstart's site as shipped in this one respect: two admins must agree.
+fn site() -> Site {
+    Site::with(|dir| {
+        let file = dir.join("conf/hufu.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains("approvals = 1"), "the quickstart says that it is laxer");
+        std::fs::write(&file, text.replace("approvals = 1", "approvals = 2")).unwrap();
+        for name in ["anna", "bao", "chen"] {
+            let made = Command::new(HUFU).arg("tls").arg("--dir").arg(dir.join("tls")).args(["client", name]).status();
+            assert!(made.unwrap().success());
+        }
+    })
+}
+
+impl Daemon {
+    fn enrol(&self, name: &str, role: &str) -> (bool, String, String) {
+        let certificate = self.site.dir().join(format!("tls/{name}.pem")).display().to_string();
+        self.site.hufu(&["operator", "add", name, "--role", role, "--cert", &certificate])
+    }
+
+    /// A command from elsewhere, with that person's certificate and without the configuration.
+    fn remote(&self, name: &str, args: &[&str]) -> (bool, String, String) {
+        let file = |end: &str| self.site.dir().join(format!("tls/{name}.{end}"));
+        let done = Command::new(HUFU)
+            .args(["--config", "/nonexistent/hufu.toml"])
+            .args(args)
+            .env("HUFU_REMOTE", &self.site.env["HUFU_URL"])
+            .env("HUFU_REMOTE_CA", &self.site.env["HUFU_CA"])
+            .env("HUFU_OPERATOR_CERT", file("pem"))
+            .env("HUFU_OPERATOR_KEY", file("key"))
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (done.status.success(), text(&done.stdout), text(&done.stderr))
+    }
+}
+
+#[test]
+fn an_app_is_added_from_elsewhere_by_two_people() {
+    let daemon = site().start();
+    for name in ["anna", "bao"] {
+        let (done, _, why) = daemon.enrol(name, "admin");
+        assert!(done, "{why}");
+    }
+    let (alone, _, why) = daemon.enrol("chen", "auditor");
+    assert!(!alone && why.contains("of 2 approvals"), "a third operator needs both: {why}");
+    let (_, _, why) = daemon.remote("chen", &["app", "list"]);
+    assert!(why.contains("no operator's"), "{why}");
+
+    let (done, out, why) = daemon.remote("anna", &["app", "add", "loans", "--not-pinned", "--root", "documents"]);
+    assert!(!done && why.contains("1 of 2 approvals"), "{out} {why}");
+    let id = why.split("request ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    let (done, out, _) = daemon.remote("bao", &["approval", "list"]);
+    assert!(done && out.contains(&id) && out.contains("add_app") && out.contains("anna"), "{out}");
+    let (done, _, why) = daemon.remote("anna", &["approval", "run", &id]);
+    assert!(!done && why.contains("1 of 2"), "{why}");
+    let (done, out, why) = daemon.remote("bao", &["approval", "approve", &id]);
+    assert!(done && out.contains("2 of 2 approvals: anna, bao"), "{out} {why}");
+    let (done, out, why) = daemon.remote("anna", &["approval", "run", &id]);
+    assert!(done, "{why}");
+    let issued: Value = serde_json::from_str(&out).unwrap();
+    assert!(issued["key"].as_str().unwrap().len() >= 32);
+    let (_, out, _) = daemon.site.hufu(&["app", "list"]);
+    assert!(out.contains("loans"), "{out}");
+
+    let (done, out, why) = daemon.site.hufu(&["audit", "search", &id, "--act", "approve", "--json"]);
+    assert!(done, "{why}");
+    let records: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let steps: Vec<&str> = records.iter().map(|r| r["event"]["facts"]["step"].as_str().unwrap_or_default()).collect();
+    assert_eq!(steps, ["requested", "approved", "carried_out"], "{out}");
+    let (_, out, _) = daemon.site.hufu(&["audit", "search", "--act", "change_app", "--json"]);
+    assert!(out.contains("anna (approved by anna, bao)"), "{out}");
+    let (sound, _, why) = daemon.site.hufu(&["audit", "verify"]);
+    assert!(sound, "{why}");
+}
+
+#[test]
+fn the_service_log_names_no_person() {
+    let daemon = Daemon::new();
+    let client = daemon.client();
+    let person = serde_json::json!({"userName": "欧阳测试", "identityRegion": "0", "certifyNum": "110101199003070054", "phoneNo": "13912345678"});
+    let signer = client.post("/user/person", &person).data("signerId").clone();
+    client.post("/user/person", &person);
+    client.post("/send/verifyCode", &serde_json::json!({"signerId": signer.to_string(), "phoneNo": "13912345678"}));
+    client.post("/sign/verifyCode", &serde_json::json!({"signerId": signer.to_string(), "verifyCode": "0000"}));
+    client.post("/user/personNameAndPhone", &person);
+    client.post("/user/person", &serde_json::json!({"userName": "欧阳测试", "certifyNum": "not a number 13912345678"}));
+    let (key, token) = (daemon.site.env["HUFU_APP_KEY"].clone(), client.token.clone());
+    let (site, _) = daemon.stop();
+    let log = std::fs::read_to_string(site.dir().join("hufu.log")).unwrap();
+    assert!(log.contains("\"refused\""), "something was logged");
+    for secret in ["欧阳测试", "欧阳", "110101199003070054", "13912345678", key.as_str(), token.as_str()] {
+        assert!(!log.contains(secret), "{secret} stands in the service log");
+    }
+    let pin = std::fs::read_to_string(site.dir().join("secrets/user-pin")).unwrap();
+    assert!(!log.contains(pin.trim()), "the PIN stands in the service log");
+    // The audit log has keyed hashes and ids, not the people.
+    let (_, out, _) = site.hufu(&["audit", "list", "-n", "1000", "--json"]);
+    for secret in ["110101199003070054", "13912345678", key.as_str(), token.as_str()] {
+        assert!(!out.contains(secret), "{secret} stands in the audit log");
+    }
+}
