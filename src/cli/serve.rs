@@ -70,11 +70,15 @@ pub(super) fn reload(file: &Path) -> Result<(), Failure> {
     loop {
         match std::fs::read_to_string(&result) {
             Ok(said) if said == "ok\n" => {
-                super::say("the configuration is in force; workers and the audit writer keep theirs until a restart");
+                super::say(
+                    "the configuration is in force; workers and the audit writer keep theirs until a restart",
+                );
                 return Ok(());
             }
             Ok(said) if said.ends_with('\n') => {
-                return Err(format!("refused, the old configuration stays in force: {}", said.trim_end()).into());
+                return Err(
+                    format!("refused, the old configuration stays in force: {}", said.trim_end()).into()
+                );
             }
             _ if Instant::now() > end => return Err("no answer; the service log tells more".into()),
             _ => std::thread::sleep(Duration::from_millis(50)),

@@ -86,8 +86,8 @@ fn default_mode() -> String {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Access {
-    /// Admins who must agree to a dangerous act (adding an app, revoking, changing channels, operators, restoring), from 1
-    /// to 5. 1: whoever may, acts alone.
+    /// Admins who must agree to a dangerous act (adding an app, revoking, changing channels or operators), from 1 to 5. 1:
+    /// whoever may, acts alone.
     pub approvals: u8,
 }
 
@@ -388,10 +388,7 @@ impl Site {
             return Err(wrong("signing.seam_pages".into(), "from 1 to 999".into()));
         }
         if !(1..=5).contains(&self.access.approvals) {
-            return Err(wrong(
-                "access.approvals".into(),
-                "from 1 to 5; 2 is the four-eyes principle".into(),
-            ));
+            return Err(wrong("access.approvals".into(), "from 1 to 5; 2 is the four-eyes principle".into()));
         }
         if !(2..=60).contains(&self.evidence.name.chars().count()) {
             return Err(wrong("evidence.name".into(), "from 2 to 60 characters".into()));

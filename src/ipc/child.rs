@@ -127,7 +127,9 @@ fn listen(control: &Control, tell: &Sender<Order>) {
             Ok(Some((ToChild::ReceiptKey(key), _))) => Order::ReceiptKey(ReceiptKey::new(key.0)),
             Ok(Some((ToChild::Peer(role), Some(stream)))) => Order::Peer(role, UnixStream::from(stream)),
             Ok(Some((ToChild::Door(door), Some(socket)))) => Order::Door(door, TcpListener::from(socket)),
-            Ok(Some((ToChild::Peer(_) | ToChild::Door(_), None) | (ToChild::Configure { .. }, _))) => continue,
+            Ok(Some((ToChild::Peer(_) | ToChild::Door(_), None) | (ToChild::Configure { .. }, _))) => {
+                continue;
+            }
             Ok(Some((ToChild::Reconfigure { settings }, _))) => Order::Reconfigure(settings),
             Ok(Some((ToChild::Shutdown { grace_millis }, _))) => {
                 Order::Shutdown(Duration::from_millis(grace_millis))

@@ -18,7 +18,9 @@ const PAGE: usize = 500;
 #[non_exhaustive]
 pub enum SchemaError {
     /// A later version of this program has written it.
-    #[error("the state was written by a later version (schema {0}; this program knows {CURRENT}): use that version")]
+    #[error(
+        "the state was written by a later version (schema {0}; this program knows {CURRENT}): use that version"
+    )]
     Later(u32),
     /// A row is not what the step expects.
     #[error("schema {0}: {1}")]
@@ -79,7 +81,8 @@ fn explicit_defaults(store: &dyn Store) -> Result<(), SchemaError> {
             from = Bound::Excluded(last.clone());
             let mut writes = Vec::new();
             for (bytes, row) in page {
-                let mut value: Value = serde_json::from_slice(&row.value).map_err(|e| SchemaError::Row(2, e))?;
+                let mut value: Value =
+                    serde_json::from_slice(&row.value).map_err(|e| SchemaError::Row(2, e))?;
                 let Some(object) = value.as_object_mut() else { continue };
                 let before = object.len();
                 for field in fields {
@@ -133,7 +136,8 @@ mod tests {
         let apps: Vec<App> = rows(&store, Space::App);
         assert_eq!(apps.len(), 2);
         assert!(apps.iter().all(|app| !app.secrets.is_empty() && app.archive.is_none()));
-        let (signers, seals): (Vec<Signer>, Vec<Seal>) = (rows(&store, Space::Signer), rows(&store, Space::Seal));
+        let (signers, seals): (Vec<Signer>, Vec<Seal>) =
+            (rows(&store, Space::Signer), rows(&store, Space::Seal));
         assert_eq!((signers.len(), seals.len()), (2, 2));
         assert!(rows::<Value>(&store, Space::Signature).len() >= 2);
         for row in rows::<Value>(&store, Space::App) {

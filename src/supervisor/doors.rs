@@ -27,8 +27,9 @@ pub(super) fn bind(wanted: &[(Door, SocketAddr)], old: &[Bound]) -> Result<Vec<B
             if let Some(kept) = kept {
                 return Ok(kept.clone());
             }
-            let socket = listen(*address)
-                .map_err(|e| format!("{} = {address}: {e}; another program may be listening there", key(*door)))?;
+            let socket = listen(*address).map_err(|e| {
+                format!("{} = {address}: {e}; another program may be listening there", key(*door))
+            })?;
             Ok(Bound { door: *door, address: *address, socket: Arc::new(socket) })
         })
         .collect()
@@ -53,6 +54,7 @@ const fn key(door: Door) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
     #[test]

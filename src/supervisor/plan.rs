@@ -439,6 +439,8 @@ impl Plan {
     /// the records. `false` when nobody is left.
     pub(super) fn stop_next(&mut self, grace: Duration) -> bool {
         self.stopping = true;
+        // From now on clients are refused by the kernel, and go elsewhere.
+        self.doors.clear();
         let rank = |role: Role| match role {
             Role::Network => 0,
             Role::Worker(pool) => match self.settings.pools.get(pool).map(|pool| pool.worker.purpose) {

@@ -12,7 +12,12 @@ fn site() -> Site {
         assert!(text.contains("approvals = 1"), "the quickstart says that it is laxer");
         std::fs::write(&file, text.replace("approvals = 1", "approvals = 2")).unwrap();
         for name in ["anna", "bao", "chen"] {
-            let made = Command::new(HUFU).arg("tls").arg("--dir").arg(dir.join("tls")).args(["client", name]).status();
+            let made = Command::new(HUFU)
+                .arg("tls")
+                .arg("--dir")
+                .arg(dir.join("tls"))
+                .args(["client", name])
+                .status();
             assert!(made.unwrap().success());
         }
     })
@@ -53,7 +58,8 @@ fn an_app_is_added_from_elsewhere_by_two_people() {
     let (_, _, why) = daemon.remote("chen", &["app", "list"]);
     assert!(why.contains("no operator's"), "{why}");
 
-    let (done, out, why) = daemon.remote("anna", &["app", "add", "loans", "--not-pinned", "--root", "documents"]);
+    let (done, out, why) =
+        daemon.remote("anna", &["app", "add", "loans", "--not-pinned", "--root", "documents"]);
     assert!(!done && why.contains("1 of 2 approvals"), "{out} {why}");
     let id = why.split("request ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
     let (done, out, _) = daemon.remote("bao", &["approval", "list"]);
@@ -72,7 +78,8 @@ fn an_app_is_added_from_elsewhere_by_two_people() {
     let (done, out, why) = daemon.site.hufu(&["audit", "search", &id, "--act", "approve", "--json"]);
     assert!(done, "{why}");
     let records: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let steps: Vec<&str> = records.iter().map(|r| r["event"]["facts"]["step"].as_str().unwrap_or_default()).collect();
+    let steps: Vec<&str> =
+        records.iter().map(|r| r["event"]["facts"]["step"].as_str().unwrap_or_default()).collect();
     assert_eq!(steps, ["requested", "approved", "carried_out"], "{out}");
     let (_, out, _) = daemon.site.hufu(&["audit", "search", "--act", "change_app", "--json"]);
     assert!(out.contains("anna (approved by anna, bao)"), "{out}");
@@ -87,15 +94,23 @@ fn the_service_log_names_no_person() {
     let person = serde_json::json!({"userName": "欧阳测试", "identityRegion": "0", "certifyNum": "110101199003070054", "phoneNo": "13912345678"});
     let signer = client.post("/user/person", &person).data("signerId").clone();
     client.post("/user/person", &person);
-    client.post("/send/verifyCode", &serde_json::json!({"signerId": signer.to_string(), "phoneNo": "13912345678"}));
-    client.post("/sign/verifyCode", &serde_json::json!({"signerId": signer.to_string(), "verifyCode": "0000"}));
+    client.post(
+        "/send/verifyCode",
+        &serde_json::json!({"signerId": signer.to_string(), "phoneNo": "13912345678"}),
+    );
+    client
+        .post("/sign/verifyCode", &serde_json::json!({"signerId": signer.to_string(), "verifyCode": "0000"}));
     client.post("/user/personNameAndPhone", &person);
-    client.post("/user/person", &serde_json::json!({"userName": "欧阳测试", "certifyNum": "not a number 13912345678"}));
+    client.post(
+        "/user/person",
+        &serde_json::json!({"userName": "欧阳测试", "certifyNum": "not a number 13912345678"}),
+    );
     let (key, token) = (daemon.site.env["HUFU_APP_KEY"].clone(), client.token.clone());
     let (site, _) = daemon.stop();
     let log = std::fs::read_to_string(site.dir().join("hufu.log")).unwrap();
     assert!(log.contains("\"refused\""), "something was logged");
-    for secret in ["欧阳测试", "欧阳", "110101199003070054", "13912345678", key.as_str(), token.as_str()] {
+    for secret in ["欧阳测试", "欧阳", "110101199003070054", "13912345678", key.as_str(), token.as_str()]
+    {
         assert!(!log.contains(secret), "{secret} stands in the service log");
     }
     let pin = std::fs::read_to_string(site.dir().join("secrets/user-pin")).unwrap();

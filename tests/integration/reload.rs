@@ -15,7 +15,9 @@ fn change(daemon: &Daemon, from: &str, to: &str) {
 /// The HTTP status of a wrong login: 200 as documented, 401 where codes are mirrored.
 fn wrong_login(site: &Site) -> u16 {
     let client = Client::new(site, true);
-    client.post("/auth/login", &json!({"appId": site.env["HUFU_APP_ID"], "appKey": "wrong-wrong-wrong"})).status
+    client
+        .post("/auth/login", &json!({"appId": site.env["HUFU_APP_ID"], "appKey": "wrong-wrong-wrong"}))
+        .status
 }
 
 #[test]
@@ -34,7 +36,13 @@ fn a_reload_takes_effect_and_nobody_is_refused_meanwhile() {
                 while !stop.load(Ordering::Relaxed) {
                     // A connection of its own each time: one that idles may be closed under any client's hands.
                     let close = [("Connection", "close")];
-                    let answer = client.try_send_with("POST", "/auth/login", "application/json", body.as_bytes(), &close);
+                    let answer = client.try_send_with(
+                        "POST",
+                        "/auth/login",
+                        "application/json",
+                        body.as_bytes(),
+                        &close,
+                    );
                     assert_eq!(answer.map(|a| a.code()), Ok(200));
                     served.fetch_add(1, Ordering::Relaxed);
                 }
@@ -45,7 +53,11 @@ fn a_reload_takes_effect_and_nobody_is_refused_meanwhile() {
     let more = daemon.site.dir().join("more");
     std::fs::create_dir(&more).unwrap();
     change(&daemon, "[server]\n", "[server]\nhttp_status = \"mirror\"\n");
-    change(&daemon, "[[documents]]", &format!("[[documents]]\nname = \"more\"\npath = {more:?}\n\n[[documents]]"));
+    change(
+        &daemon,
+        "[[documents]]",
+        &format!("[[documents]]\nname = \"more\"\npath = {more:?}\n\n[[documents]]"),
+    );
     let (done, out, why) = daemon.site.hufu(&["reload"]);
     assert!(done && out.contains("in force"), "{out} {why}");
     assert_eq!(wrong_login(&daemon.site), 401, "the new setting is in force");
@@ -53,7 +65,10 @@ fn a_reload_takes_effect_and_nobody_is_refused_meanwhile() {
     for caller in callers {
         caller.join().expect("a caller was refused while the configuration changed");
     }
-    println!("reload: {} calls served on connections of their own, none refused", served.load(Ordering::Relaxed));
+    println!(
+        "reload: {} calls served on connections of their own, none refused",
+        served.load(Ordering::Relaxed)
+    );
     let after = std::fs::read_to_string(daemon.site.dir().join("data/run/network.pid")).unwrap();
     assert_ne!(after.trim(), before.to_string(), "another process took over");
     // A document root that was not there before can be used: the sandbox is a new one too.
@@ -76,15 +91,29 @@ fn a_bad_configuration_is_refused_and_the_old_one_serves_on() {
         ("an unknown key", "[server]\n", "[server]\nlissten = 1\n".to_owned(), "lissten"),
         ("no TOML", "[server]\n", "[server\n".to_owned(), "TOML"),
         ("a missing certificate", "tls/server.pem", "tls/absent.pem".to_owned(), "absent.pem"),
-        ("a missing folder", "[[documents]]", "[[documents]]\nname = \"gone\"\npath = \"/nonexistent/x\"\n\n[[documents]]".to_owned(), "nonexistent"),
-        ("a taken port", &format!("127.0.0.1:{port}"), taken.local_addr().unwrap().to_string(), "another program"),
+        (
+            "a missing folder",
+            "[[documents]]",
+            "[[documents]]\nname = \"gone\"\npath = \"/nonexistent/x\"\n\n[[documents]]".to_owned(),
+            "nonexistent",
+        ),
+        (
+            "a taken port",
+            &format!("127.0.0.1:{port}"),
+            taken.local_addr().unwrap().to_string(),
+            "another program",
+        ),
     ] {
         std::fs::write(daemon.site.config(), &good).unwrap();
         change(&daemon, from, &to);
         let (done, out, why) = daemon.site.hufu(&["reload"]);
         assert!(!done && why.contains(told), "{what}: {out} {why}");
         std::fs::write(daemon.site.config(), &good).unwrap();
-        assert_eq!(daemon.client().post("/user/signerId/certifyNums", &json!({"certifyNums": ["x"]})).code(), 20206, "{what}");
+        assert_eq!(
+            daemon.client().post("/user/signerId/certifyNums", &json!({"certifyNums": ["x"]})).code(),
+            20206,
+            "{what}"
+        );
         println!("reload refused, {what}: {}", why.trim());
     }
     // SIGHUP itself, without the command's own look before.

@@ -115,7 +115,10 @@ pub(super) fn run(command: &Bench, file: &Path) -> Result<(), Failure> {
     let set = |level: LevelName| -> Result<(), Failure> {
         let app = env.get("HUFU_APP2_ID").ok_or(BenchError::Missing("HUFU_APP2_ID"))?;
         let change = AppChange { level: Some(level.into()), ..AppChange::default() };
-        ask::<View>(&crate::registry::admin::Target::Socket(site.admin_socket()), &Ask::SetApp(app.clone(), Box::new(change)))?;
+        ask::<View>(
+            &crate::registry::admin::Target::Socket(site.admin_socket()),
+            &Ask::SetApp(app.clone(), Box::new(change)),
+        )?;
         Ok(())
     };
     for level in &sign.levels {

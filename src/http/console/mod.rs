@@ -55,7 +55,10 @@ pub(super) fn router(edge: &Arc<Edge>, health: Arc<dyn Health>) -> Router {
         .route("/console/index.html", get(page))
         .route("/console/api/whoami", reads(&console, |console, who, _, _| Ok(console.whoami(who))))
         .route("/console/api/status", reads(&console, |console, _, _, _| console.status()))
-        .route("/console/api/rows/{kind}", reads(&console, |console, _, query, kind| console.rows(query, kind)))
+        .route(
+            "/console/api/rows/{kind}",
+            reads(&console, |console, _, query, kind| console.rows(query, kind)),
+        )
         .route("/console/api/audit", reads(&console, |console, _, query, _| console.audit(query)))
         .route("/console/api/audit/{number}", reads(&console, |console, _, _, number| console.proof(number)))
         .route("/console/api/command", commands(&console))
@@ -67,26 +70,24 @@ fn reads(
     work: fn(&Console, &Who, &Query, &str) -> Result<Value>,
 ) -> axum::routing::MethodRouter {
     let console = Arc::clone(console);
-    get(
-        move |path: Option<Path<String>>, Extension(peer): Extension<Peer>, request: Request| async move {
-            let begun = Instant::now();
-            let id = console.edge.request_id();
-            let call = console.edge.call(id, peer);
-            let fields = query_fields(request.uri().query()).into_iter();
-            let query = fields.filter_map(|(name, raw)| match raw {
-                Raw::Text(text) => Some((name, text)),
-                _ => None,
-            });
-            let (query, path) = (Query(query.collect()), path.map(|Path(p)| p).unwrap_or_default());
-            let headers = request.headers().clone();
-            let result = console
-                .run(call, headers, move |console, who, _| work(console, who, &query, &path))
-                .await
-                .map(|value| Reply::Done(Some(value)));
-            console.edge.answered("/console", &result, id, begun);
-            respond_plainly(result, id, HttpStatus::Mirror)
-        },
-    )
+    get(move |path: Option<Path<String>>, Extension(peer): Extension<Peer>, request: Request| async move {
+        let begun = Instant::now();
+        let id = console.edge.request_id();
+        let call = console.edge.call(id, peer);
+        let fields = query_fields(request.uri().query()).into_iter();
+        let query = fields.filter_map(|(name, raw)| match raw {
+            Raw::Text(text) => Some((name, text)),
+            _ => None,
+        });
+        let (query, path) = (Query(query.collect()), path.map(|Path(p)| p).unwrap_or_default());
+        let headers = request.headers().clone();
+        let result = console
+            .run(call, headers, move |console, who, _| work(console, who, &query, &path))
+            .await
+            .map(|value| Reply::Done(Some(value)));
+        console.edge.answered("/console", &result, id, begun);
+        respond_plainly(result, id, HttpStatus::Mirror)
+    })
 }
 
 /// The remote form of the admin socket.

@@ -101,6 +101,8 @@ fn read(settings: &TlsSettings) -> Result<ServerConfig, TlsError> {
         }
     };
     let mut config = builder.with_single_cert(chain, key).map_err(|e| unfit(e.to_string()))?;
+    // Our order of cipher suites, which is strongest first, not the client's.
+    config.ignore_client_order = true;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }

@@ -33,7 +33,8 @@ fn world() -> World {
 /// Enrols somebody as two admins would.
 async fn enrolled(world: &mut World, name: &str, role: Role) {
     let letter = name.as_bytes()[0];
-    let new = json!({"add_operator": {"name": name, "role": role, "client": hex::encode(certificate(letter))}});
+    let new =
+        json!({"add_operator": {"name": name, "role": role, "client": hex::encode(certificate(letter))}});
     let id = waits(&give(world, b'a', &new).await);
     assert!(give(world, b'b', &json!({"approve": id})).await.body["Ok"]["id"].is_string());
     assert_eq!(give(world, b'a', &json!({"carry_out": id})).await.body["Ok"]["name"], name);
@@ -141,7 +142,9 @@ async fn roles_hold() {
     let app = world.app.app.clone();
     let named = give(&mut world, b'c', &json!({"set_app": [app, {"name": "Other"}]})).await;
     assert_eq!(named.body["Ok"]["name"], "Other", "{:?}", named.body);
-    assert!(give(&mut world, b'c', &json!({"set_app": [app, {"disabled": true}]})).await.body["Ok"].is_object());
+    assert!(
+        give(&mut world, b'c', &json!({"set_app": [app, {"disabled": true}]})).await.body["Ok"].is_object()
+    );
     let id = waits(&give(&mut world, b'c', &json!({"set_app": [app, {"disabled": false}]})).await);
     let own = waits(&give(&mut world, b'a', &new_app("y")).await);
     let no = give(&mut world, b'c', &json!({"approve": own})).await;
@@ -202,7 +205,10 @@ async fn one_admin_is_enough_where_the_site_says_so() {
     enrol(&world, "anna", Role::Admin).unwrap();
     assert_eq!(give(&mut world, b'a', &new_app("loans")).await.body["Ok"]["app"], "loans");
     enrol(&world, "chen", Role::Operator).unwrap();
-    assert!(give(&mut world, b'c', &new_app("more")).await.body["Waits"].is_object(), "not an operator alone");
+    assert!(
+        give(&mut world, b'c', &new_app("more")).await.body["Waits"].is_object(),
+        "not an operator alone"
+    );
 }
 
 #[tokio::test]
@@ -224,10 +230,13 @@ async fn people_in_rows_are_masked() {
 #[tokio::test]
 async fn changed_channels_wait_for_two_and_serve_on_as_they_were() {
     let mut world = world();
-    let files = |text: &str| ChannelFiles { digest: hex::encode([text.as_bytes()[0]; 32]), texts: json!(text) };
+    let files =
+        |text: &str| ChannelFiles { digest: hex::encode([text.as_bytes()[0]; 32]), texts: json!(text) };
     let in_force = |world: &World, approvals, text: &str| {
         let found = files(text);
-        channels_in_force(world.store.as_ref(), world.log.as_ref(), call().cx, approvals, &found).unwrap().texts
+        channels_in_force(world.store.as_ref(), world.log.as_ref(), call().cx, approvals, &found)
+            .unwrap()
+            .texts
     };
     assert_eq!(in_force(&world, 2, "first"), "first", "nothing was there before");
     assert_eq!(in_force(&world, 2, "other"), "first", "changed, not accepted");
@@ -243,5 +252,9 @@ async fn changed_channels_wait_for_two_and_serve_on_as_they_were() {
     assert_eq!(in_force(&world, 2, "other"), "other");
     assert_eq!(in_force(&world, 1, "last"), "last", "one is enough where the site says so");
     let events = world.log.events.lock().clone();
-    assert_eq!(events.iter().filter(|e| e.contains("channels_sha256")).count(), 3, "each change is on record");
+    assert_eq!(
+        events.iter().filter(|e| e.contains("channels_sha256")).count(),
+        3,
+        "each change is on record"
+    );
 }

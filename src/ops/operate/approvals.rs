@@ -80,7 +80,8 @@ impl Appliance {
             if request.expires > now {
                 open.push(request);
             } else {
-                self.store().commit(&[table::remove(hufu_api::Key { space: Space::Approval, bytes: key })])?;
+                self.store()
+                    .commit(&[table::remove(hufu_api::Key { space: Space::Approval, bytes: key })])?;
             }
         }
         open.sort_by_key(|request| request.at);

@@ -144,9 +144,7 @@ impl Appliance {
             ("change_kind", "add".into()),
         ]);
         self.note(call, actor.clone(), Act::ChangeOperator, said, Ending::Done)?;
-        match self
-            .store()
-            .commit(&[table::insert(table::named(Space::Operator, &operator.name), &operator)?])
+        match self.store().commit(&[table::insert(table::named(Space::Operator, &operator.name), &operator)?])
         {
             Ok(()) => Ok(operator),
             Err(StoreError::Conflict(_)) => {

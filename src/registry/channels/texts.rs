@@ -43,7 +43,9 @@ impl Texts {
                 .map(|_| text)
                 .map_err(|e| e.to_string());
             let size = read.as_ref().map_or(0, String::len);
-            left = left.checked_sub(size).ok_or_else(|| problem(format!("more than {MAX_ALL} bytes of channel files")))?;
+            left = left
+                .checked_sub(size)
+                .ok_or_else(|| problem(format!("more than {MAX_ALL} bytes of channel files")))?;
             texts.insert(name, read);
         }
         if texts.len() > MAX_CHANNELS {
@@ -61,7 +63,7 @@ impl Texts {
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
         for (name, text) in &self.0 {
-            for part in [name, text.as_ref().map_or("", String::as_str)] {
+            for part in [name.as_str(), text.as_ref().map_or("", String::as_str)] {
                 hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
                 hash.update(part);
             }

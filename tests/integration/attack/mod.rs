@@ -63,7 +63,10 @@ fn slow_heads_are_cut_off_and_others_served_meanwhile() {
         let answer = rest(&mut wire);
         assert_ne!(status(&answer), 200, "{answer}");
     }
-    println!("slowloris: 150 half heads ended after {:?}; slowest honest login meanwhile {good:?}", began.elapsed());
+    println!(
+        "slowloris: 150 half heads ended after {:?}; slowest honest login meanwhile {good:?}",
+        began.elapsed()
+    );
 }
 
 #[test]
@@ -112,14 +115,34 @@ fn malformed_requests_smuggle_nothing() {
     let target = Target::of(&daemon().site);
     let inner = "GET /hufu/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n";
     for (what, request) in [
-        ("two lengths", format!("POST /hufu/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{{}}{inner}")),
+        (
+            "two lengths",
+            format!(
+                "POST /hufu/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{{}}{inner}"
+            ),
+        ),
         (
             "length and chunks",
-            format!("POST /hufu/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{inner}"),
+            format!(
+                "POST /hufu/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{inner}"
+            ),
         ),
-        ("chunked twice", format!("POST /hufu/auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n{inner}")),
-        ("a length with a sign", format!("POST /hufu/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: +2\r\n\r\n{{}}{inner}")),
-        ("bare line feeds in a chunk size", format!("POST /hufu/auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\n{{\n0\n\n{inner}")),
+        (
+            "chunked twice",
+            format!(
+                "POST /hufu/auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n{inner}"
+            ),
+        ),
+        (
+            "a length with a sign",
+            format!("POST /hufu/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: +2\r\n\r\n{{}}{inner}"),
+        ),
+        (
+            "bare line feeds in a chunk size",
+            format!(
+                "POST /hufu/auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\n{{\n0\n\n{inner}"
+            ),
+        ),
         ("a space before the colon", "GET /hufu/index.html HTTP/1.1\r\nHost : x\r\n\r\n".to_owned()),
         ("a null in the path", "GET /hufu/\0 HTTP/1.1\r\nHost: x\r\n\r\n".to_owned()),
         ("HTTP/2 without being asked", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned()),
@@ -155,7 +178,12 @@ fn multipart_and_json_bombs_cost_little() {
         ("boundaries without end", validate, form, &endless),
         ("50,000 part headers", validate, form, &headers),
         ("no boundary", validate, "multipart/form-data", "x"),
-        ("a boundary of 4 KiB", validate, &format!("multipart/form-data; boundary={}", "b".repeat(4096)), "x"),
+        (
+            "a boundary of 4 KiB",
+            validate,
+            &format!("multipart/form-data; boundary={}", "b".repeat(4096)),
+            "x",
+        ),
         ("JSON 500,000 deep", "/auth/login", "application/json", &deep),
         ("JSON with 150,000 equal names", "/auth/login", "application/json", &wide),
         ("JSON of 2 MiB", "/auth/login", "application/json", &format!("\"{}\"", "a".repeat(2 << 20))),
@@ -163,7 +191,10 @@ fn multipart_and_json_bombs_cost_little() {
         let began = Instant::now();
         let answer = target.ask(6, &post(path, kind, body.as_bytes()));
         let took = began.elapsed();
-        assert!(!answer.contains("\"code\":200") && !answer.contains("\"code\":500"), "{what}: {answer:.300}");
+        assert!(
+            !answer.contains("\"code\":200") && !answer.contains("\"code\":500"),
+            "{what}: {answer:.300}"
+        );
         println!("bomb, {what}: status {} in {took:?}", status(&answer));
     }
     honest(&daemon.site, 1);
@@ -231,7 +262,8 @@ fn good_clients_beside_a_thousand_slow_ones() {
         let mut all: Vec<Duration> = (0..2_000)
             .map(|_| {
                 let began = Instant::now();
-                let answer = client.post("/user/signerId/certifyNums", &json!({"certifyNums": ["110101199003070011"]}));
+                let answer = client
+                    .post("/user/signerId/certifyNums", &json!({"certifyNums": ["110101199003070011"]}));
                 assert!(answer.status == 200 || answer.status == 404, "{:?}", answer.body);
                 began.elapsed()
             })

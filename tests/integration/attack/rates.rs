@@ -42,7 +42,8 @@ fn an_app_has_its_rate_whatever_its_addresses() {
     let daemon = site("per_app = 2").start();
     let target = Target::of(&daemon.site);
     let token = daemon.client().token;
-    let head = format!("GET /hufu/x/seals HTTP/1.1\r\nHost: x\r\nConnection: close\r\ntoken: {token}\r\n\r\n");
+    let head =
+        format!("GET /hufu/x/seals HTTP/1.1\r\nHost: x\r\nConnection: close\r\ntoken: {token}\r\n\r\n");
     let answers: Vec<String> = (0..30).map(|n| target.ask(20 + n, head.as_bytes())).collect();
     let served = answers.iter().filter(|a| a.contains("\"code\":200")).count();
     let told = answers.iter().filter(|a| status(a) == 429).count();

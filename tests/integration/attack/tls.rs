@@ -12,7 +12,16 @@ fn address(site: &Site) -> &str {
 /// What openssl says of a handshake with these options.
 fn handshake(site: &Site, options: &[&str]) -> String {
     let done = Command::new("openssl")
-        .args(["s_client", "-connect", address(site), "-CAfile", &site.env["HUFU_CA"], "-brief", "-cipher", "ALL:@SECLEVEL=0"])
+        .args([
+            "s_client",
+            "-connect",
+            address(site),
+            "-CAfile",
+            &site.env["HUFU_CA"],
+            "-brief",
+            "-cipher",
+            "ALL:@SECLEVEL=0",
+        ])
         .args(options)
         .stdin(Stdio::null())
         .output()
@@ -27,7 +36,12 @@ fn only_modern_tls_is_spoken() {
         let said = handshake(site, &[version]);
         assert!(said.contains("CONNECTION ESTABLISHED"), "{version}: {said}");
     }
-    for old in [&["-tls1"][..], &["-tls1_1"], &["-tls1_2", "-cipher", "AES128-SHA:@SECLEVEL=0"], &["-tls1_2", "-cipher", "NULL:@SECLEVEL=0"]] {
+    for old in [
+        &["-tls1"][..],
+        &["-tls1_1"],
+        &["-tls1_2", "-cipher", "AES128-SHA:@SECLEVEL=0"],
+        &["-tls1_2", "-cipher", "NULL:@SECLEVEL=0"],
+    ] {
         let said = handshake(site, old);
         assert!(!said.contains("CONNECTION ESTABLISHED"), "{old:?}: {said}");
         println!("TLS, {}: refused", old.join(" "));
@@ -39,7 +53,8 @@ fn a_strangers_client_certificate_is_refused() {
     let site = &super::daemon().site;
     let elsewhere = tempfile::tempdir().unwrap();
     for what in [&["ca"][..], &["client", "mallory"]] {
-        let done = Command::new(HUFU).args(["tls", "--dir"]).arg(elsewhere.path()).args(what).output().unwrap();
+        let done =
+            Command::new(HUFU).args(["tls", "--dir"]).arg(elsewhere.path()).args(what).output().unwrap();
         assert!(done.status.success());
     }
     let file = |name: &str| elsewhere.path().join(name).display().to_string();
@@ -83,14 +98,27 @@ fn testssl_finds_nothing() {
         println!("skipped: testssl.sh (HUFU_LONG is not set)");
         return;
     }
-    let Some(program) = ["testssl", "testssl.sh"].into_iter().find(|p| Command::new(p).arg("--version").output().is_ok()) else {
+    let Some(program) =
+        ["testssl", "testssl.sh"].into_iter().find(|p| Command::new(p).arg("--version").output().is_ok())
+    else {
         println!("skipped: testssl.sh is not installed");
         return;
     };
     let daemon = Site::new().start();
     let report = daemon.site.dir().join("testssl.json");
     let done = Command::new(program)
-        .args(["--quiet", "--color", "0", "--warnings", "off", "--ip", "127.0.0.1", "--severity", "LOW", "--jsonfile"])
+        .args([
+            "--quiet",
+            "--color",
+            "0",
+            "--warnings",
+            "off",
+            "--ip",
+            "127.0.0.1",
+            "--severity",
+            "LOW",
+            "--jsonfile",
+        ])
         .arg(&report)
         .args(["--protocols", "--server-preference", "--server-defaults", "--vulnerable", "--std"])
         .arg(address(&daemon.site))
@@ -100,9 +128,16 @@ fn testssl_finds_nothing() {
     let text = std::fs::read_to_string(&report)
         .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&done.stdout)));
     let findings: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
-    let field = |finding: &serde_json::Value, name: &str| finding[name].as_str().unwrap_or_default().to_owned();
+    let field =
+        |finding: &serde_json::Value, name: &str| finding[name].as_str().unwrap_or_default().to_owned();
     // A private CA is meant to be one, and its certificates name no address to ask for revocation.
-    let ours = ["cert_chain_of_trust", "cert_revocation", "cert_crlDistributionPoints", "cert_ocspURL", "cert_trust"];
+    let ours = [
+        "cert_chain_of_trust",
+        "cert_revocation",
+        "cert_crlDistributionPoints",
+        "cert_ocspURL",
+        "cert_trust",
+    ];
     let bad: Vec<String> = findings
         .iter()
         .filter(|f| ["MEDIUM", "HIGH", "CRITICAL"].contains(&field(f, "severity").as_str()))

@@ -64,7 +64,7 @@ export function digest(hex) {
 /** A table whose rows become cards on a phone. `columns`: [zh, en, cell of a row]. */
 export function table(caption, columns, rows) {
   const label = ([zh, en]) => t(zh, en);
-  return el("div", { class: "scroll" }, el("table", { class: "rows" },
+  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, el("table", { class: "rows" },
     el("caption", { class: "unseen" }, caption),
     el("thead", {}, el("tr", {}, columns.map((column) => el("th", { scope: "col" }, label(column))))),
     el("tbody", {}, rows.map((row) => el("tr", {}, columns.map((column) => el("td", { "data-label": label(column) }, el("span", {}, column[2](row)))))))));

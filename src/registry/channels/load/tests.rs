@@ -103,8 +103,10 @@ fn the_shipped_examples_are_in_order() {
         }
     }
     assert_eq!(super::super::check(dir.path()), vec![]);
-    let kinds: std::collections::BTreeSet<String> =
-        parse_all(dir.path(), &Texts::read(dir.path()).unwrap()).into_iter().map(|file| file.unwrap().0.kind).collect();
+    let kinds: std::collections::BTreeSet<String> = parse_all(dir.path(), &Texts::read(dir.path()).unwrap())
+        .into_iter()
+        .map(|file| file.unwrap().0.kind)
+        .collect();
     assert_eq!(kinds.len(), count, "one example of each kind");
     assert_eq!(kinds.len(), super::super::kinds().len(), "every kind has an example");
 }
