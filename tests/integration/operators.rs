@@ -78,8 +78,7 @@ fn an_app_is_added_from_elsewhere_by_two_people() {
     let (done, out, why) = daemon.site.hufu(&["audit", "search", &id, "--act", "approve", "--json"]);
     assert!(done, "{why}");
     let records: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let steps: Vec<&str> =
-        records.iter().map(|r| r["event"]["facts"]["step"].as_str().unwrap_or_default()).collect();
+    let steps: Vec<&str> = records.iter().map(|r| r["facts"]["step"].as_str().unwrap_or_default()).collect();
     assert_eq!(steps, ["requested", "approved", "carried_out"], "{out}");
     let (_, out, _) = daemon.site.hufu(&["audit", "search", "--act", "change_app", "--json"]);
     assert!(out.contains("anna (approved by anna, bao)"), "{out}");

@@ -110,7 +110,10 @@ fn a_bad_configuration_is_refused_and_the_old_one_serves_on() {
         assert!(!done && why.contains(told), "{what}: {out} {why}");
         std::fs::write(daemon.site.config(), &good).unwrap();
         assert_eq!(
-            daemon.client().post("/user/signerId/certifyNums", &json!({"certifyNums": ["x"]})).code(),
+            daemon
+                .client()
+                .post("/user/signerId/certifyNums", &json!({"certifyNumList": ["110101199003070011"]}))
+                .code(),
             20206,
             "{what}"
         );

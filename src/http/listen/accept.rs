@@ -4,6 +4,7 @@ use super::settings::Limits;
 use super::tls::Tls;
 use axum::Router;
 use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use der::{Decode, Encode};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -194,7 +195,14 @@ where
     let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
-        router.clone().oneshot(request)
+        let framed = framed_once(request.headers());
+        let answer = framed.then(|| router.clone().oneshot(request));
+        async move {
+            match answer {
+                Some(answer) => answer.await,
+                None => Ok(misframed()),
+            }
+        }
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -215,6 +223,25 @@ where
         let _ = tokio::time::timeout(FAREWELL, stream.shutdown()).await;
     }
     ended.map_err(|e| e.to_string())
+}
+
+/// Whether a body's length can be read in one way only: `chunked` and nothing else, once (RFC 9112 6.1 and 11.2). What
+/// another program before us reads otherwise would be a second request in it.
+fn framed_once(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(only), None) => only.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// 400, and the connection's end: nothing that follows on it is believed.
+fn misframed() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// What apps are pinned to.

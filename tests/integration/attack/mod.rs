@@ -263,7 +263,7 @@ fn good_clients_beside_a_thousand_slow_ones() {
             .map(|_| {
                 let began = Instant::now();
                 let answer = client
-                    .post("/user/signerId/certifyNums", &json!({"certifyNums": ["110101199003070011"]}));
+                    .post("/user/signerId/certifyNums", &json!({"certifyNumList": ["110101199003070011"]}));
                 assert!(answer.status == 200 || answer.status == 404, "{:?}", answer.body);
                 began.elapsed()
             })
