@@ -144,7 +144,7 @@ impl Appliance {
         Ok(request)
     }
 
-    pub(super) fn withdraw(&self, call: &Call, who: &Who, id: &str) -> Result<()> {
+    pub(super) fn withdraw_request(&self, call: &Call, who: &Who, id: &str) -> Result<()> {
         let (request, _) = self.request(id)?;
         if who.role() < Role::Admin && request.by != who.name() {
             return Err(Code::Forbidden.into());

@@ -144,7 +144,7 @@ impl Appliance {
         }
         match command {
             Command::Approve(id) => Ok(Done::Answer(json(&self.approve(call, who, &id)?)?)),
-            Command::Withdraw(id) => Ok(Done::Answer(json(&self.withdraw(call, who, &id)?)?)),
+            Command::Withdraw(id) => Ok(Done::Answer(json(&self.withdraw_request(call, who, &id)?)?)),
             Command::CarryOut(id) => {
                 let (command, agreed) = self.take(call, who, &id)?;
                 let mut actor = who.actor(call);
