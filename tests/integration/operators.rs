@@ -104,7 +104,7 @@ fn the_service_log_names_no_person() {
         "/user/person",
         &serde_json::json!({"userName": "欧阳测试", "certifyNum": "not a number 13912345678"}),
     );
-    let (key, token) = (daemon.site.env["HUFU_APP_KEY"].clone(), client.token.clone());
+    let (key, token) = (daemon.site.env["HUFU_APP_KEY"].clone(), client.token);
     let (site, _) = daemon.stop();
     let log = std::fs::read_to_string(site.dir().join("hufu.log")).unwrap();
     assert!(log.contains("\"refused\""), "something was logged");
