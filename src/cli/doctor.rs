@@ -1,6 +1,6 @@
 //! `hufu doctor`: what is wrong, and what to do about it.
 
-use super::Failure;
+use super::{Failure, token_report};
 use crate::conf::{Pin, Seat, Site, channels_folder};
 use crate::registry::expiry::{self, Standing};
 use clap::Args;
@@ -10,9 +10,20 @@ use std::path::Path;
 use std::process::ExitCode;
 
 /// Check configuration, tokens' files, fonts, clock, disk and certificates, with a remedy for each trouble. Exit status 1 if
-/// anything is wrong. No PIN is tried.
+/// anything is wrong. No PIN is tried, except with --token.
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
+    /// Instead of that, try out what each token can do, and print a record of it to keep: mechanisms, key types, wrapping,
+    /// sessions, rates. Leaves nothing in the token. Logs in once to each, and not at all where the token warns of a wrong PIN
+    /// or a refusal was noted.
+    #[arg(long)]
+    token: bool,
+    /// With --token: only this purpose's tokens: signer, ca, tsa, audit or root; may be given several times.
+    #[arg(long, value_name = "PURPOSE", requires = "token")]
+    purpose: Vec<String>,
+    /// With --token: do not log in; only what tokens say of themselves.
+    #[arg(long, requires = "token")]
+    no_login: bool,
     /// Print one JSON object a line.
     #[arg(long)]
     json: bool,
@@ -28,6 +39,9 @@ enum Finding {
 use Finding::{Bad, Good, Odd};
 
 pub(super) fn run(args: &Doctor, file: &Path) -> Result<ExitCode, Failure> {
+    if args.token {
+        return token_report::run(&args.purpose, !args.no_login, args.json, file);
+    }
     let mut sound = true;
     let mut tell = |what: &str, finding: Finding| {
         let (state, text, remedy) = match &finding {

@@ -15,6 +15,7 @@ mod renew;
 mod report;
 mod serve;
 mod tls;
+mod token_report;
 mod verify;
 
 use crate::conf::{LogFormat, Site};

@@ -102,20 +102,20 @@ pub(super) fn settings(file: &Path, listeners: Listeners) -> Result<Settings, Fa
     let mut pools = Vec::new();
     for seat in Seat::ALL {
         let Seat::Served(purpose) = seat else { continue };
-        let token = site.tokens().of(seat, file).map_err(|(key, reason)| format!("{key}: {reason}"))?;
-        pools.push(Pool {
+        let tokens = site.tokens().all(seat, file).map_err(|(key, reason)| format!("{key}: {reason}"))?;
+        pools.extend(tokens.into_iter().map(|token| Pool {
             worker: WorkerSettings {
                 purpose,
-                token: registry::tokens::settings(&token),
+                token: registry::tokens::settings(&site, &token),
                 sessions: token.sessions,
                 unwrapped_keys: 256,
                 ca: CaRules::default(),
             },
             processes: token.workers,
-            environment: token.environment.iter().map(|(k, v)| (k.into(), v.into())).collect(),
-        });
+            environment: token.environment.into_iter().map(|(k, v)| (k.into(), v.into())).collect(),
+        }));
     }
-    let pin_retry = Duration::from_secs(site.tokens().pin_retry_seconds.unwrap_or(300));
+    let pin_retry = registry::tokens::pin_pause(&site);
     let pid_file = Some(site.run_folder().join("network.pid"));
     let mut launch = Launch::own();
     // What the operator's shell says wins over the file.
@@ -155,6 +155,8 @@ pub(super) enum Internal {
     Audit,
     /// A token worker.
     Worker,
+    /// A token's trial, for `hufu doctor --token`.
+    TokenTrial,
 }
 
 pub(super) fn internal(what: Internal) -> ExitCode {
@@ -164,5 +166,6 @@ pub(super) fn internal(what: Internal) -> ExitCode {
         }
         Internal::Audit => supervisor::child::audit(registry::audit::serve),
         Internal::Worker => supervisor::child::worker(),
+        Internal::TokenTrial => super::token_report::child(),
     }
 }

@@ -352,7 +352,7 @@ impl Site {
             reason,
         };
         for seat in Seat::ALL {
-            self.token.of(seat, file).map_err(|(key, reason)| wrong(key, reason))?;
+            self.token.all(seat, file).map_err(|(key, reason)| wrong(key, reason))?;
         }
         for (at, root) in self.documents.iter().enumerate() {
             let key = |name: &str| format!("documents[{at}].{name}");

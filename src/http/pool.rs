@@ -2,9 +2,14 @@
 
 use crate::codes::Code;
 use crate::ops::{Error, Result};
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Once nobody has found a free slot for as long as one may wait, more is asked for than can be done, and one waits only this
+/// part of it. A short queue serves as many as a long one, and those sooner (CoDel's idea, RFC 8289).
+const SHORT_PART: u32 = 10;
 
 /// The slots.
 #[derive(Clone, Debug)]
@@ -12,12 +17,21 @@ pub(super) struct Pool {
     slots: Arc<Semaphore>,
     size: usize,
     queue: Duration,
+    /// When somebody last found a free slot without waiting.
+    free: Arc<Mutex<Instant>>,
 }
 
 impl Pool {
     pub(super) fn new(size: usize, queue: Duration) -> Self {
         let size = size.max(1);
-        Self { slots: Arc::new(Semaphore::new(size)), size, queue }
+        let free = Arc::new(Mutex::new(Instant::now()));
+        Self { slots: Arc::new(Semaphore::new(size)), size, queue, free }
+    }
+
+    /// How long one may wait for a slot that was asked for at `now`.
+    fn patience(&self, now: Instant) -> Duration {
+        let short = now.saturating_duration_since(*self.free.lock());
+        if short > self.queue { self.queue / SHORT_PART } else { self.queue }
     }
 
     /// Slots in use.
@@ -57,11 +71,17 @@ impl Pool {
     async fn slot(&self) -> Result<OwnedSemaphorePermit> {
         let none = || Error::new(Code::Overloaded).because("no free slot");
         match Arc::clone(&self.slots).try_acquire_owned() {
-            Ok(slot) => Ok(slot),
-            Err(_) => match tokio::time::timeout(self.queue, Arc::clone(&self.slots).acquire_owned()).await {
-                Ok(Ok(slot)) => Ok(slot),
-                _ => Err(none()),
-            },
+            Ok(slot) => {
+                *self.free.lock() = Instant::now();
+                Ok(slot)
+            }
+            Err(_) => {
+                let patience = self.patience(Instant::now());
+                match tokio::time::timeout(patience, Arc::clone(&self.slots).acquire_owned()).await {
+                    Ok(Ok(slot)) => Ok(slot),
+                    _ => Err(none()),
+                }
+            }
         }
     }
 }
@@ -99,6 +119,19 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         assert!(finished.load(Ordering::SeqCst));
+    }
+
+    #[tokio::test]
+    async fn the_queue_gets_short_when_slots_have_been_short_for_long() {
+        let queue = Duration::from_secs(2);
+        let pool = Pool::new(1, queue);
+        let slot = pool.slot().await.unwrap();
+        let begun = *pool.free.lock();
+        assert_eq!(pool.patience(begun + queue), queue);
+        assert_eq!(pool.patience(begun + queue * 2), queue / SHORT_PART);
+        drop(slot);
+        drop(pool.slot().await.unwrap());
+        assert_eq!(pool.patience(Instant::now()), queue);
     }
 
     #[tokio::test]

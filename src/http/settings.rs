@@ -42,7 +42,8 @@ pub struct Settings {
     pub http_status: HttpStatus,
     /// Operations at a time.
     pub slots: usize,
-    /// Milliseconds that an operation may wait for a slot before it is answered 503.
+    /// Milliseconds that an operation may wait for a slot before it is answered 503; a tenth of it once no slot has been free at
+    /// once for so long.
     pub queue_millis: u64,
     /// Uploads (multipart bodies) in memory at a time; more wait for a place as operations do.
     pub uploads: usize,

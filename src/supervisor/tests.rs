@@ -370,6 +370,28 @@ fn a_pin_that_was_changed_is_tried_once_and_not_again() {
 }
 
 #[test]
+fn however_many_workers_lose_their_login_a_changed_pin_is_tried_once() {
+    let long = Duration::from_secs(3600);
+    let site = Site::start(SoftToken::faulty(), |settings| {
+        settings.pin_retry = long;
+        settings.pools[0].processes = 3;
+        settings.pools[0].worker.token.pin_pause = long;
+    });
+    site.up();
+    site.recovered();
+    let before = site.token.logins();
+    site.token.break_function("C_Login", "A0");
+    // Every worker, whenever it is to sign.
+    site.token.break_function("C_SignInit", "logout");
+    let start = Instant::now();
+    while !site.sign().contains("no worker") {
+        assert!(start.elapsed() < Duration::from_secs(40), "all workers give up");
+    }
+    assert_eq!(site.token.logins() - before, 1);
+    site.stop();
+}
+
+#[test]
 fn a_network_process_that_cannot_serve_is_told_with_its_reason() {
     let site = Site::start(SoftToken::new(), |settings| settings.network = b"broken".to_vec());
     let end = site.ended.recv_timeout(Duration::from_secs(30)).unwrap();

@@ -2,10 +2,10 @@
 
 use crate::keys::KeyAlgorithm;
 use cryptoki::mechanism::MechanismType;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How the token signs with RSA.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum RsaSigning {
     /// CKM_RSA_PKCS over a DigestInfo that we build.
     Pkcs,
@@ -14,7 +14,7 @@ pub(super) enum RsaSigning {
 }
 
 /// How the token signs with ECDSA.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum EcSigning {
     /// CKM_ECDSA over a digest.
     Plain,
@@ -23,7 +23,7 @@ pub(super) enum EcSigning {
 }
 
 /// How private keys are wrapped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Wrapping {
     /// CKM_AES_KEY_WRAP_PAD.
     KeyWrapPad,
@@ -32,16 +32,18 @@ pub(super) enum Wrapping {
 }
 
 /// How small secrets are encrypted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Sealing {
     /// CKM_AES_GCM.
     Gcm,
     /// CKM_AES_CBC_PAD, then a MAC.
     CbcThenMac,
+    /// AES-256-GCM in this process under a key used once, which the token's MAC key derives.
+    DerivedKey,
 }
 
 /// How octets are authenticated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Macing {
     /// CKM_SHA256_HMAC with a generic secret.
     HmacSha256,
@@ -50,7 +52,7 @@ pub(super) enum Macing {
 }
 
 /// A token's abilities; `None` where it has none that we can use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Abilities {
     pub(super) rsa: Option<RsaSigning>,
     pub(super) rsa_generation: bool,
@@ -59,6 +61,7 @@ pub struct Abilities {
     pub(super) wrapping: Option<Wrapping>,
     pub(super) sealing: Option<Sealing>,
     pub(super) macing: Option<Macing>,
+    pub(super) aes_cbc_pad: bool,
 }
 
 impl Abilities {
@@ -71,8 +74,10 @@ impl Abilities {
         };
         let sealing = if has(MechanismType::AES_GCM) {
             Some(Sealing::Gcm)
+        } else if has(MechanismType::AES_CBC_PAD) && macing.is_some() {
+            Some(Sealing::CbcThenMac)
         } else {
-            (has(MechanismType::AES_CBC_PAD) && macing.is_some()).then_some(Sealing::CbcThenMac)
+            macing.map(|_| Sealing::DerivedKey)
         };
         let wrapping = if has(MechanismType::AES_KEY_WRAP_PAD) {
             Some(Wrapping::KeyWrapPad)
@@ -98,6 +103,7 @@ impl Abilities {
             wrapping,
             sealing,
             macing,
+            aes_cbc_pad: has(MechanismType::AES_CBC_PAD),
         }
     }
 
@@ -112,6 +118,20 @@ impl Abilities {
     /// Whether keys can be kept wrapped outside.
     pub fn offers_wrapping(&self) -> bool {
         self.wrapping.is_some() && self.macing.is_some()
+    }
+
+    /// What small secrets can be protected with on a token whose CKM_AES_GCM turned out not to work.
+    pub(super) fn sealing_without_gcm(&self) -> Option<Sealing> {
+        match self.sealing {
+            Some(Sealing::Gcm) if self.aes_cbc_pad && self.macing.is_some() => Some(Sealing::CbcThenMac),
+            Some(Sealing::Gcm) => self.macing.map(|_| Sealing::DerivedKey),
+            other => other,
+        }
+    }
+
+    /// Whether small secrets are encrypted in the token, under a key of their own.
+    pub(super) fn needs_state_key(&self) -> bool {
+        matches!(self.sealing, Some(Sealing::Gcm | Sealing::CbcThenMac))
     }
 
     /// Whether small secrets can be protected.
@@ -154,6 +174,19 @@ mod tests {
         let abilities = Abilities::of(&[MechanismType::RSA_PKCS, MechanismType::RSA_PKCS_KEY_PAIR_GEN]);
         assert!(!abilities.offers_wrapping() && !abilities.offers_sealing());
         assert!(abilities.offers(KeyAlgorithm::Rsa2048) && !abilities.offers(KeyAlgorithm::P256));
+    }
+
+    #[test]
+    fn a_mac_is_enough_to_protect_secrets() {
+        let hmac = [MechanismType::SHA256_HMAC, MechanismType::GENERIC_SECRET_KEY_GEN];
+        let abilities = Abilities::of(&hmac);
+        assert_eq!(abilities.sealing, Some(Sealing::DerivedKey));
+        assert!(!abilities.needs_state_key() && !abilities.offers_wrapping());
+        let gcm = Abilities::of(&[hmac.as_slice(), &[MechanismType::AES_GCM]].concat());
+        assert_eq!(gcm.sealing_without_gcm(), Some(Sealing::DerivedKey));
+        let all = [hmac.as_slice(), &[MechanismType::AES_GCM, MechanismType::AES_CBC_PAD]].concat();
+        assert_eq!(Abilities::of(&all).sealing_without_gcm(), Some(Sealing::CbcThenMac));
+        assert_eq!(Abilities::of(&[MechanismType::AES_GCM]).sealing_without_gcm(), None);
     }
 
     #[test]

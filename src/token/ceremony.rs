@@ -38,19 +38,21 @@ pub fn initialise(
     user_pin: &AuthPin,
 ) -> Result<Step, OpenError> {
     let context = load(module)?;
-    let labelled = |slot| context.get_token_info(slot).is_ok_and(|info| info.label() == label);
-    if context.get_slots_with_initialized_token().map_err(token)?.into_iter().any(labelled) {
+    let labelled = |slot| {
+        context.get_token_info(slot).is_ok_and(|info| info.token_initialized() && info.label() == label)
+    };
+    let slots = context.get_slots_with_token().map_err(token)?;
+    if slots.iter().copied().any(labelled) {
         return Ok(Step::Found);
     }
     let empty = |slot: &cryptoki::slot::Slot| {
         context.get_token_info(*slot).is_ok_and(|info| !info.token_initialized())
     };
-    let slots = context.get_slots_with_token().map_err(token)?;
     let slot = slots.into_iter().find(empty);
     let slot = slot.ok_or_else(|| OpenError::Token("no slot with an uninitialised token".into()))?;
     context.init_token(slot, so_pin, label).map_err(token)?;
     // Slots may have been renumbered.
-    let slots = context.get_slots_with_initialized_token().map_err(token)?;
+    let slots = context.get_slots_with_token().map_err(token)?;
     let slot = slots.into_iter().find(|slot| labelled(*slot));
     let slot = slot.ok_or_else(|| OpenError::Token("the new token does not show".into()))?;
     let session = context.open_rw_session(slot).map_err(token)?;
@@ -63,7 +65,6 @@ pub fn initialise(
 /// A token opened for a ceremony.
 pub struct Ceremony {
     token: TokenSession,
-    _keeper: Session,
 }
 
 impl Ceremony {
@@ -72,10 +73,8 @@ impl Ceremony {
     /// # Errors
     /// See [`OpenError`].
     pub fn open(settings: &TokenSettings) -> Result<Self, OpenError> {
-        let (module, keeper) = Module::open(settings)?;
-        let token = TokenSession::open(&Arc::new(module), 1)
-            .map_err(|trouble| OpenError::Token(format!("{trouble:?}")))?;
-        Ok(Self { token, _keeper: keeper })
+        let (module, session) = Module::open(settings)?;
+        Ok(Self { token: TokenSession::over(&Arc::new(module), session, 1) })
     }
 
     /// What the token offers.
@@ -96,7 +95,7 @@ impl Ceremony {
     pub fn own_keys(&mut self) -> Result<Vec<(&'static str, Step)>, KeyError> {
         let abilities = self.abilities().clone();
         let mut wanted = Vec::new();
-        if abilities.offers_sealing() {
+        if abilities.needs_state_key() {
             wanted.push((STATE_KEY, SecretUse::Encrypt));
         }
         if abilities.offers_wrapping() {
@@ -260,7 +259,7 @@ impl Ceremony {
 }
 
 /// Signatures a second in this session.
-fn signatures(
+pub(super) fn signatures(
     session: &Session,
     abilities: &Abilities,
     key: ObjectHandle,

@@ -47,6 +47,8 @@ pub(super) fn remedy(error: &Error) -> Remedy {
         RvError::SessionHandleInvalid
         | RvError::SessionClosed
         | RvError::OperationActive
+        // The operation stays active.
+        | RvError::BufferTooSmall
         | RvError::OperationNotInitialized => Remedy::Reopen,
         RvError::UserNotLoggedIn => Remedy::LogIn,
         RvError::KeyHandleInvalid

@@ -4,17 +4,21 @@
 //! - [`module`], [`session`], [`fault`]: loading, sessions, recovery
 //! - [`generate`], [`sign`], [`wrapped`], [`seal`]: what is done in the token
 //! - [`client`]: the [`crate::keys::Keys`] port for the network process, without vendor code or PIN
-//! - [`ceremony`]: making tokens and keys, before anything is served
+//! - [`growth`]: how many sessions take calls
+//! - [`tries`]: never more PIN tries than the token forgives
+//! - [`ceremony`]: making tokens and keys, before anything is served; [`report`]: what a token can do
 
 mod abilities;
 pub mod ceremony;
 pub mod client;
 mod fault;
 mod generate;
+mod growth;
 mod handles;
 mod module;
 pub mod pin;
 mod receipts;
+pub mod report;
 mod seal;
 mod service;
 mod session;
@@ -22,6 +26,7 @@ pub mod settings;
 mod sign;
 mod spki;
 pub mod structure;
+mod tries;
 pub mod wire;
 pub mod worker;
 mod wrapped;

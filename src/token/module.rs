@@ -1,10 +1,11 @@
 //! Loading a PKCS#11 module, finding the token, logging in.
 
-use super::abilities::Abilities;
+use super::abilities::{Abilities, Sealing};
 use super::fault::{Remedy, Trouble, remedy};
 use super::handles::Handles;
 use super::pin::{self, PinError};
 use super::settings::{TokenName, TokenSettings};
+use super::tries::{NotNow, Tries};
 use crate::keys::KeyError;
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
@@ -13,7 +14,7 @@ use cryptoki::slot::{Slot, TokenInfo};
 use cryptoki::types::AuthPin;
 use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Simultaneous starts of some modules disturb each other for a moment.
@@ -56,6 +57,7 @@ pub(super) struct Module {
     context: Pkcs11,
     slot: Slot,
     pin: AuthPin,
+    tries: Tries,
     /// Set once the token has refused the PIN; never tried again in this process.
     pin_refused: Mutex<Option<String>>,
     /// Counts logins.
@@ -65,6 +67,8 @@ pub(super) struct Module {
     pub(super) described: String,
     /// Why this process must end, once it must.
     condemned: Mutex<Option<String>>,
+    /// CKM_AES_GCM is offered and does not work.
+    gcm_fails: AtomicBool,
 }
 
 impl Module {
@@ -72,19 +76,25 @@ impl Module {
     pub(super) fn open(settings: &TokenSettings) -> Result<(Self, Session), OpenError> {
         let context = load(&settings.module)?;
         let (slot, info) = find(&context, &settings.name)?;
-        refuse_last_try(&info)?;
+        info.as_ref().map_or(Ok(()), refuse_last_try)?;
         let pin = pin::read(&settings.pin)?;
         let offered = context.get_mechanism_list(slot).map_err(token)?;
+        let described = info.map_or_else(
+            || format!("token in slot {} of {}", slot.id(), settings.module.display()),
+            |info| format!("{} {} serial {}", info.manufacturer_id(), info.label(), info.serial_number()),
+        );
         let module = Self {
             context,
             slot,
             pin,
+            tries: Tries::of(&settings.pin_folder, &described, settings.pin_pause),
             pin_refused: Mutex::new(None),
             logins: AtomicU64::new(0),
             abilities: Abilities::of(&offered),
             handles: Handles::default(),
-            described: format!("{} {} serial {}", info.manufacturer_id(), info.label(), info.serial_number()),
+            described,
             condemned: Mutex::new(None),
+            gcm_fails: AtomicBool::new(false),
         };
         let keeper = module.first_session()?;
         // Logged in already by somebody else in this process.
@@ -133,15 +143,28 @@ impl Module {
         if self.is_logged_in(session)? {
             return Ok(());
         }
+        let a_try = match self.tries.begin() {
+            Ok(a_try) => a_try,
+            Err(NotNow::Refused(ago)) => {
+                let why = format!("{} s ago; not tried again so soon", ago.as_secs());
+                *refused = Some(why.clone());
+                return Err(KeyError::Unavailable(format!("the token refused the PIN {why}")).into());
+            }
+            Err(NotNow::File(path, error)) => {
+                return Err(KeyError::Unavailable(format!("{}: {error}", path.display())).into());
+            }
+        };
         match session.login(UserType::User, Some(&self.pin)) {
             Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
             Ok(()) => {
+                a_try.accepted();
                 self.logins.fetch_add(1, Ordering::SeqCst);
                 self.handles.forget_ephemeral();
                 self.handles.enumerate(session).map_err(Trouble::from)
             }
             Err(error) => {
                 if remedy(&error) == Remedy::PinRefused {
+                    a_try.refused();
                     *refused = Some(error.to_string());
                 }
                 Err(error.into())
@@ -164,6 +187,19 @@ impl Module {
     /// Why the token refused the PIN, if it did.
     pub(super) fn pin_refusal(&self) -> Option<String> {
         self.pin_refused.lock().clone()
+    }
+
+    /// How small secrets are protected.
+    pub(super) fn sealing(&self) -> Option<Sealing> {
+        let gcm_fails = self.gcm_fails.load(Ordering::SeqCst);
+        if gcm_fails { self.abilities.sealing_without_gcm() } else { self.abilities.sealing }
+    }
+
+    /// Protects no more secrets with CKM_AES_GCM.
+    pub(super) fn give_up_gcm(&self) {
+        if !self.gcm_fails.swap(true, Ordering::SeqCst) {
+            tracing::warn!("the token's CKM_AES_GCM does not work; secrets are protected otherwise");
+        }
     }
 
     /// Notes that only a new process can help.
@@ -194,23 +230,33 @@ pub(super) fn load(path: &Path) -> Result<Pkcs11, OpenError> {
     Ok(context)
 }
 
-/// The slot that holds the named token now.
-pub(super) fn find(context: &Pkcs11, name: &TokenName) -> Result<(Slot, TokenInfo), OpenError> {
+/// The slot that holds the named token now, and what the token says of itself where that can be understood.
+pub(super) fn find(context: &Pkcs11, name: &TokenName) -> Result<(Slot, Option<TokenInfo>), OpenError> {
     let tokens = patiently(|| {
         let mut tokens = Vec::new();
-        for slot in context.get_slots_with_initialized_token()? {
-            tokens.push((slot, context.get_token_info(slot)?));
+        for slot in context.get_slots_with_token()? {
+            match information(context, slot)? {
+                Some(info) if !info.token_initialized() => {}
+                info => tokens.push((slot, info)),
+            }
         }
         Ok(tokens)
     })
     .map_err(token)?;
-    let present: Vec<String> =
-        tokens.iter().map(|(_, t)| format!("{:?} (serial {})", t.label(), t.serial_number())).collect();
+    let present: Vec<String> = tokens
+        .iter()
+        .map(|(slot, info)| match info {
+            Some(info) => format!("{:?} (serial {})", info.label(), info.serial_number()),
+            None => format!("slot {} (tells nothing that can be understood)", slot.id()),
+        })
+        .collect();
     let mut matching: Vec<_> = tokens
         .into_iter()
-        .filter(|(_, t)| match name {
-            TokenName::Label(label) => t.label() == label,
-            TokenName::Serial(serial) => t.serial_number() == serial,
+        .filter(|(slot, info)| match (name, info) {
+            (TokenName::Label(label), Some(info)) => info.label() == label,
+            (TokenName::Serial(serial), Some(info)) => info.serial_number() == serial,
+            (TokenName::Slot(wanted), _) => slot.id() == *wanted,
+            (_, None) => false,
         })
         .collect();
     let count = matching.len();
@@ -218,6 +264,15 @@ pub(super) fn find(context: &Pkcs11, name: &TokenName) -> Result<(Slot, TokenInf
         Some(only) if count == 1 => Ok(only),
         Some(_) => Err(OpenError::Ambiguous(count, name.clone())),
         None => Err(OpenError::NoToken { wanted: name.clone(), present: present.join(", ") }),
+    }
+}
+
+/// `None` where the module gives it malformed: opencryptoki's soft token writes its time in a way of its own.
+pub(super) fn information(context: &Pkcs11, slot: Slot) -> cryptoki::error::Result<Option<TokenInfo>> {
+    match context.get_token_info(slot) {
+        Ok(info) => Ok(Some(info)),
+        Err(error @ Error::Pkcs11(..)) => Err(error),
+        Err(_) => Ok(None),
     }
 }
 

@@ -213,7 +213,7 @@ fn finish(
 }
 
 /// A real signature with the worker's own key, or the nearest thing that a token without one can do.
-fn health(token: &mut TokenSession) -> Result<(), KeyError> {
+pub(super) fn health(token: &mut TokenSession) -> Result<(), KeyError> {
     token.run(|t| {
         match t.module.handles.fixed().test {
             Some((key, algorithm)) => {

@@ -21,14 +21,14 @@ pub(super) struct TokenSession {
 
 impl TokenSession {
     pub(super) fn open(module: &Arc<Module>, unwrapped_keys: u16) -> Result<Self, Trouble> {
-        let session = module.session()?;
+        Ok(Self::over(module, module.session()?, unwrapped_keys))
+    }
+
+    /// Over a session that is open and logged in.
+    pub(super) fn over(module: &Arc<Module>, session: Session, unwrapped_keys: u16) -> Self {
         let room = NonZeroUsize::new(usize::from(unwrapped_keys)).unwrap_or(NonZeroUsize::MIN);
-        Ok(Self {
-            module: Arc::clone(module),
-            session,
-            unwrapped: LruCache::new(room),
-            login: module.login_number(),
-        })
+        let (module, login) = (Arc::clone(module), module.login_number());
+        Self { module, session, unwrapped: LruCache::new(room), login }
     }
 
     /// Runs `act`; on a failure that has a remedy applies it and runs `act` once more. `act` must be safe to repeat after
@@ -60,6 +60,10 @@ impl TokenSession {
                 return Err(told(&error));
             }
         };
+        if let Err(Trouble::Module(error)) = &remedied {
+            // The token gives no other session, for example: a new process begins with none.
+            self.module.condemn(&error.to_string());
+        }
         match remedied.and_then(|()| act(self)) {
             Ok(done) => Ok(done),
             Err(Trouble::Final(error)) => Err(error),

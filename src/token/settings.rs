@@ -3,6 +3,7 @@
 use crate::keys::Purpose;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Which token of a module. Slots are renumbered at will, labels and serial numbers stay.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -12,6 +13,8 @@ pub enum TokenName {
     Label(String),
     /// By CK_TOKEN_INFO.serialNumber.
     Serial(String),
+    /// By CK_SLOT_ID, for tokens that name themselves wrongly.
+    Slot(u64),
 }
 
 /// Where the PIN comes from; never from arguments or environment.
@@ -33,6 +36,10 @@ pub struct TokenSettings {
     pub name: TokenName,
     /// The user PIN.
     pub pin: PinSource,
+    /// Where refused PINs are noted, for all processes of the installation.
+    pub pin_folder: PathBuf,
+    /// After a refusal nobody tries the token's PIN again for so long.
+    pub pin_pause: Duration,
 }
 
 /// What a CA worker signs.
@@ -55,7 +62,7 @@ pub struct WorkerSettings {
     pub purpose: Purpose,
     /// Its token.
     pub token: TokenSettings,
-    /// Sessions, each with a thread: calls served at once. 1 to 256.
+    /// Sessions, each with a thread: the most calls served at once. 1 to 256.
     pub sessions: u16,
     /// Unwrapped keys that each session keeps.
     pub unwrapped_keys: u16,

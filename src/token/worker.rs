@@ -1,9 +1,10 @@
 //! A token worker: the process that alone has module and PIN.
 
 use super::fault::{Trouble, told};
+use super::growth::Growth;
 use super::module::{Module, OpenError};
 use super::receipts::Receipts;
-use super::service::Service;
+use super::service::{self, Service};
 use super::session::TokenSession;
 use super::settings::WorkerSettings;
 use super::wire::{TokenAnswer, TokenRequest};
@@ -11,6 +12,7 @@ use crate::ipc::child::{Child, Order};
 use crate::ipc::control::FromChild;
 use crate::ipc::serve::{self, Answers, Incoming};
 use crate::keys::KeyError;
+use cryptoki::error::{Error, RvError};
 use flume::{Receiver, Sender, TrySendError};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
@@ -36,6 +38,7 @@ struct Shared {
     /// Calls taken and not answered yet.
     busy: AtomicUsize,
     draining: AtomicBool,
+    growth: Growth,
 }
 
 /// Runs a worker until it is told to stop, loses its supervisor, or the token needs a new process.
@@ -59,16 +62,17 @@ struct Worker {
     shared: Arc<Shared>,
     jobs: Sender<Job>,
     module: Arc<Module>,
-    /// Keeps the login while session threads come and go.
-    _keeper: cryptoki::session::Session,
 }
 
 fn start(child: &Child) -> Result<Worker, OpenError> {
     let settings: WorkerSettings =
         postcard::from_bytes(&child.settings).map_err(|e| OpenError::Token(format!("settings: {e}")))?;
-    let (module, keeper) = Module::open(&settings.token)?;
+    let (module, first) = Module::open(&settings.token)?;
     let module = Arc::new(module);
-    let sessions = open_sessions(&module, &settings)?;
+    let mut first = TokenSession::over(&module, first, settings.unwrapped_keys);
+    // A worker that logs in and cannot sign would draw all calls to itself by failing them quickly.
+    service::health(&mut first).map_err(|error| OpenError::Token(error.to_string()))?;
+    let sessions = open_sessions(first, &module, &settings)?;
     let count = sessions.len();
     let (jobs, queue) = flume::bounded(count * QUEUE_PER_SESSION);
     let ready = format!(
@@ -80,22 +84,29 @@ fn start(child: &Child) -> Result<Worker, OpenError> {
     );
     let receipts = Receipts::new(child.generation);
     let service = Service { settings, generation: child.generation, receipts };
-    let shared = Arc::new(Shared { service, busy: AtomicUsize::new(0), draining: AtomicBool::new(false) });
-    for session in sessions {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let growth = Growth::new(cores, count, Instant::now());
+    let shared =
+        Arc::new(Shared { service, busy: AtomicUsize::new(0), draining: AtomicBool::new(false), growth });
+    for (number, session) in sessions.into_iter().enumerate() {
         let (shared, queue, condemn) = (Arc::clone(&shared), queue.clone(), child.condemn.clone());
-        spawn("token-session", move || serve_session(session, &shared, &queue, &condemn))?;
+        spawn("token-session", move || serve_session((number, session), &shared, &queue, &condemn))?;
     }
     child.voice.ready(&ready);
-    Ok(Worker { shared, jobs, module, _keeper: keeper })
+    Ok(Worker { shared, jobs, module })
 }
 
 /// As many sessions as configured, or as the token gives.
-fn open_sessions(module: &Arc<Module>, settings: &WorkerSettings) -> Result<Vec<TokenSession>, OpenError> {
-    let mut sessions = Vec::new();
-    for _ in 0..settings.sessions.clamp(1, 256) {
+fn open_sessions(
+    first: TokenSession,
+    module: &Arc<Module>,
+    settings: &WorkerSettings,
+) -> Result<Vec<TokenSession>, OpenError> {
+    let mut sessions = vec![first];
+    for _ in 1..settings.sessions.clamp(1, 256) {
         match TokenSession::open(module, settings.unwrapped_keys) {
             Ok(session) => sessions.push(session),
-            Err(Trouble::Module(error)) if !sessions.is_empty() => {
+            Err(Trouble::Module(error @ Error::Pkcs11(RvError::SessionCount | RvError::DeviceMemory, _))) => {
                 tracing::warn!(%error, opened = sessions.len(), "the token gives no more sessions");
                 break;
             }
@@ -114,10 +125,20 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), OpenErr
         .map_err(|error| OpenError::Token(format!("thread: {error}")))
 }
 
-fn serve_session(mut session: TokenSession, shared: &Shared, queue: &Receiver<Job>, condemn: &Sender<Order>) {
-    for Job { incoming, answers } in queue {
+/// The thread of the session of that number.
+fn serve_session(
+    (number, mut session): (usize, TokenSession),
+    shared: &Shared,
+    queue: &Receiver<Job>,
+    condemn: &Sender<Order>,
+) {
+    loop {
+        shared.growth.wait_for_turn(number);
+        let Ok(Job { incoming, answers }) = queue.recv() else { return };
         let Incoming { id, cx, body } = incoming;
+        shared.growth.begins(number, Instant::now());
         let answer = shared.service.answer(&mut session, cx, body);
+        shared.growth.answered(number, Instant::now(), !queue.is_empty());
         if let Err(error) = &answer {
             tracing::warn!(request = %cx.request, %error, "not done");
         }

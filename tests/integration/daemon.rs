@@ -32,8 +32,43 @@ fn free_ports() -> u16 {
     }
 }
 
+/// A server that a token lives behind, in a process group of its own.
+pub struct TokenServer(Child);
+
+impl TokenServer {
+    /// Starts what `DIR/token/serve` is, if it is there, and waits for its socket.
+    pub fn start(dir: &Path) -> Option<Self> {
+        use std::os::unix::process::CommandExt;
+        let program = dir.join("token/serve");
+        if !program.exists() {
+            return None;
+        }
+        let mut command = Command::new(program);
+        let server = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let server = Self(server.process_group(0).spawn().unwrap());
+        let socket = dir.join("token/p11.sock");
+        while std::os::unix::net::UnixStream::connect(&socket).is_err() {
+            std::thread::yield_now();
+        }
+        Some(server)
+    }
+}
+
+impl Drop for TokenServer {
+    fn drop(&mut self) {
+        // Its children, one for each connection, too.
+        let _ = rustix::process::kill_process_group(
+            rustix::process::Pid::from_child(&self.0),
+            rustix::process::Signal::KILL,
+        );
+        let _ = self.0.wait();
+    }
+}
+
 /// A folder that `softhsm/setup` has made ready; the appliance in it is not running.
 pub struct Site {
+    /// What its token lives behind, if anything.
+    pub token_server: Option<TokenServer>,
     dir: TempDir,
     /// `client.env`.
     pub env: HashMap<String, String>,
@@ -47,13 +82,40 @@ impl Site {
 
     /// Sets a new site up; `change` may edit the folder before the appliance first starts.
     pub fn with(change: impl FnOnce(&Path)) -> Self {
+        Self::set_up(tempfile::Builder::new().prefix("hufu-test-").tempdir().unwrap(), None, change)
+    }
+
+    /// Sets a new site up on the token that `tests/tokens/NAME` makes; `None` where that cannot be had here. `change` may edit
+    /// `token.toml`, and more, before the key ceremony.
+    pub fn on_token(name: &str, change: impl FnOnce(&Path)) -> Option<Self> {
         let dir = tempfile::Builder::new().prefix("hufu-test-").tempdir().unwrap();
+        let made = Command::new(top().join("tests/tokens").join(name)).arg(dir.path()).output().unwrap();
+        let said = String::from_utf8_lossy(&made.stderr);
+        if made.status.code() == Some(77) {
+            println!("skipped: {said}");
+            return None;
+        }
+        assert!(made.status.success(), "tests/tokens/{name}: {said}");
+        change(dir.path());
+        let server = TokenServer::start(dir.path());
+        Some(Self::set_up(dir, server, |dir| {
+            // What the token's script wants to hold only when the ceremony is over.
+            let Ok(after) = std::fs::read_to_string(dir.join("after.toml")) else { return };
+            let file = dir.join("conf/hufu.toml");
+            let text = std::fs::read_to_string(&file).unwrap();
+            std::fs::write(file, text + &after).unwrap();
+        }))
+    }
+
+    fn set_up(dir: TempDir, token_server: Option<TokenServer>, change: impl FnOnce(&Path)) -> Self {
         let port = free_ports();
-        let setup = Command::new(top().join("softhsm/setup"))
-            .arg(dir.path())
-            .args(["--port", &port.to_string(), "--hufu", HUFU])
-            .output()
-            .unwrap();
+        let mut setup = Command::new(top().join("softhsm/setup"));
+        setup.arg(dir.path()).args(["--port", &port.to_string(), "--hufu", HUFU]);
+        let token = dir.path().join("token.toml");
+        if token.exists() {
+            setup.arg("--token").arg(token);
+        }
+        let setup = setup.output().unwrap();
         assert!(setup.status.success(), "setup failed:\n{}", String::from_utf8_lossy(&setup.stderr));
         let text = std::fs::read_to_string(dir.path().join("client.env")).unwrap();
         let env = text
@@ -62,7 +124,7 @@ impl Site {
             .map(|(k, v)| (k.to_owned(), v.to_owned()))
             .collect();
         change(dir.path());
-        Self { dir, env }
+        Self { token_server, dir, env }
     }
 
     /// The site's folder.
@@ -204,8 +266,8 @@ impl Daemon {
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         let ended = self.child.wait().unwrap().success();
         // The site lives on: take it out without running our own drop.
-        let site =
-            std::mem::replace(&mut self.site, Site { dir: TempDir::new().unwrap(), env: HashMap::new() });
+        let nowhere = Site { token_server: None, dir: TempDir::new().unwrap(), env: HashMap::new() };
+        let site = std::mem::replace(&mut self.site, nowhere);
         (site, ended)
     }
 }
@@ -230,6 +292,8 @@ pub struct Answer {
     pub token: Option<String>,
     /// Content-Type.
     pub content_type: String,
+    /// Retry-After, if it came.
+    pub retry_after: Option<String>,
     /// The body, parsed.
     pub body: Value,
 }
@@ -376,10 +440,11 @@ impl Client {
         let header =
             |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let (token, content_type) = (header("token"), header("content-type").unwrap_or_default());
+        let retry_after = header("retry-after");
         let status = response.status().as_u16();
         let text =
             response.body_mut().with_config().limit(256 << 20).read_to_string().map_err(|e| e.to_string())?;
         let body = serde_json::from_str(&text).map_err(|e| format!("not JSON ({e}): {text:.200}"))?;
-        Ok(Answer { status, token, content_type, body })
+        Ok(Answer { status, token, content_type, retry_after, body })
     }
 }

@@ -1,6 +1,6 @@
 //! How long the calls that do not sign take, with a few clients at once.
 
-use super::load::Target;
+use super::load::{Load, Target};
 use super::{BenchError, Failure};
 use base64::Engine as _;
 use bytes::Bytes;
@@ -57,8 +57,9 @@ pub(super) fn run(args: &Calls) -> Result<(), Failure> {
     let mut measure = |row: Row| -> Result<(), Failure> {
         let body = row.body;
         let make = move |client: usize, number: u64| Bytes::from(body(client, number).to_string());
-        let mut run =
-            runtime.block_on(target.drive((row.method.clone(), row.path), &token, clients, length, make))?;
+        let load = Load { connections: clients, length, rate: None };
+        let mut run = runtime.block_on(target.drive((row.method.clone(), row.path), &token, load, make))?;
+        run.failed += run.refused;
         let p95 = run.quantile(0.95);
         slowest = slowest.max(p95);
         crate::cli::say(&format!(

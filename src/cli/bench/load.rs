@@ -25,12 +25,35 @@ pub(super) struct Target {
     tls: Arc<rustls::ClientConfig>,
 }
 
+/// How much is asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    /// Connections at once.
+    pub(super) connections: usize,
+    /// For how long.
+    pub(super) length: Duration,
+    /// Requests a second over all connections, whatever is answered; a connection that waits for an answer asks late. `None`:
+    /// each asks again as soon as it has its answer.
+    pub(super) rate: Option<u32>,
+}
+
+impl Load {
+    /// When a connection sends its request of that number, counted from the beginning.
+    fn due(&self, connection: usize, number: u64) -> Duration {
+        let Some(rate) = self.rate else { return Duration::ZERO };
+        let order = number as f64 * self.connections as f64 + connection as f64;
+        Duration::from_secs_f64(order / f64::from(rate.max(1)))
+    }
+}
+
 /// What a run of the load saw.
 #[derive(Debug, Default)]
 pub(super) struct Run {
     /// Successful answers.
     pub(super) done: u64,
-    /// Answers that were no success, and the first one's text.
+    /// Answers 503: come again later.
+    pub(super) refused: u64,
+    /// Answers that were neither success nor 503, and the first one's text.
     pub(super) failed: u64,
     pub(super) first_failure: Option<String>,
     /// Every successful answer's latency.
@@ -137,21 +160,20 @@ impl Target {
         Ok((renewed, answer))
     }
 
-    /// Drives `connections` connections for `length`; `body` makes the request of (connection, number).
+    /// Puts the load on; `body` makes the request of (connection, number).
     pub(super) async fn drive(
         &self,
         (method, path): (Method, &'static str),
         token: &str,
-        connections: usize,
-        length: Duration,
+        load: Load,
         body: impl Fn(usize, u64) -> Bytes + Clone + Send + Sync + 'static,
     ) -> Result<Run, BenchError> {
         let mut senders = Vec::new();
-        for _ in 0..connections {
+        for _ in 0..load.connections {
             senders.push(self.connect().await?);
         }
         let began = Instant::now();
-        let end = began + length;
+        let end = began + load.length;
         let mut tasks = tokio::task::JoinSet::new();
         for (connection, mut sender) in senders.into_iter().enumerate() {
             let (target, token, body) = (self.clone(), token.to_owned(), body.clone());
@@ -159,6 +181,8 @@ impl Target {
             tasks.spawn(async move {
                 let mut run = Run::default();
                 for number in 0.. {
+                    let due = began + load.due(connection, number);
+                    tokio::time::sleep_until(due.min(end).into()).await;
                     let asked = Instant::now();
                     if asked >= end {
                         break;
@@ -168,6 +192,8 @@ impl Target {
                     if succeeded(&answer) {
                         run.done += 1;
                         run.latencies.push(asked.elapsed());
+                    } else if code(&answer) == Some(503) {
+                        run.refused += 1;
                     } else {
                         run.failed += 1;
                         run.first_failure.get_or_insert_with(|| answer.to_string());
@@ -180,6 +206,7 @@ impl Target {
         while let Some(joined) = tasks.join_next().await {
             let run = joined.map_err(|e| BenchError::Http(e.to_string()))??;
             whole.done += run.done;
+            whole.refused += run.refused;
             whole.failed += run.failed;
             whole.latencies.extend(run.latencies);
             whole.first_failure = whole.first_failure.or(run.first_failure);
@@ -191,7 +218,11 @@ impl Target {
 
 /// Whether an answer of the API says success.
 fn succeeded(answer: &serde_json::Value) -> bool {
-    answer.get("code").and_then(serde_json::Value::as_i64) == Some(200)
+    code(answer) == Some(200)
+}
+
+fn code(answer: &serde_json::Value) -> Option<i64> {
+    answer.get("code").and_then(serde_json::Value::as_i64)
 }
 
 fn pem_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, BenchError> {

@@ -49,6 +49,12 @@ pub(super) fn peak_mib(pid: u32) -> Option<u64> {
     line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kib| kib / 1024)
 }
 
+/// Begins a new measurement of [`peak_mib`], where this user may.
+pub(super) fn forget_peak(pid: u32) {
+    // Without the right to, the peak is that of the process's whole life.
+    let _ = std::fs::write(format!("/proc/{pid}/clear_refs"), "5");
+}
+
 struct Stat {
     parent: u32,
     ticks: f64,

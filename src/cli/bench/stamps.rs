@@ -67,7 +67,7 @@ fn measure(args: &Stamps, site: &Site, file: &Path) -> Result<(), Failure> {
     let length = Duration::from_secs(args.seconds.max(1));
     let token =
         site.tokens().of(Seat::Served(Purpose::Tsa), file).map_err(|(k, reason)| format!("{k}: {reason}"))?;
-    let mut ceremony = Ceremony::open(&crate::registry::tokens::settings(&token))?;
+    let mut ceremony = Ceremony::open(&crate::registry::tokens::settings(site, &token))?;
     let rates = [KeyAlgorithm::P256, KeyAlgorithm::Rsa2048].map(|algorithm| {
         ceremony.rate(algorithm, LABEL, 1, length).map(|rate| (algorithm, rate)).map_err(|e| e.to_string())
     });

@@ -32,6 +32,12 @@ pub mod label {
     pub const AUDIT: &str = "audit-1";
 }
 
+/// Key types of the root, the first that its token offers.
+const LONG_LIVED: &[KeyAlgorithm] =
+    &[KeyAlgorithm::P384, KeyAlgorithm::P256, KeyAlgorithm::Rsa3072, KeyAlgorithm::Rsa2048];
+/// Key types of everything below it, the first that the token offers.
+const USUAL: &[KeyAlgorithm] = &[KeyAlgorithm::P256, KeyAlgorithm::Rsa2048];
+
 /// Why the ceremony stopped. What was made until then is found again by the next run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -108,7 +114,7 @@ pub fn run(
 
     let mut root = open(site, file, Seat::Root)?;
     say(&mut transcript, format!("token root: {}", root.described()));
-    let root_key = key(&mut root, Seat::Root, KeyAlgorithm::P384, label::ROOT, &mut transcript, &mut say)?;
+    let root_key = key(&mut root, Seat::Root, LONG_LIVED, label::ROOT, &mut transcript, &mut say)?;
     let authority = site.authority();
     let root_issued = issue(&mut root, Issued::root(&folder, authority, &root_key, now))?;
     report(&root_issued, &mut transcript, &mut say);
@@ -116,7 +122,7 @@ pub fn run(
     let mut ca = open(site, file, Seat::Served(Purpose::Ca))?;
     own_keys(&mut ca, Seat::Served(Purpose::Ca), &mut transcript, &mut say)?;
     let ca_seat = Seat::Served(Purpose::Ca);
-    let ca_key = key(&mut ca, ca_seat, KeyAlgorithm::P256, label::ISSUING, &mut transcript, &mut say)?;
+    let ca_key = key(&mut ca, ca_seat, USUAL, label::ISSUING, &mut transcript, &mut say)?;
     let issuing =
         issue(&mut root, Issued::issuing(&folder, authority, &ca_key, &root_issued, &root_key, now))?;
     report(&issuing, &mut transcript, &mut say);
@@ -128,8 +134,8 @@ pub fn run(
     let tsa_seat = Seat::Served(Purpose::Tsa);
     let mut tsa = open(site, file, tsa_seat)?;
     own_keys(&mut tsa, tsa_seat, &mut transcript, &mut say)?;
-    let tsa_key = key(&mut tsa, tsa_seat, KeyAlgorithm::P256, label::TSA, &mut transcript, &mut say)?;
-    let ocsp_key = key(&mut tsa, tsa_seat, KeyAlgorithm::P256, label::OCSP, &mut transcript, &mut say)?;
+    let tsa_key = key(&mut tsa, tsa_seat, USUAL, label::TSA, &mut transcript, &mut say)?;
+    let ocsp_key = key(&mut tsa, tsa_seat, USUAL, label::OCSP, &mut transcript, &mut say)?;
     drop(tsa);
     let stamping = issue(&mut ca, Issued::stamping(&folder, authority, &tsa_key, &issuing, &ca_key, now))?;
     report(&stamping, &mut transcript, &mut say);
@@ -140,7 +146,7 @@ pub fn run(
     let audit_seat = Seat::Served(Purpose::Audit);
     let mut audit = open(site, file, audit_seat)?;
     own_keys(&mut audit, audit_seat, &mut transcript, &mut say)?;
-    let audit_key = key(&mut audit, audit_seat, KeyAlgorithm::P256, label::AUDIT, &mut transcript, &mut say)?;
+    let audit_key = key(&mut audit, audit_seat, USUAL, label::AUDIT, &mut transcript, &mut say)?;
     drop(audit);
     let mut signer = open(site, file, Seat::Served(Purpose::Signer))?;
     own_keys(&mut signer, Seat::Served(Purpose::Signer), &mut transcript, &mut say)?;
@@ -179,7 +185,7 @@ fn made(step: Step, verb: &str) -> String {
 fn open(site: &Site, file: &Path, seat: Seat) -> Result<Ceremony, CeremonyError> {
     let token =
         site.tokens().of(seat, file).map_err(|(key, reason)| CeremonyError::Configuration { key, reason })?;
-    Ceremony::open(&super::tokens::settings(&token))
+    Ceremony::open(&super::tokens::settings(site, &token))
         .map_err(|e| CeremonyError::Token { seat: seat.name(), reason: e.to_string() })
 }
 
@@ -193,7 +199,7 @@ fn initialise(
     let token =
         site.tokens().of(seat, file).map_err(|(key, reason)| CeremonyError::Configuration { key, reason })?;
     let (crate::conf::Name::Label(label), Some(so_pin)) = (&token.name, so_pin) else { return Ok(None) };
-    let settings = super::tokens::settings(&token);
+    let settings = super::tokens::settings(site, &token);
     let PinSource::File(pin_file) = &settings.pin else {
         return Ok(None);
     };
@@ -217,7 +223,7 @@ type Say<'a> = &'a mut dyn FnMut(&mut Transcript, String);
 fn key(
     token: &mut Ceremony,
     seat: Seat,
-    algorithm: KeyAlgorithm,
+    preferred: &[KeyAlgorithm],
     label: &str,
     transcript: &mut Transcript,
     say: Say<'_>,
@@ -226,6 +232,11 @@ fn key(
         Seat::Served(purpose) => purpose,
         Seat::Root => Purpose::Ca,
     };
+    let offered = preferred.iter().copied().find(|algorithm| token.abilities().offers(*algorithm));
+    let algorithm = offered.ok_or_else(|| CeremonyError::Token {
+        seat: seat.name(),
+        reason: "it makes neither EC nor RSA keys that can sign".into(),
+    })?;
     let (key, step) = token
         .key_pair(purpose, algorithm, label)
         .map_err(|source| CeremonyError::Key { seat: seat.name(), source })?;

@@ -90,6 +90,8 @@ pub(crate) fn settings(folder: &Path) -> TokenSettings {
         module: module(),
         name: TokenName::Label("hufu test".into()),
         pin: PinSource::File(folder.join("pin")),
+        pin_folder: folder.to_owned(),
+        pin_pause: Duration::from_secs(2),
     }
 }
 

@@ -7,13 +7,17 @@
 //!   - `hang`: the call never returns
 //!
 //!   and optionally `once`: the first process to come across it takes the file away.
+//! - `removed`: the token is not there: everything that needs it is CKR_DEVICE_REMOVED, in processes that start then too
 //! - `delay`: every signature takes so many microseconds more, as over a network; read when the module is loaded
 //! - `sessions`: no more sessions than this; read when the module is loaded
 //!
 //! Every C_Login is noted in `logins`, one line each.
+//!
+//! `HUFU_FAULTY_RESERVED`, if it is set, is handed to the real C_Initialize as pReserved: NSS softokn wants its parameters there.
 #![allow(non_snake_case, clippy::missing_safety_doc)]
 
 use cryptoki_sys::*;
+use std::ffi::CString;
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
@@ -27,6 +31,7 @@ struct Faulty {
     folder: PathBuf,
     delay: Option<Duration>,
     sessions: Option<u64>,
+    reserved: Option<CString>,
     _library: libloading::Library,
 }
 
@@ -48,6 +53,7 @@ unsafe fn load() -> Option<Faulty> {
     let folder = PathBuf::from(std::env::var_os("HUFU_FAULTY_FOLDER")?);
     let number = |name: &str| fs::read_to_string(folder.join(name)).ok()?.trim().parse::<u64>().ok();
     let (delay, sessions) = (number("delay").map(Duration::from_micros), number("sessions"));
+    let reserved = std::env::var("HUFU_FAULTY_RESERVED").ok().and_then(|text| CString::new(text).ok());
     let module = std::env::var_os("HUFU_FAULTY_MODULE")?;
     let library = unsafe { libloading::Library::new(module) }.ok()?;
     let mut list = std::ptr::null_mut();
@@ -59,6 +65,7 @@ unsafe fn load() -> Option<Faulty> {
     let real = unsafe { *list };
     let mut ours = real;
     ours.C_GetFunctionList = Some(C_GetFunctionList);
+    ours.C_Initialize = Some(initialize);
     ours.C_GetTokenInfo = Some(token_info);
     ours.C_OpenSession = Some(open_session);
     ours.C_CloseSession = Some(close_session);
@@ -68,7 +75,9 @@ unsafe fn load() -> Option<Faulty> {
     ours.C_GenerateKeyPair = Some(generate_key_pair);
     ours.C_SignInit = Some(sign_init);
     ours.C_Sign = Some(sign);
-    Some(Faulty { real, ours, folder, delay, sessions, _library: library })
+    ours.C_UnwrapKey = Some(unwrap_key);
+    ours.C_GenerateRandom = Some(generate_random);
+    Some(Faulty { real, ours, folder, delay, sessions, reserved, _library: library })
 }
 
 fn faulty() -> &'static Faulty {
@@ -91,6 +100,9 @@ macro_rules! real {
 
 /// What is to go wrong in `function`, after any real mischief has been done.
 fn fault(function: &str, session: Option<CK_SESSION_HANDLE>) -> Option<CK_RV> {
+    if faulty().folder.join("removed").exists() {
+        return Some(CKR_DEVICE_REMOVED);
+    }
     let path = faulty().folder.join(function);
     let text = fs::read_to_string(&path).ok()?;
     let mut words = text.split_whitespace();
@@ -116,6 +128,23 @@ fn fault(function: &str, session: Option<CK_SESSION_HANDLE>) -> Option<CK_RV> {
         }
         (code, _) => CK_RV::from_str_radix(code.trim_start_matches("0x"), 16).ok(),
     }
+}
+
+/// CK_C_INITIALIZE_ARGS with room behind it: NSS's own has a further member.
+#[repr(C)]
+struct Arguments {
+    standard: CK_C_INITIALIZE_ARGS,
+    beyond: [usize; 4],
+}
+
+unsafe extern "C" fn initialize(given: CK_VOID_PTR) -> CK_RV {
+    let Some(reserved) = &faulty().reserved else { return real!(C_Initialize(given)) };
+    let mut arguments = Arguments { standard: CK_C_INITIALIZE_ARGS::default(), beyond: [0; 4] };
+    if !given.is_null() {
+        arguments.standard = unsafe { *given.cast::<CK_C_INITIALIZE_ARGS>() };
+    }
+    arguments.standard.pReserved = reserved.as_ptr().cast_mut().cast();
+    real!(C_Initialize((&raw mut arguments).cast()))
 }
 
 unsafe extern "C" fn token_info(slot: CK_SLOT_ID, info: CK_TOKEN_INFO_PTR) -> CK_RV {
@@ -216,4 +245,24 @@ unsafe extern "C" fn sign(
         }
     }
     real!(C_Sign(session, data, length, signature, signature_length))
+}
+
+#[allow(clippy::too_many_arguments)]
+unsafe extern "C" fn unwrap_key(
+    session: CK_SESSION_HANDLE,
+    mechanism: CK_MECHANISM_PTR,
+    unwrapping_key: CK_OBJECT_HANDLE,
+    wrapped: CK_BYTE_PTR,
+    length: CK_ULONG,
+    template: CK_ATTRIBUTE_PTR,
+    count: CK_ULONG,
+    key: CK_OBJECT_HANDLE_PTR,
+) -> CK_RV {
+    fault("C_UnwrapKey", Some(session)).unwrap_or_else(|| {
+        real!(C_UnwrapKey(session, mechanism, unwrapping_key, wrapped, length, template, count, key))
+    })
+}
+
+unsafe extern "C" fn generate_random(session: CK_SESSION_HANDLE, octets: CK_BYTE_PTR, length: CK_ULONG) -> CK_RV {
+    fault("C_GenerateRandom", Some(session)).unwrap_or_else(|| real!(C_GenerateRandom(session, octets, length)))
 }
