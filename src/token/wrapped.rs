@@ -7,8 +7,9 @@ use super::generate::{Pair, confirm};
 use super::module::Module;
 use super::session::TokenSession;
 use crate::keys::{GenerateSpec, KeyAlgorithm, KeyError, KeyId, KeyLocation, Purpose, StoredKey};
+use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::Mechanism;
-use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -44,7 +45,7 @@ pub(super) fn wrap(
             session.generate_random_slice(&mut iv)?;
             blob.push(FORM_CBC_PAD);
             blob.extend_from_slice(&iv);
-            session.wrap_key(&Mechanism::AesCbcPad(iv), wrapping_key, pair.private)?
+            without_slack(session.wrap_key(&Mechanism::AesCbcPad(iv), wrapping_key, pair.private)?)
         }
         None => return Err(KeyError::Unsupported("wrapping of private keys".into()).into()),
     };
@@ -53,6 +54,18 @@ pub(super) fn wrap(
     let mac = mac(session, module, &bound)?;
     Ok(KeyLocation::Wrapped { blob, mac })
 }
+
+/// The PKCS#11 crate gives as many octets as the module announced, not as it wrote, and NSS announces a block too many. A last
+/// block of ciphertext that is zero by chance would come once in 2^128.
+fn without_slack(mut wrapped: Vec<u8>) -> Vec<u8> {
+    while wrapped.len() % 16 == 0 && wrapped.ends_with(&[0; 16]) {
+        wrapped.truncate(wrapped.len() - 16);
+    }
+    wrapped
+}
+
+/// CKA_NSS_DB, in which NSS softokn wants an EC key's public point when it unwraps the private one.
+const NSS_DB: AttributeType = AttributeType::VendorDefined(0xd5a0_db00);
 
 /// The session object of a wrapped key, from the session's cache or by unwrapping.
 pub(super) fn unwrap(
@@ -90,15 +103,22 @@ pub(super) fn unwrap(
         Attribute::Sign(true),
     ];
     let malformed = || Trouble::from(KeyError::Refused("wrapped key of unknown form".into()));
-    let handle = match blob.split_first() {
-        Some((&FORM_KEY_WRAP_PAD, wrapped)) => {
-            session.unwrap_key(&Mechanism::AesKeyWrapPad, unwrapping_key, wrapped, &template)?
-        }
+    let (mechanism, wrapped) = match blob.split_first() {
+        Some((&FORM_KEY_WRAP_PAD, wrapped)) => (Mechanism::AesKeyWrapPad, wrapped),
         Some((&FORM_CBC_PAD, rest)) => {
             let (iv, wrapped) = rest.split_first_chunk::<16>().ok_or_else(malformed)?;
-            session.unwrap_key(&Mechanism::AesCbcPad(*iv), unwrapping_key, wrapped, &template)?
+            (Mechanism::AesCbcPad(*iv), wrapped)
         }
         _ => return Err(malformed()),
+    };
+    let handle = match session.unwrap_key(&mechanism, unwrapping_key, wrapped, &template) {
+        Err(Error::Pkcs11(RvError::TemplateIncomplete, _)) => {
+            let point = key.spki.0.get(key.spki.0.len().saturating_sub(point_octets(key.algorithm))..);
+            let point = Attribute::VendorDefined((NSS_DB, point.unwrap_or_default().to_vec()));
+            let template = [template.as_slice(), &[point]].concat();
+            session.unwrap_key(&mechanism, unwrapping_key, wrapped, &template)?
+        }
+        other => other?,
     };
     if let Err(trouble) = confirm(session, handle, false) {
         let _ = session.destroy_object(handle);
@@ -110,6 +130,15 @@ pub(super) fn unwrap(
         tracing::warn!(%error, "unwrapped key not destroyed");
     }
     Ok(handle)
+}
+
+/// Octets of an uncompressed public point, with which a SubjectPublicKeyInfo ends; none for RSA.
+fn point_octets(algorithm: KeyAlgorithm) -> usize {
+    match algorithm {
+        KeyAlgorithm::P256 => 65,
+        KeyAlgorithm::P384 => 97,
+        KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 => 0,
+    }
 }
 
 /// What the MAC binds: everything that says whose key this is. Lengths make the concatenation unambiguous.
@@ -151,4 +180,19 @@ pub(super) fn mac(session: &Session, module: &Module, bytes: &[u8]) -> Result<Ve
         None => return Err(KeyError::Unsupported("MACs".into()).into()),
     };
     Ok(session.sign(&mechanism, key, bytes)?)
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_that_were_announced_and_not_written_are_cut_off() {
+        let blocks = [vec![7; 32], vec![0; 32]].concat();
+        assert_eq!(without_slack(blocks), vec![7; 32]);
+        let mut last = vec![7; 32];
+        last[31] = 0;
+        assert_eq!(without_slack(last.clone()), last);
+    }
 }

@@ -38,6 +38,9 @@ const LONG_LIVED: &[KeyAlgorithm] =
 /// Key types of everything below it, the first that the token offers.
 const USUAL: &[KeyAlgorithm] = &[KeyAlgorithm::P256, KeyAlgorithm::Rsa2048];
 
+/// What checkpoints of the audit log can be signed with (C2SP signed-note).
+const CHECKPOINTS: &[KeyAlgorithm] = &[KeyAlgorithm::P256];
+
 /// Why the ceremony stopped. What was made until then is found again by the next run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -146,7 +149,7 @@ pub fn run(
     let audit_seat = Seat::Served(Purpose::Audit);
     let mut audit = open(site, file, audit_seat)?;
     own_keys(&mut audit, audit_seat, &mut transcript, &mut say)?;
-    let audit_key = key(&mut audit, audit_seat, USUAL, label::AUDIT, &mut transcript, &mut say)?;
+    let audit_key = key(&mut audit, audit_seat, CHECKPOINTS, label::AUDIT, &mut transcript, &mut say)?;
     drop(audit);
     let mut signer = open(site, file, Seat::Served(Purpose::Signer))?;
     own_keys(&mut signer, Seat::Served(Purpose::Signer), &mut transcript, &mut say)?;
@@ -235,7 +238,10 @@ fn key(
     let offered = preferred.iter().copied().find(|algorithm| token.abilities().offers(*algorithm));
     let algorithm = offered.ok_or_else(|| CeremonyError::Token {
         seat: seat.name(),
-        reason: "it makes neither EC nor RSA keys that can sign".into(),
+        reason: format!(
+            "{label} wants one of {preferred:?}, which this token does not make; give [token.{}] another token",
+            seat.name()
+        ),
     })?;
     let (key, step) = token
         .key_pair(purpose, algorithm, label)
