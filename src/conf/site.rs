@@ -498,6 +498,11 @@ impl Site {
         self.data.join("run")
     }
 
+    /// Where refused PINs are noted. Not in the run folder, which the network process may write to.
+    pub fn pin_folder(&self) -> PathBuf {
+        self.data.join("pin")
+    }
+
     /// The socket that commands of this program use.
     pub fn admin_socket(&self) -> PathBuf {
         self.run_folder().join("admin.sock")

@@ -64,6 +64,7 @@ pub fn make_folders(site: &Site) -> std::io::Result<()> {
         site.audit_folder(),
         site.pki_folder(),
         site.run_folder(),
+        site.pin_folder(),
     ];
     for folder in folders {
         if !folder.is_dir() {

@@ -15,7 +15,7 @@ pub fn pin_pause(site: &Site) -> Duration {
 /// A token's settings as workers take them.
 pub fn settings(site: &Site, token: &Token) -> TokenSettings {
     TokenSettings {
-        pin_folder: site.run_folder(),
+        pin_folder: site.pin_folder(),
         pin_pause: pin_pause(site),
         module: token.module.clone(),
         name: match &token.name {

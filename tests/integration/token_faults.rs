@@ -225,7 +225,7 @@ fn a_changed_pin_is_tried_once_and_the_right_one_serves_after_a_restart() {
     assert_eq!(daemon.health()["status"], "down", "{:#}", daemon.health());
     let (site, _) = daemon.stop();
     // An operator who has put the PIN right says so.
-    for entry in fs::read_dir(site.dir().join("data/run")).unwrap().flatten() {
+    for entry in fs::read_dir(site.dir().join("data/pin")).unwrap().flatten() {
         if entry.file_name().to_string_lossy().ends_with(".refused") {
             fs::remove_file(entry.path()).unwrap();
         }
