@@ -33,7 +33,7 @@ pub(super) fn run(args: &Init, file: &Path) -> Result<(), Failure> {
     if environment.iter().any(|(name, value)| std::env::var_os(name).as_deref() != Some(OsStr::new(value))) {
         return super::again_with(&environment);
     }
-    crate::registry::make_folders(&site)?;
+    crate::registry::prepare_folders(&site)?;
     let clock = crate::clock::SystemClock::new(site.clock.tolerance_millis, None);
     let transcript =
         ceremony::run(&site, file, args.so_pin_file.as_deref(), clock.now()?, &mut |line| super::say(line))?;

@@ -2,7 +2,7 @@
 
 use super::{Failure, say};
 use crate::conf::{Seat, Site, Token};
-use crate::registry::{ceremony::clock_text, make_folders, tokens};
+use crate::registry::{ceremony::clock_text, prepare_folders, tokens};
 use crate::token::TokenSettings;
 use crate::token::report::{self, Outcome, Report, Trial};
 use hufu_api::Clock;
@@ -20,7 +20,7 @@ const SPAN: Duration = Duration::from_millis(500);
 pub(super) fn run(purposes: &[String], log_in: bool, json: bool, file: &Path) -> Result<ExitCode, Failure> {
     let site = Site::read(file)?;
     // Refused PINs are noted there, also before the first start.
-    make_folders(&site)?;
+    prepare_folders(&site)?;
     if let Some(unknown) = purposes.iter().find(|p| Seat::ALL.iter().all(|seat| seat.name() != p.as_str())) {
         return Err(format!("--purpose {unknown}: one of signer, ca, tsa, audit, root").into());
     }

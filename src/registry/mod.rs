@@ -40,24 +40,11 @@ impl Told {
     }
 }
 
-/// Makes the data folders, closed to everybody else.
+/// Makes the data folders, closed to everybody else, as far as they are not there.
 ///
 /// # Errors
 /// When the file system says no.
 pub fn prepare_folders(site: &Site) -> std::io::Result<()> {
-    make_folders(site)?;
-    // A socket of an earlier life would be in the way.
-    match fs::remove_file(site.admin_socket()) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// Makes the data folder and what is in it, private to this user, as far as it is not there.
-///
-/// # Errors
-/// When the file system says no.
-pub fn make_folders(site: &Site) -> std::io::Result<()> {
     let folders = [
         site.data().to_owned(),
         site.state_folder(),
