@@ -339,7 +339,7 @@ fn wrapping(token: &mut TokenSession) -> Result<String, Trouble> {
     let KeyLocation::Wrapped { blob, mac } = location? else {
         return Err(KeyError::Failed("wrapped elsewhere".into()).into());
     };
-    let spki = Der(made.spki.clone());
+    let spki = Der(made.spki);
     let location = KeyLocation::Wrapped { blob: blob.clone(), mac: mac.clone() };
     let (id, purpose, owner) = (spec.id, spec.purpose, spec.owner.clone());
     let key = StoredKey { id, purpose, algorithm, owner, spki, location };

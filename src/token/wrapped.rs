@@ -58,7 +58,7 @@ pub(super) fn wrap(
 /// The PKCS#11 crate gives as many octets as the module announced, not as it wrote, and NSS announces a block too many. A last
 /// block of ciphertext that is zero by chance would come once in 2^128.
 fn without_slack(mut wrapped: Vec<u8>) -> Vec<u8> {
-    while wrapped.len() % 16 == 0 && wrapped.ends_with(&[0; 16]) {
+    while wrapped.len().is_multiple_of(16) && wrapped.ends_with(&[0; 16]) {
         wrapped.truncate(wrapped.len() - 16);
     }
     wrapped

@@ -34,7 +34,7 @@ pub(super) fn of_pages(pages: usize, octets: usize) -> Vec<u8> {
     let start = file.len();
     let mut end = format!("xref\n0 {}\n0000000000 65535 f \n", offsets.len() + 1);
     for offset in &offsets {
-        let _ = write!(end, "{offset:010} 00000 n \n");
+        let _ = writeln!(end, "{offset:010} 00000 n ");
     }
     let _ = write!(end, "trailer\n<</Size {}/Root 1 0 R>>\nstartxref\n{start}\n%%EOF\n", offsets.len() + 1);
     file.extend_from_slice(end.as_bytes());
