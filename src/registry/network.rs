@@ -66,6 +66,7 @@ pub fn serve(child: Network) -> Result<(), String> {
     let clock = clock(site, last)?;
     let store = SledStore::open(&site.state_folder()).map_err(|e| format!("state: {e}"))?;
     schema::migrate(&store).map_err(|e| format!("state: {e}"))?;
+    replay::fits(&store, head.size)?;
     let documents = documents(site)?;
     let replayed = replay::replay(cx, &log, &store, &documents)?;
     // Nobody serves yet.

@@ -49,6 +49,17 @@ pub(super) fn replay(
     Ok(applied)
 }
 
+/// What state remembers of the log must be in it: a log of `size` records that ends before was set back, or belongs to another state.
+pub(super) fn fits(store: &dyn Store, size: u64) -> Result<(), String> {
+    match store.projected().map_err(|e| e.to_string())? {
+        Some(last) if last >= size => Err(format!(
+            "state shows record {last}, but the audit log ends with {size} records: it was set back; restore state and log from \
+             one backup"
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// The time of the newest of `size` records: the clock must not be behind it.
 pub(super) fn last_time(cx: Cx, log: &dyn AuditReader, size: u64) -> Result<Option<UnixTime>, String> {
     let Some(last) = size.checked_sub(1) else { return Ok(None) };

@@ -274,3 +274,58 @@ fn personal_data_are_hashes_in_the_log_and_an_operator_who_asks_is_on_record() {
     assert_eq!(asked.lines().count(), 4, "{asked}");
     assert!(asked.lines().all(|line| line.contains("\"operator\":\"uid ")), "{asked}");
 }
+
+/// A whole audit folder from an earlier day is sound in itself; state remembers what has come since.
+#[test]
+fn a_log_that_was_set_back_is_not_served() {
+    let daemon = Daemon::new();
+    let client = daemon.client();
+    signed(&daemon, &client);
+    let (site, ended) = daemon.stop();
+    assert!(ended);
+    let copy = |from: &Path, to: &Path| {
+        let copied = Command::new("cp").args(["-a", "-T"]).arg(from).arg(to).status();
+        assert!(copied.unwrap().success());
+    };
+    let (log, earlier) = (site.dir().join("data/audit"), site.dir().join("earlier"));
+    copy(&log, &earlier);
+    let daemon = site.start();
+    let plain = daemon.documents().join("plain.bin");
+    std::fs::write(&plain, b"any file").unwrap();
+    deposit(&daemon.client(), "later-0001", &plain);
+    let (site, ended) = daemon.stop();
+    assert!(ended);
+    std::fs::rename(&log, log.with_extension("later")).unwrap();
+    copy(&earlier, &log);
+    let (sound, out, err) = site.hufu(&["audit", "verify"]);
+    assert!(sound, "the log alone does not show it: {out}{err}");
+    let told = site.dir().join("refused.log");
+    let mut served = Command::new(crate::daemon::HUFU)
+        .arg("--config")
+        .arg(site.config())
+        .arg("serve")
+        .stdout(std::process::Stdio::null())
+        .stderr(std::fs::File::create(&told).unwrap())
+        .spawn()
+        .unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let refused = loop {
+        let said = std::fs::read_to_string(&told).unwrap();
+        if said.contains("it was set back") {
+            break true;
+        }
+        if std::time::Instant::now() > deadline {
+            println!("{said}");
+            break false;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    };
+    let pid = rustix::process::Pid::from_child(&served);
+    let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    served.wait().unwrap();
+    assert!(refused, "it was served");
+    // Put right, it goes on.
+    std::fs::remove_dir_all(&log).unwrap();
+    std::fs::rename(log.with_extension("later"), &log).unwrap();
+    deposit(&site.start().client(), "later-0002", &plain);
+}

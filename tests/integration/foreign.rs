@@ -17,6 +17,21 @@ fn run(folder: &Path, program: impl AsRef<std::ffi::OsStr>, args: &[&str]) {
     assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&said));
 }
 
+/// A key and a certificate of the root with those extensions, for so many days.
+fn issue(folder: &Path, name: &str, (serial, days): (&str, &str), extensions: &str) {
+    let at = |end: &str| format!("{name}.{end}");
+    let (key, csr, pem, cnf) = (at("key"), at("csr"), at("pem"), at("cnf"));
+    let always =
+        "basicConstraints=critical,CA:FALSE\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n";
+    std::fs::write(folder.join(&cnf), format!("{always}{extensions}\n")).unwrap();
+    let subject = format!("/CN={name}");
+    let request = ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+    run(folder, "openssl", &[&request[..], &["-keyout", &key, "-out", &csr, "-subj", &subject]].concat());
+    let issue =
+        ["x509", "-req", "-CA", "root.pem", "-CAkey", "root.key", "-days", days, "-set_serial", serial];
+    run(folder, "openssl", &[&issue[..], &["-in", &csr, "-out", &pem, "-extfile", &cnf]].concat());
+}
+
 /// A root with signers whose status it tells by OCSP and by revocation list, freshly made for each who asks.
 struct Elsewhere {
     folder: PathBuf,
@@ -54,6 +69,9 @@ impl Elsewhere {
         let files = ["-keyout", "root.key", "-out", "root.pem", "-subj", "/CN=Elsewhere Root"];
         let uses = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"];
         run(folder, "openssl", &[&root[..], &files, &uses].concat());
+        let delegated =
+            "keyUsage=critical,digitalSignature\nextendedKeyUsage=critical,OCSPSigning\nnoCheck=ignored";
+        issue(folder, "responder", ("0x1009", "3000"), delegated);
         let (place, asked) = (folder.to_owned(), Arc::new(AtomicUsize::new(0)));
         let count = Arc::clone(&asked);
         let server = Server::start(move |request| {
@@ -74,9 +92,9 @@ impl Elsewhere {
                 "-CA",
                 "root.pem",
                 "-rsigner",
-                "root.pem",
+                "responder.pem",
                 "-rkey",
-                "root.key",
+                "responder.key",
             ];
             let files = ["-reqin", &question, "-respout", &answer, "-ndays", "7"];
             run(&place, "openssl", &[&responder[..], &files].concat());
@@ -87,24 +105,9 @@ impl Elsewhere {
 
     /// A signer's certificate and key, with where its status is to be asked for.
     fn signer(&self, name: &str, serial: &str, status: &str) {
-        let at = |end: &str| format!("{name}.{end}");
-        let extensions = format!(
-            "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature,nonRepudiation\n\
-             subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n{status}{}/{name}\n",
-            self.server.url()
-        );
-        std::fs::write(self.folder.join(at("cnf")), extensions).unwrap();
-        let (key, csr, pem, cnf) = (at("key"), at("csr"), at("pem"), at("cnf"));
-        let subject = format!("/CN={name}");
-        let request = ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-        run(
-            &self.folder,
-            "openssl",
-            &[&request[..], &["-keyout", &key, "-out", &csr, "-subj", &subject]].concat(),
-        );
-        let issue =
-            ["x509", "-req", "-CA", "root.pem", "-CAkey", "root.key", "-days", "365", "-set_serial", serial];
-        run(&self.folder, "openssl", &[&issue[..], &["-in", &csr, "-out", &pem, "-extfile", &cnf]].concat());
+        let status =
+            format!("keyUsage=critical,digitalSignature,nonRepudiation\n{status}{}", self.server.url());
+        issue(&self.folder, name, (serial, "365"), &status);
     }
 
     /// pyHanko signs, B-T.
