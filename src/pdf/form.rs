@@ -28,6 +28,8 @@ pub(super) struct Form {
     /// Partial names of the topmost fields.
     pub(super) names: HashSet<String>,
     pub(super) signatures: Vec<SignatureField>,
+    /// Whether a field of another kind has a widget without an appearance, which readers have to draw themselves.
+    pub(super) undrawn: bool,
 }
 
 /// A signature field.
@@ -87,7 +89,7 @@ pub(super) fn read(view: View<'_, '_>, catalog: &Dict) -> Result<Form, SyntaxErr
         Some(Object::Dictionary(d)) => (FormPlace::InCatalog, d.clone()),
         _ => (FormPlace::Absent, Dict::new()),
     };
-    let mut form = Form { place, dict, names: HashSet::new(), signatures: Vec::new() };
+    let mut form = Form { place, dict, names: HashSet::new(), signatures: Vec::new(), undrawn: false };
     form.walk(view)?;
     Ok(form)
 }
@@ -137,9 +139,14 @@ impl Form {
                 return Err(SyntaxError::Limit("form fields"));
             }
             let mut widgets = Vec::new();
+            let signature = kind.as_deref() == Some(b"Sig");
+            self.undrawn |= kids.is_empty() && !signature && !dict.contains("AP");
             for kid in &kids {
                 let is_field = match view.resolve(kid)? {
-                    Object::Dictionary(d) => d.contains("T"),
+                    Object::Dictionary(d) => {
+                        self.undrawn |= !d.contains("T") && !signature && !d.contains("AP");
+                        d.contains("T")
+                    }
                     _ => false,
                 };
                 match (is_field, kid.as_reference()) {
@@ -148,7 +155,7 @@ impl Form {
                     _ => {}
                 }
             }
-            if kind.as_deref() == Some(b"Sig") && (kids.is_empty() || !widgets.is_empty()) {
+            if signature && (kids.is_empty() || !widgets.is_empty()) {
                 if widgets.is_empty() {
                     widgets.push(node.id);
                 }

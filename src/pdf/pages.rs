@@ -69,7 +69,7 @@ impl Inherited {
         Ok(Self {
             media: rectangle(view, node, "MediaBox")?.or(self.media),
             crop: rectangle(view, node, "CropBox")?.or(self.crop),
-            rotate: view.get(node, "Rotate")?.as_integer().or(self.rotate),
+            rotate: rotation(view, node)?.or(self.rotate),
         })
     }
 
@@ -127,12 +127,20 @@ fn is_leaf(node: &Dict) -> bool {
     node.is_name("Type", "Page") || !node.contains("Kids")
 }
 
+/// `/Rotate`; some writers say 90.0.
+fn rotation(view: View<'_, '_>, node: &Dict) -> Result<Option<i64>, SyntaxError> {
+    let value = view.get(node, "Rotate")?;
+    #[allow(clippy::cast_possible_truncation, reason = "a whole number of at most a million")]
+    let whole = |v: f64| (v.fract() == 0.0 && v.abs() <= 1e6).then_some(v as i64);
+    Ok(value.as_integer().or_else(|| value.as_number().and_then(whole)))
+}
+
 /// The rotation of a page that is known by its object, inherited through `/Parent`.
 pub(super) fn quarter_turns(view: View<'_, '_>, page: ObjectId) -> Result<u8, SyntaxError> {
     let mut node = view.object(page)?;
     for _ in 0..MAX_DEPTH {
         let Object::Dictionary(dict) = node else { break };
-        if let Some(rotate) = view.get(&dict, "Rotate")?.as_integer() {
+        if let Some(rotate) = rotation(view, &dict)? {
             let turns = if rotate % 90 == 0 { (rotate / 90).rem_euclid(4) } else { 0 };
             return Ok(u8::try_from(turns).unwrap_or(0));
         }

@@ -46,7 +46,10 @@ pub fn prepare(
 
     let mut update = Update::new(view, request.entropy);
     let signature = update.reserve()?;
+    // Readers that draw every widget themselves would not show the seal. Where they need not, they are told so.
+    let needless = restrictions.unsigned() && !form.undrawn && form.dict.contains("NeedAppearances");
     let mut writer = Writer {
+        draws_all: needless,
         appearances: request.mark.map(|mark| Appearances::new(mark, archive)),
         archive,
         new_fields: Vec::new(),
@@ -131,6 +134,8 @@ fn check_permissions(document: &Document<'_>, target: &Target) -> Result<(), Sig
 
 /// What is added besides the signature dictionary.
 struct Writer<'r> {
+    /// Whether the form's `/NeedAppearances` has become needless.
+    draws_all: bool,
     appearances: Option<Appearances<'r>>,
     archive: Archive,
     new_fields: Vec<ObjectId>,
@@ -282,9 +287,12 @@ impl Writer<'_> {
                 if !fields.is_empty() {
                     update.append(id, "Fields", fields)?;
                 }
-                if flags & 3 != 3 {
+                if flags & 3 != 3 || self.draws_all {
                     update.change(id, |dict| {
                         dict.set("SigFlags", flags | 3);
+                        if self.draws_all {
+                            dict.remove("NeedAppearances");
+                        }
                     })?;
                 }
             }
@@ -307,6 +315,9 @@ impl Writer<'_> {
                     }
                 }
                 dict.set("SigFlags", flags | 3);
+                if self.draws_all {
+                    dict.remove("NeedAppearances");
+                }
                 if dict != form.dict {
                     update.change(root, |catalog| {
                         catalog.set("AcroForm", dict);
