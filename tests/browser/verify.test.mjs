@@ -62,6 +62,11 @@ test("content exchanged after signing: modified, shown then and now", async () =
     await page.getByText("签署后文件被修改。请不要信任当前内容。").waitFor();
     await page.getByRole("button", { name: "比较签署时与现在" }).click();
     await page.locator(".mark.changed").first().waitFor();
+    const revision = page.locator(".revision").last();
+    await revision.getByRole("button", { name: "比较此修订前后" }).click();
+    await revision.locator(".mark.changed").first().waitFor();
+    await revision.getByText("第 1 页，此修订之前").waitFor();
+    await revision.getByText("不允许").first().waitFor();
   });
 });
 

@@ -107,8 +107,22 @@ function changedAreas(before, after) {
   }));
 }
 
-/** Then and now for every page that differs; `first` are pages to begin with. */
-export async function comparePages(file, end, into, first) {
+/** What the two sides of a comparison are called. */
+const SIGNED_AND_NOW = { before: ["签署时", "when signed"], after: ["现在", "now"] };
+const REVISION = { before: ["此修订之前", "before this revision"], after: ["此修订之后", "after this revision"] };
+
+/** Since the signature that covers the first `end` bytes. */
+export function compareWithNow(file, end, into, first) {
+  return comparePages(file, [end, undefined], into, first, SIGNED_AND_NOW);
+}
+
+/** Before and after the revision that made `start` bytes into `end`. */
+export function compareRevision(file, start, end, into, first) {
+  return comparePages(file, [start, end], into, first, REVISION);
+}
+
+/** Both sides of every page that differs; `first` are pages to begin with. */
+async function comparePages(file, [start, end], into, first, names) {
   into.replaceChildren(el("p", { class: "soft" }, ...both("正在比较……", "Comparing…")));
   const pages = el("div", { class: "pages" });
   let different = 0;
@@ -116,21 +130,22 @@ export async function comparePages(file, end, into, first) {
   const order = () => [...first, ...Array.from({ length: Math.min(count, PAGES_MAX) }, (_, i) => i + 1).filter((p) => !first.includes(p))];
   for (let i = 0; i < order().length; i += 1) {
     const page = order()[i];
-    const [before, after] = await Promise.all([picture(file, page, end).catch(() => null), picture(file, page).catch(() => null)]);
+    const [before, after] = await Promise.all([picture(file, page, start).catch(() => null), picture(file, page, end).catch(() => null)]);
     if (!before && !after) continue;
     count = Math.max(count, before?.pages ?? 0, after?.pages ?? 0);
     const areas = before && after ? changedAreas(before.image, after.image) : [{ x: 0, y: 0, width: 1, height: 1 }];
     if (areas.length === 0) continue;
     different += 1;
     const marks = () => areas.map((area) => mark("changed", area));
-    if (before) pages.append(figure(before.image, marks(), `第 ${page} 页，签署时`, `Page ${page}, when signed`));
-    else pages.append(el("p", {}, ...both(`第 ${page} 页在签署时不存在`, `Page ${page} did not exist when signed`)));
-    if (after) pages.append(figure(after.image, marks(), `第 ${page} 页，现在`, `Page ${page}, now`));
-    else pages.append(el("p", {}, ...both(`第 ${page} 页现在不存在`, `Page ${page} does not exist now`)));
+    for (const [side, [zh, en]] of [[before, names.before], [after, names.after]]) {
+      pages.append(side
+        ? figure(side.image, marks(), `第 ${page} 页，${zh}`, `Page ${page}, ${en}`)
+        : el("p", {}, ...both(`第 ${page} 页不存在：${zh}`, `There is no page ${page} ${en}`)));
+    }
   }
   into.replaceChildren(
     different === 0
       ? el("p", {}, ...both("显示的内容没有差别。", "What is shown does not differ."))
-      : el("p", {}, ...both(`${different} 页的显示有差别，已用橙色标出（包括之后加盖的签章）。`, `${different} page(s) differ, marked in orange (later seals included).`)),
+      : el("p", {}, ...both(`${different} 页的显示有差别，已用橙色标出（包括后来加盖的签章）。`, `${different} page(s) differ, marked in orange (later seals included).`)),
     pages);
 }

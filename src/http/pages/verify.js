@@ -1,7 +1,7 @@
 // The verify page: sends the file, tells the verdict in plain words, shows the pages of each revision.
 
 import { begin, both, el, t, when } from "./common.js";
-import { comparePages, showPages } from "./revisions.js";
+import { compareRevision, compareWithNow, showPages } from "./revisions.js";
 
 const state = document.getElementById("state");
 const place = document.getElementById("report");
@@ -90,7 +90,25 @@ function chain(certificates) {
     el("div", {}, c.subject),
     el("div", { class: "soft" }, ...both(
       `签发者 ${c.issuer}；有效期 ${when(c.not_before)} 至 ${when(c.not_after)}；序列号 ${c.serial}`,
-      `issued by ${c.issuer}; valid ${when(c.not_before)} to ${when(c.not_after)}; serial ${c.serial}`)))));
+      `issued by ${c.issuer}; valid ${when(c.not_before)} to ${when(c.not_after)}; serial ${c.serial}`)),
+    revocation(c.revocation))));
+}
+
+const STANDINGS = {
+  good: ["good-text", "未被吊销", "not revoked"],
+  revoked: ["bad-text", "已被吊销", "revoked"],
+  revoked_later: ["doubt-text", "签署之后被吊销", "revoked after signing"],
+  unknown: ["soft", "吊销状态未知", "revocation not known"],
+};
+
+/** Whether a certificate was revoked, and who says so. */
+function revocation(known) {
+  if (!known) return null;
+  const [style, zh, en] = STANDINGS[known.status] ?? STANDINGS.unknown;
+  const outside = known.origin?.outside;
+  const origin = outside ? [`查询自 ${outside}`, `from ${outside}`]
+    : { security_store: ["文件内的验证资料", "the file's validation data"], signature: ["签名内的资料", "data inside the signature"] }[known.origin];
+  return el("div", { class: style }, ...both(`${zh}${origin ? `（${origin[0]}）` : ""}`, `${en}${origin ? ` (${origin[1]})` : ""}`));
 }
 
 const WEIGHT = { failure: ["bad-text", "失败", "failure"], warning: ["doubt-text", "注意", "warning"], info: ["soft", "信息", "note"] };
@@ -108,13 +126,13 @@ function findings(list) {
   })));
 }
 
-function changes(signature) {
-  if (signature.changes.length === 0) return null;
-  const forbidden = signature.changes.filter((c) => c.permission === "forbidden");
-  const items = [...forbidden, ...signature.changes.filter((c) => c.permission !== "forbidden")].slice(0, 200);
-  return details(`签署后的改动（${signature.changes.length} 处，${forbidden.length} 处不被允许）`,
-    `Changes since (${signature.changes.length}, of which ${forbidden.length} not permitted)`, forbidden.length > 0,
-    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("改动", "Changes") }, el("table", {},
+function changes(list, zh, en, label) {
+  if (list.length === 0) return null;
+  const forbidden = list.filter((c) => c.permission === "forbidden");
+  const items = [...forbidden, ...list.filter((c) => c.permission !== "forbidden")].slice(0, 200);
+  return details(`${zh}（${list.length} 处，${forbidden.length} 处不被允许）`,
+    `${en} (${list.length}, of which ${forbidden.length} not permitted)`, forbidden.length > 0,
+    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, el("table", {},
       el("thead", {}, el("tr", {}, ...[["", ""], ["页", "Page"], ["位置", "Where"], ["说明", "Reason"]].map(([zh, en]) => el(zh ? "th" : "td", zh ? { scope: "col" } : {}, ...both(zh, en))))),
       el("tbody", {}, items.map((c) => el("tr", {},
         el("td", {}, c.permission === "forbidden"
@@ -149,21 +167,47 @@ function signatureCard(signature, number, file, report) {
       ["地点", "Location", signature.location],
       ["结论代码", "Status", [signature.indication, signature.sub_indication].filter(Boolean).join(" / ")],
     ]),
-    later ? el("p", {}, el("button", { type: "button", onclick: async (event) => {
-      const button = event.currentTarget;
-      button.disabled = true;
-      await comparePages(file, signedEnd, compared, changedPages(signature));
-      button.disabled = false;
-    } }, ...both("比较签署时与现在", "Compare then and now"))) : null,
+    later ? comparison("比较签署时与现在", "Compare then and now", () => compareWithNow(file, signedEnd, compared, changedPages(signature.changes))) : null,
     compared,
-    changes(signature),
+    changes(signature.changes, "签署后的改动", "Changes since", t(`签名 ${number} 之后的改动`, `Changes since signature ${number}`)),
     details("证书链", "Certificate chain", false, chain(signature.chain)),
     signature.timestamp?.chain?.length ? details("时间戳证书链", "Time-stamp chain", false, chain(signature.timestamp.chain)) : null,
     findings(signature.findings));
 }
 
-function changedPages(signature) {
-  return [...new Set(signature.changes.filter((c) => c.permission === "forbidden").map((c) => c.page).filter(Boolean))];
+/** A button that compares once it is pressed, and cannot be pressed meanwhile. */
+function comparison(zh, en, compare) {
+  return el("p", {}, el("button", { type: "button", onclick: async (event) => {
+    const button = event.currentTarget;
+    button.disabled = true;
+    await compare();
+    button.disabled = false;
+  } }, ...both(zh, en)));
+}
+
+function changedPages(list) {
+  return [...new Set(list.filter((c) => c.permission === "forbidden").map((c) => c.page).filter(Boolean))];
+}
+
+/** Every revision behind the first signed one: who signed it, what it changed, how it looked before and after. */
+function revisions(report, file) {
+  if (report.signatures.length === 0) return null;
+  const first = Math.min(...report.signatures.map((s) => s.revision));
+  const later = report.revisions.map((revision, n) => ({ revision, n })).filter(({ n }) => n > first);
+  if (later.length === 0) return null;
+  return el("section", { class: "card", "aria-label": t("修订", "Revisions") },
+    el("h2", {}, ...both("签署之后的修订", "Revisions after the first signature")),
+    later.map(({ revision, n }) => {
+      const signers = report.signatures.map((s, i) => ({ s, i })).filter(({ s }) => s.revision === n).map(({ s, i }) => `${i + 1}. ${s.sign_name}`);
+      const forbidden = revision.changes.some((c) => c.permission === "forbidden");
+      const compared = el("div", {});
+      return el("div", { class: "revision" },
+        el("h3", { class: forbidden ? "bad-text" : "" }, ...both(`修订 ${n + 1}`, `Revision ${n + 1}`), signers.length ? `: ${signers.join(", ")}` : ""),
+        el("p", { class: "soft" }, ...both(`字节 ${revision.start}–${revision.end}`, `bytes ${revision.start}–${revision.end}`)),
+        comparison("比较此修订前后", "Compare before and after", () => compareRevision(file, report.revisions[n - 1].end, revision.end, compared, changedPages(revision.changes))),
+        compared,
+        changes(revision.changes, "此修订的改动", "What it changed", t(`修订 ${n + 1} 的改动`, `Changes of revision ${n + 1}`)));
+    }));
 }
 
 function download(report, name) {
@@ -190,6 +234,7 @@ function render() {
       findings(report.findings),
       el("p", {}, el("button", { type: "button", onclick: () => download(report, file.name) }, ...both("下载报告", "Download the report")))),
     ...report.signatures.map((signature, i) => signatureCard(signature, i + 1, file, report)),
+    ...[revisions(report, file)].filter(Boolean),
     el("section", { class: "card" }, el("h2", {}, ...both("页面", "Pages")), pages));
   showPages(file, pages, report.signatures);
 }
