@@ -1,7 +1,7 @@
 //! Proof of certificates' status for document security stores: from our own responder and lists, from the lists of the PKI
 //! folder (the root's), then from the addresses that the certificate names.
 
-use super::{Authorities, OcspResponder};
+use super::{Authorities, OcspResponder, lists};
 use crate::x509::ocsp::{CertId, OcspRead, OcspRequest, OcspStatus};
 use crate::x509::{Certificate, CrlRead, X509Error};
 use hufu_api::{ChannelError, Clock, Cx, Der, Reach, StatusProof, StatusProofs, StatusQuestion, UnixTime};
@@ -15,8 +15,6 @@ const EACH: Duration = Duration::from_secs(5);
 /// The largest OCSP response, and the largest list, that is fetched.
 const MAX_RESPONSE: u64 = 256 * 1024;
 const MAX_LIST: u64 = 16 << 20;
-/// Lists in the PKI folder that are looked at.
-const MAX_FILES: usize = 64;
 /// A time stamp may lie so far ahead of our clock (a fraction of a second, another's clock) that we wait for it.
 const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
@@ -59,37 +57,16 @@ impl Proofs {
     }
 
     fn here(&self, cx: Cx, asked: &Asked<'_>) -> Result<Option<StatusProof>, ChannelError> {
-        let known = |e: X509Error| ChannelError::Unavailable(e.to_string());
         if self.ocsp.speaks_for(&asked.certificate) {
             self.wait_for(asked.question.not_before)?;
             if let Some(response) = self.ocsp.evidence(cx, &asked.certificate, asked.question.not_before)? {
                 return Ok(Some(StatusProof::Ocsp(response)));
             }
         }
-        for (_, channel) in self.authorities.running() {
-            let Some(repository) = channel.repository() else { continue };
-            for published in repository.published() {
-                if published.certificate != *asked.question.issuer {
-                    continue;
-                }
-                let list = repository.crl(&published.label)?;
-                if let Some(list) = list.filter(|list| asked.fits_list(&list.0)) {
-                    return Ok(Some(StatusProof::Crl(list)));
-                }
-            }
-        }
-        let issuer = Certificate::from_der(&asked.question.issuer.0).map_err(known)?;
-        let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let lists =
-            entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "crl"));
-        for path in lists.take(MAX_FILES) {
-            let Ok(bytes) = std::fs::read(&path) else { continue };
-            let of_issuer = CrlRead::from_der(&bytes).is_ok_and(|list| list.verify(&issuer).is_ok());
-            if of_issuer && asked.fits_list(&bytes) {
-                return Ok(Some(StatusProof::Crl(Der(bytes))));
-            }
-        }
-        Ok(None)
+        let list = lists::of_issuer(&self.authorities, &self.folder, asked.question.issuer, |list| {
+            asked.fits_list(list)
+        })?;
+        Ok(list.map(StatusProof::Crl))
     }
 
     fn ask_responder(&self, cx: Cx, url: &str, asked: &Asked<'_>) -> Result<StatusProof, ChannelError> {

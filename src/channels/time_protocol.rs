@@ -8,6 +8,7 @@ use crate::x509::signature::verify_signed;
 use der::{Decode, Encode};
 use hufu_api::{ChannelError, Der, Imprint, StampExpectation, TimestampProtocol};
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
+use std::sync::Arc;
 use x509_cert::Certificate;
 
 /// RFC 3161 requests and the judgement of their answers.
@@ -35,8 +36,8 @@ impl TimestampProtocol for TimeProtocol {
             store.add_der(&anchor.0).map_err(|e| ChannelError::Unavailable(format!("anchor: {e}")))?;
         }
         let carried = Token::from_bytes(&token).map_err(|e| bad(e.to_string()))?.signed_data.certificates;
-        let pool: Vec<Certificate> =
-            carried.iter().filter_map(|der| Certificate::from_der(der).ok()).collect();
+        let pool: Vec<Arc<Certificate>> =
+            carried.iter().filter_map(|der| Certificate::from_der(der).ok().map(Arc::new)).collect();
         let leaf =
             Certificate::from_der(verified.signer.certificate.der()).map_err(|e| bad(e.to_string()))?;
         let path = PathRequest {

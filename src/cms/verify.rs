@@ -286,7 +286,8 @@ impl SignerInfo {
     fn candidates(&self, certificates: &[Vec<u8>]) -> Result<Vec<Certificate>, SignerError> {
         let mut found = Vec::new();
         let mut unreadable = None;
-        for der in certificates {
+        let mark = self.signer.mark();
+        for der in certificates.iter().filter(|der| memchr::memmem::find(der, mark).is_some()) {
             match Certificate::from_der(der) {
                 Ok(certificate) if self.signer.fits(&certificate) => found.push(certificate),
                 Ok(_) => {}
@@ -304,6 +305,17 @@ impl SignerInfo {
 }
 
 impl SignerId {
+    /// Octets that stand in the certificate that it identifies.
+    fn mark(&self) -> &[u8] {
+        match self {
+            Self::IssuerSerial(_, serial) => {
+                let at = serial.iter().position(|&b| b != 0).unwrap_or(0);
+                serial.get(at..).unwrap_or_default()
+            }
+            Self::KeyId(id) => id,
+        }
+    }
+
     /// Whether this identifies the certificate.
     pub fn fits(&self, certificate: &Certificate) -> bool {
         match self {

@@ -4,6 +4,8 @@ use super::authority::Authority;
 use super::load::{ConfError, load, relative_to};
 use super::token::{Seat, Tokens};
 use crate::ops;
+use hufu_api::Network;
+use hufu_https::Guard;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -158,6 +160,11 @@ pub struct Sms {
 pub struct Validation {
     /// A folder of further trust anchors (PEM) for signers and time stamps.
     pub trust_folder: Option<PathBuf>,
+    /// Hosts that may be asked for the status of certificates in files that are verified, `ocsp.example.cn` or `crl.example.cn:8080`,
+    /// where a certificate names them; empty: nobody is asked.
+    pub status_hosts: Vec<String>,
+    /// Networks of loopback and private addresses at which such hosts may be asked nevertheless; empty: public addresses only.
+    pub status_networks: Vec<Network>,
 }
 
 /// `[audit]`
@@ -373,6 +380,8 @@ impl Site {
                 "health and metrics stay on a loopback address".into(),
             ));
         }
+        Guard::new(&self.validation.status_hosts, &self.validation.status_networks)
+            .map_err(|e| wrong("validation.status_hosts".into(), e.to_string()))?;
         if self.server.service.is_empty()
             || !self.server.service.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
         {

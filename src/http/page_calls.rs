@@ -62,7 +62,7 @@ pub(super) fn router(edge: &Arc<Edge>) -> Router {
         .route(
             "/verify",
             post(move |Extension(peer): Extension<Peer>, request: Request| async move {
-                serve(&judging, request, peer, "/verify", PDF, |edge, _, _, body| judged(edge, body)).await
+                serve(&judging, request, peer, "/verify", PDF, |edge, call, _, body| judged(edge, call, body)).await
             }),
         )
         .route(
@@ -164,9 +164,9 @@ async fn written(edge: Arc<Edge>, call: Call, token: String, body: Bytes) -> Res
 }
 
 /// The full report on a file, which is neither stored nor recorded: nobody is named who asked.
-async fn judged(edge: Arc<Edge>, body: Bytes) -> Result<Reply> {
+async fn judged(edge: Arc<Edge>, call: Call, body: Bytes) -> Result<Reply> {
     let worker = Arc::clone(&edge);
-    let report = edge.pool.run(move || worker.appliance.judge(&body)).await?;
+    let report = edge.pool.run(move || worker.appliance.judge(call.cx, &body)).await?;
     Ok(Reply::Done(Some(serde_json::to_value(&report).map_err(Error::internal)?)))
 }
 

@@ -16,8 +16,8 @@ use crate::seal::FontSet;
 use crate::x509::path::TrustStore;
 use arc_swap::ArcSwap;
 use hufu_api::{
-    CertificateAuthorities, Clock, Cx, Entropy, IdKind, RequestId, SmsChannel, Space, StatusProofs, Store,
-    TimestampSource, UnixTime,
+    CertificateAuthorities, Clock, Cx, Entropy, IdKind, RequestId, SmsChannel, Space, StatusLookup,
+    StatusProofs, Store, TimestampSource, UnixTime,
 };
 use std::net::IpAddr;
 use std::sync::atomic::AtomicUsize;
@@ -44,6 +44,8 @@ pub struct Ports {
     pub timestamps: Option<Arc<dyn TimestampSource>>,
     /// Where proofs of certificates' status come from, for the levels B-LT and B-LTA.
     pub proofs: Option<Arc<dyn StatusProofs>>,
+    /// Where the status of certificates in verified files is looked up, where they do not bring it along.
+    pub lookup: Option<Arc<dyn StatusLookup>>,
     /// Files below the document roots.
     pub documents: Arc<dyn Documents>,
     /// Fonts of seals and captions.

@@ -43,6 +43,7 @@ pub mod settings;
 mod sign;
 mod signers;
 mod stamp;
+mod status;
 mod table;
 mod validate;
 
@@ -74,4 +75,5 @@ pub use sign::{
 };
 pub use signers::{Paging, SignerChange, SignerPage};
 pub use stamp::{Stamp, StampRequest};
+pub use status::judge_with;
 pub use validate::RequestSignature;

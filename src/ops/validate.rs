@@ -1,10 +1,11 @@
 //! 签署后文件验签: the verification kernel with the appliance's trust and clock.
 
 use super::appliance::facts;
+use super::status::judge_with;
 use super::{Appliance, Call, Caller, Error, Result, auth};
 use crate::audit::{Act, Actor, Ending};
 use crate::codes::Code;
-use crate::verify::{Options, Report, VerifyError, verify};
+use crate::verify::{Report, VerifyError};
 use crate::x509::path::TrustStore;
 use hufu_api::Cx;
 use md5::Md5;
@@ -12,6 +13,7 @@ use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 use subtle::ConstantTimeEq;
 
 /// 君子签's request signature.
@@ -31,6 +33,8 @@ pub struct RequestSignature<'a> {
 
 /// How far ts may stand from now, either way.
 const WINDOW_MILLIS: i64 = 5 * 60_000;
+/// Time for looking up the status of one file's certificates, all together.
+const LOOKING_UP: Duration = Duration::from_secs(6);
 /// Nonces remembered; more within one window are refused.
 const MOST_NONCES: usize = 200_000;
 
@@ -118,10 +122,14 @@ impl Appliance {
     ///
     /// # Errors
     /// 20101 when it cannot be read as a PDF without guessing.
-    pub fn judge(&self, bytes: &[u8]) -> Result<Report> {
+    pub fn judge(&self, cx: Cx, bytes: &[u8]) -> Result<Report> {
         let now = self.ports.clock.now_untrusted();
-        verify(bytes, &self.trust.load(), &Options::at(now))
-            .map_err(|error: VerifyError| Error::new(Code::ContractUnreadable).because(error))
+        let (store, until) = (self.trust.load(), cx.within(LOOKING_UP));
+        judge_with(bytes, &store, now, |certificate, issuer| match &self.ports.lookup {
+            Some(lookup) => lookup.look_up(until, certificate, issuer),
+            None => Ok(None),
+        })
+        .map_err(|error: VerifyError| Error::new(Code::ContractUnreadable).because(error))
     }
 
     /// Judges a signed PDF for an app, recorded.
@@ -129,7 +137,7 @@ impl Appliance {
     /// # Errors
     /// 20101 when it cannot be read as a PDF without guessing.
     pub fn verify_document(&self, call: &Call, caller: &Caller, bytes: &[u8]) -> Result<Report> {
-        let report = self.judge(bytes)?;
+        let report = self.judge(call.cx, bytes)?;
         let facts = facts([
             ("document_sha256", report.sha256.clone().into()),
             ("signatures", report.signatures.len().into()),

@@ -4,7 +4,7 @@ use super::channels::{self, Maintenance, Parts};
 use super::health::Overview;
 use super::{Told, admin, replay, schema};
 use crate::audit::AuditLog;
-use crate::channels::{Identity, OcspResponder, OsEntropy, Proofs};
+use crate::channels::{Identity, Lookup, OcspResponder, Online, OsEntropy, Proofs};
 use crate::clock::{ReferenceSettings, ReferencedClock, SystemClock};
 use crate::conf::{Site, channels_folder};
 use crate::files::fonts::{Choice, FoundFonts, SYSTEM_FOLDERS, find_fonts, shipped_chains};
@@ -107,6 +107,7 @@ pub fn serve(child: Network) -> Result<(), String> {
     let proofs =
         Proofs::new(Arc::clone(&ocsp), made.authorities.clone(), &site.pki_folder(), Arc::clone(&clock))
             .map_err(|e| e.to_string())?;
+    let lookup = Lookup::new(made.authorities.clone(), &site.pki_folder(), online(site)?);
     let time_sources = !made.timestamps.health().is_empty();
     let ports = Ports {
         clock: Arc::clone(&clock),
@@ -118,6 +119,7 @@ pub fn serve(child: Network) -> Result<(), String> {
         sms: Some(Arc::clone(&made.sms)),
         timestamps: time_sources.then(|| made.timestamps.clone() as Arc<dyn hufu_api::TimestampSource>),
         proofs: Some(Arc::new(proofs)),
+        lookup: Some(Arc::new(lookup)),
         documents: Arc::new(documents),
         fonts: Arc::new(fonts.set),
     };
@@ -263,6 +265,11 @@ pub(crate) fn trust(site: &Site) -> Result<TrustStore, String> {
         store.add_pem(&text).map_err(|e| named(&e))?;
     }
     Ok(store)
+}
+
+/// Whom one may ask for the status of certificates in verified files.
+pub(crate) fn online(site: &Site) -> Result<Option<Online>, String> {
+    Online::new(&site.validation.status_hosts, &site.validation.status_networks).map_err(|e| e.to_string())
 }
 
 /// Keys that a crash left behind are destroyed, beside what is served; `records` is how many were there at start.

@@ -3,16 +3,16 @@
 use crate::pdf::syntax::{Dict, Object, View};
 
 /// Operators that an appearance of a text field needs (ISO 32000-2 12.7.4.3): text, colours, clipping, borders.
-/// Images, other forms, shadings and inline images are not among them.
-const HARMLESS: [&[u8]; 54] = [
+/// Images, other forms, shadings, patterns and inline images are not among them.
+const HARMLESS: [&[u8]; 62] = [
     b"BT", b"ET", b"Tf", b"Td", b"TD", b"Tm", b"T*", b"Tc", b"Tw", b"Tz", b"TL", b"Tr", b"Ts", b"Tj", b"TJ",
     b"'", b"\"", b"q", b"Q", b"cm", b"w", b"J", b"j", b"M", b"d", b"ri", b"i", b"gs", b"m", b"l", b"c", b"v",
     b"y", b"h", b"re", b"S", b"s", b"f", b"F", b"f*", b"B", b"n", b"W", b"W*", b"g", b"G", b"rg", b"RG",
-    b"k", b"K", b"BMC", b"BDC", b"EMC", b"MP",
+    b"k", b"K", b"BMC", b"BDC", b"EMC", b"MP", b"DP", b"b", b"b*", b"B*", b"cs", b"CS", b"sc", b"SC",
 ];
 
 /// Operators that paint areas and lines, which can cover what lies beneath.
-const PAINTING: [&[u8]; 8] = [b"S", b"s", b"f", b"F", b"f*", b"B", b"b", b"B*"];
+const PAINTING: [&[u8]; 9] = [b"S", b"s", b"f", b"F", b"f*", b"B", b"b", b"B*", b"b*"];
 
 /// What a simple content stream shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

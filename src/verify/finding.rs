@@ -156,3 +156,33 @@ impl fmt::Display for Attack {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::path::Path;
+
+    /// Every code of the sources stands in the catalogue of docs/VALIDATION.md.
+    #[test]
+    fn the_catalogue_has_every_code() {
+        let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let catalogue = std::fs::read_to_string(top.join("docs/VALIDATION.md")).unwrap();
+        let mut sources: Vec<_> =
+            std::fs::read_dir(top.join("src/verify")).unwrap().map(|e| e.unwrap().path()).collect();
+        sources.push(top.join("src/ops/status.rs"));
+        let mut codes = Vec::new();
+        for path in sources.iter().filter(|p| p.extension().is_some_and(|e| e == "rs")) {
+            let text = std::fs::read_to_string(path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let literals = code.split('"').skip(1).step_by(2).map(str::to_owned);
+            let kebab = |s: &String| {
+                s.contains('-')
+                    && s.split('-').all(|w| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase()))
+            };
+            codes.extend(literals.filter(kebab));
+        }
+        assert!(codes.len() > 40, "{} codes were found", codes.len());
+        let missing: Vec<_> = codes.iter().filter(|c| !catalogue.contains(&format!("`{c}`"))).collect();
+        assert!(missing.is_empty(), "not in docs/VALIDATION.md: {missing:?}");
+    }
+}

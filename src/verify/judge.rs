@@ -1,7 +1,8 @@
 //! The verdict over a file: every signature found, covered, verified, compared, trusted.
 
 use super::cryptography::{self, Format, Judged};
-use super::diff::{self, Edges, LaterSignature, LaterSignatures};
+use super::diff::{self, Digests, Edges, LaterSignature, LaterSignatures};
+use super::evidence::Evidence;
 use super::finding::{Attack, Finding, Severity, Subject};
 use super::found::{self, Found};
 use super::permissions::Permissions;
@@ -11,12 +12,12 @@ use super::report::{
 };
 use super::stamp::{self, Stamped};
 use super::structure::{self, Coverage, as_u64};
-use super::trust::{self, Evidence, Question};
+use super::trust::{self, Question};
 use super::{pages, pdf_date, revisions};
 use crate::pdf::syntax::inspect::Inspection;
 use crate::pdf::syntax::{Dict, Document, Limits, Object, SyntaxError, View};
-use crate::x509::path::{Purpose, RevocationPolicy, TrustStore};
-use hufu_api::UnixTime;
+use crate::x509::path::{Purpose, RevocationPolicy, TrustStore, Verifier};
+use hufu_api::{Statement, UnixTime};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 
@@ -27,10 +28,8 @@ pub struct Options<'a> {
     pub now: UnixTime,
     /// Certificates (DER) beside those in the file that may be issuers.
     pub certificates: &'a [Vec<u8>],
-    /// CRLs (DER) beside those in the file.
-    pub crls: &'a [Vec<u8>],
-    /// OCSP responses (DER) beside those in the file.
-    pub ocsp: &'a [Vec<u8>],
+    /// OCSP responses and revocation lists beside those in the file.
+    pub statements: &'a [Statement],
     /// What to do about revocation that nothing decides.
     pub revocation: RevocationPolicy,
 }
@@ -38,7 +37,7 @@ pub struct Options<'a> {
 impl Options<'_> {
     /// Judges at `now` with what the file brings along.
     pub const fn at(now: UnixTime) -> Self {
-        Self { now, certificates: &[], crls: &[], ocsp: &[], revocation: RevocationPolicy::WhereKnown }
+        Self { now, certificates: &[], statements: &[], revocation: RevocationPolicy::WhereKnown }
     }
 }
 
@@ -93,6 +92,8 @@ struct Case<'c, 'a> {
     store: &'c TrustStore,
     options: &'c Options<'c>,
     evidence: Evidence,
+    verifier: Verifier,
+    digests: Digests,
     candidates: Vec<Candidate>,
     inspection: Option<Result<Inspection, Finding>>,
     findings: Vec<Finding>,
@@ -107,7 +108,7 @@ impl<'c, 'a> Case<'c, 'a> {
             findings.push(Finding::failure(Subject::File, "too-many-signatures", detail));
         }
         let evidence =
-            Evidence::of_dss(document.latest()).with(options.certificates, options.crls, options.ocsp);
+            Evidence::of_dss(document.latest()).with_outside(options.certificates, options.statements);
         let mut budget = hashing_budget(document.bytes().len());
         let mut candidates: Vec<Candidate> =
             found.into_iter().map(|f| candidate(document, f, &evidence, &mut budget)).collect();
@@ -117,7 +118,9 @@ impl<'c, 'a> Case<'c, 'a> {
         });
         let inspection = later.then(|| revisions::strict(document));
         findings.extend(revisions::trailing(document));
-        Self { document, store, options, evidence, candidates, inspection, findings }
+        let verifier = trust::verifier();
+        let digests = Digests::of_file(document.bytes().len());
+        Self { document, store, options, evidence, verifier, digests, candidates, inspection, findings }
     }
 
     fn report(self) -> Report {
@@ -166,7 +169,7 @@ impl<'c, 'a> Case<'c, 'a> {
         };
         let all = diff::touched(self.document, self.document.as_of(earliest), earliest + 1);
         let edges = Edges::collect(self.document.latest(), &all);
-        let lost = diff::validation_data_lost(self.document);
+        let lost = diff::validation_data_lost(self.document, &self.digests);
         let later = self.later_signatures();
         self.candidates
             .iter()
@@ -214,8 +217,9 @@ impl<'c, 'a> Case<'c, 'a> {
             }
             let (old, new) = (self.document.as_of(revision - 1), self.document.as_of(revision));
             let touched = diff::touched_by(self.document, old, revision);
-            let changes = Edges::collect(new, &touched)
-                .and_then(|edges| diff::compare(old, new, &touched, &edges, &Permissions::of(old), &later));
+            let changes = Edges::collect(new, &touched).and_then(|edges| {
+                diff::compare(old, new, &touched, &edges, &Permissions::of(old), &later, &self.digests)
+            });
             out.insert(revision, changes.unwrap_or_default());
         }
         out
@@ -232,7 +236,10 @@ impl<'c, 'a> Case<'c, 'a> {
         let touched = diff::touched(self.document, old, revision + 1);
         let permissions = Permissions::of(old);
         let outcome = match edges {
-            Ok(edges) => diff::compare(old, self.document.latest(), &touched, edges, &permissions, later),
+            Ok(edges) => {
+                let new = self.document.latest();
+                diff::compare(old, new, &touched, edges, &permissions, later, &self.digests)
+            }
             Err(gave_up) => Err(gave_up.clone()),
         };
         let mut compared = Compared::default();
@@ -280,6 +287,7 @@ impl<'c, 'a> Case<'c, 'a> {
             proven,
             purpose: Purpose::Signing,
             revocation: self.options.revocation,
+            verifier: &self.verifier,
         }
     }
 
@@ -366,7 +374,7 @@ impl<'c, 'a> Case<'c, 'a> {
         }
         let token = candidate.judged.token.as_ref()?;
         let judged = &candidate.judged;
-        let evidence = self.evidence.with(&judged.certificates, &judged.crls, &judged.ocsp);
+        let evidence = self.evidence.with_carried(&judged.certificates, &judged.crls, &judged.ocsp);
         let stamped = Stamped::Bytes(&judged.signature);
         Some(stamp::judge(token, &stamped, &evidence, self.question(self.options.now, false)))
     }
@@ -404,7 +412,7 @@ impl<'c, 'a> Case<'c, 'a> {
             return (chain, stamp.verified, stamp.sub_indication);
         }
         let Some(signer) = &judged.signer else { return (Vec::new(), false, None) };
-        let evidence = self.evidence.with(&judged.certificates, &judged.crls, &judged.ocsp);
+        let evidence = self.evidence.with_carried(&judged.certificates, &judged.crls, &judged.ocsp);
         let question = self.question(proven.unwrap_or(self.options.now), proven.is_some());
         let answer = trust::ask(signer, &evidence, question);
         findings.extend(answer.findings);

@@ -3,6 +3,7 @@
 mod content;
 mod cryptography;
 mod diff;
+mod evidence;
 mod finding;
 mod form;
 mod found;
@@ -25,8 +26,9 @@ pub use judge::{Options, VerifyError, verify};
 pub use presign::{inspect_before_signing, prepared_content};
 pub use release::{release_check, release_check_of_update};
 pub use report::{
-    Bytes, CertificateReport, Change, Indication, Permission, Place, Report, RevisionReport, SignDate,
-    SignatureKind, SignatureReport, SubIndication, TimeSource, TimestampReport,
+    Bytes, CertificateReport, Change, Indication, Origin, Permission, Place, Report, RevisionReport,
+    RevocationReport, RevocationStatus, SignDate, SignatureKind, SignatureReport, SubIndication, TimeSource,
+    TimestampReport,
 };
 pub use text::render_text;
 pub use visible::visible;
@@ -35,3 +37,5 @@ pub use visible::visible;
 mod corpus_tests;
 #[cfg(test)]
 mod flip_tests;
+#[cfg(test)]
+mod sm2_tests;

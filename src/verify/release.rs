@@ -1,12 +1,13 @@
 //! The check before a file that Hufu signed is released (invariant 5): only what was added is judged.
 
-use super::diff::{self, Edges, LaterSignature, LaterSignatures};
+use super::diff::{self, Digests, Edges, LaterSignature, LaterSignatures};
 use super::finding::{Attack, Finding, Subject};
-use super::found;
+use super::form::signature_fields;
 use super::permissions::Permissions;
 use super::report::Permission;
 use super::structure;
-use crate::pdf::syntax::Document;
+use crate::pdf::syntax::{Document, Object};
+use std::collections::BTreeSet;
 
 /// A larger input that nobody signed before is not put together with its update only to be looked at: what was added
 /// can take nothing from anybody there.
@@ -19,8 +20,8 @@ const SMALL: usize = 1 << 20;
 /// The first reason not to release the file.
 pub fn release_check_of_update(input: &Document<'_>, update: &[u8], cms: &[u8]) -> Result<(), Finding> {
     let bytes = input.bytes();
-    let (earlier, _) = found::signatures(input);
-    if earlier.is_empty() && (bytes.len() > SMALL || Document::open(bytes).is_err()) {
+    let signed = signature_fields(input.latest()).iter().any(|field| field.value.is_some());
+    if !signed && (bytes.len() > SMALL || Document::open(bytes).is_err()) {
         return Ok(());
     }
     release_check(&[bytes, update].concat(), bytes.len(), cms)
@@ -48,15 +49,22 @@ pub fn release_check(file: &[u8], input_length: usize, cms: &[u8]) -> Result<(),
         return Err(reason("not-one-revision", "what was added is not exactly one revision".into()));
     };
     let view = document.latest();
-    let (signatures, _) = found::signatures(&document);
+    let added = document.revisions().last().map(|r| r.entries().map(|(n, _)| n).collect::<BTreeSet<_>>());
+    let added = added.unwrap_or_default();
     let mut later = LaterSignatures::new();
-    for signature in signatures.iter().filter(|s| s.present) {
-        if let Ok(coverage) = structure::coverage(file, view, &signature.dict)
+    for field in signature_fields(view) {
+        let Some(value) = &field.value else { continue };
+        let holder = value.as_reference().map_or(field.id.number, |id| id.number);
+        if !added.contains(&holder) {
+            continue;
+        }
+        let Ok(Object::Dictionary(dict)) = view.resolve(value) else { continue };
+        if let Ok(coverage) = structure::coverage(file, view, &dict)
             && coverage.end == file.len()
             && coverage.contents == cms
         {
-            let timestamp = signature.dict.is_name("Type", "DocTimeStamp");
-            later.insert(signature.holder, LaterSignature { sound: true, timestamp });
+            let timestamp = dict.is_name("Type", "DocTimeStamp");
+            later.insert(holder, LaterSignature { sound: true, timestamp });
         }
     }
     if later.len() != 1 {
@@ -65,7 +73,8 @@ pub fn release_check(file: &[u8], input_length: usize, cms: &[u8]) -> Result<(),
             format!("{} new signatures cover the whole file", later.len()),
         ));
     }
-    if signatures.len() == later.len() {
+    let earlier = signature_fields(document.as_of(before));
+    if earlier.iter().all(|field| field.value.is_none()) {
         return Ok(());
     }
     harms_nobody(&document, before, &later)
@@ -76,7 +85,8 @@ fn harms_nobody(document: &Document<'_>, before: usize, later: &LaterSignatures)
     let (old, new) = (document.as_of(before), document.latest());
     let touched = diff::touched(document, old, before + 1);
     let permissions = Permissions::of(old);
-    let changes = match diff::compare(old, new, &touched, &Edges::default(), &permissions, later) {
+    let digests = Digests::of_file(document.bytes().len());
+    let changes = match diff::compare(old, new, &touched, &Edges::default(), &permissions, later, &digests) {
         Ok(changes) => changes,
         Err(diff::GaveUp(why)) => return Err(reason("not-comparable", why)),
     };

@@ -37,6 +37,25 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Certificates of valid chains whose revocation nothing at hand decides, each with its issuer's, DER.
+    pub fn undecided(&self) -> Vec<(&[u8], &[u8])> {
+        let stamps = self.signatures.iter().filter_map(|s| s.timestamp.as_ref()).map(|t| &t.chain);
+        let mut all: Vec<(&[u8], &[u8])> = Vec::new();
+        for chain in self.signatures.iter().map(|s| &s.chain).chain(stamps) {
+            for pair in chain.windows(2) {
+                if let [certificate, issuer] = pair
+                    && certificate.revocation.as_ref().is_some_and(|r| r.status == RevocationStatus::Unknown)
+                    && all.iter().all(|(known, _)| *known != certificate.der)
+                {
+                    all.push((&certificate.der, &issuer.der));
+                }
+            }
+        }
+        all
+    }
+}
+
 /// One revision of the file: what one save appended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RevisionReport {
@@ -148,9 +167,48 @@ pub struct CertificateReport {
     pub not_after: UnixTime,
     /// SHA-256 of the DER, lower-case hex.
     pub sha256: String,
+    /// Whether it was revoked; `None` for anchors and where no chain was found.
+    pub revocation: Option<RevocationReport>,
     /// The certificate, DER.
     #[serde(skip)]
     pub der: Vec<u8>,
+}
+
+/// Whether a certificate was revoked at the time in question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevocationStatus {
+    /// It was not.
+    Good,
+    /// It was.
+    Revoked,
+    /// It was revoked after that time.
+    RevokedLater,
+    /// Nothing at hand decides it.
+    Unknown,
+}
+
+/// Where revocation data came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The document security store.
+    SecurityStore,
+    /// The signature, or the time stamp, itself.
+    Signature,
+    /// Not from the file: fetched from this address, or the appliance's own list of that name.
+    Outside(String),
+}
+
+/// What is known of a certificate's revocation, and who says so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RevocationReport {
+    /// The status.
+    pub status: RevocationStatus,
+    /// Where the OCSP response or the list that decided came from.
+    pub origin: Option<Origin>,
+    /// Since when it is revoked.
+    pub since: Option<UnixTime>,
 }
 
 /// One time stamp: a document time stamp's own token or a signature's signature-time-stamp attribute.

@@ -1,8 +1,9 @@
 //! Time stamps: of a signature value and of the document (RFC 3161, EN 319 142-1 5.3 and 5.4.3).
 
+use super::evidence::Evidence;
 use super::finding::{Finding, Subject};
 use super::report::{Indication, SubIndication, TimestampReport};
-use super::trust::{self, Evidence, Question};
+use super::trust::{self, Question};
 use crate::cms::Content;
 use crate::tsp::{Token, TokenError};
 use crate::x509::Certificate;
@@ -24,7 +25,7 @@ pub(super) fn judge(
     question: Question<'_>,
 ) -> TimestampReport {
     let data = &token.signed_data;
-    let evidence = evidence.with(&data.certificates, &data.crls, &data.ocsp_responses);
+    let evidence = evidence.with_carried(&data.certificates, &data.crls, &data.ocsp_responses);
     let outcome = match stamped {
         Stamped::Bytes(bytes) => token.verify(Content::Pieces(&[bytes]), &evidence.certificates),
         Stamped::Document(true) => token.verify_signature(&evidence.certificates),

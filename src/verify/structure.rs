@@ -62,13 +62,10 @@ pub(super) fn coverage(bytes: &[u8], view: View<'_, '_>, dict: &Dict) -> Result<
         ));
     }
     let digits = bytes.get(first + 1..second - 1).unwrap_or_default();
-    if bytes.get(first) != Some(&b'<')
-        || bytes.get(second - 1) != Some(&b'>')
-        || !digits.iter().all(u8::is_ascii_hexdigit)
-    {
+    let delimited = bytes.get(first) == Some(&b'<') && bytes.get(second - 1) == Some(&b'>');
+    let Some(mut decoded) = unhex(digits).filter(|_| delimited) else {
         return Err(swa("contents-not-hex", "/Contents has something other than hexadecimal digits".into()));
-    }
-    let mut decoded = unhex(digits);
+    };
     let Some(used) = first_value_length(&decoded).filter(|&n| n <= decoded.len()) else {
         return Err(usf("contents-not-der", "/Contents is not one ASN.1 value"));
     };
@@ -96,16 +93,13 @@ pub(super) fn byte_range(view: View<'_, '_>, dict: &Dict) -> Option<[usize; 4]> 
     numbers?.try_into().ok()
 }
 
-fn unhex(digits: &[u8]) -> Vec<u8> {
-    let value = |c: u8| char::from(c).to_digit(16).and_then(|d| u8::try_from(d).ok()).unwrap_or(0);
-    digits
-        .chunks(2)
-        .map(|pair| match pair {
-            [high, low] => value(*high) << 4 | value(*low),
-            [high] => value(*high) << 4,
-            _ => 0,
-        })
-        .collect()
+/// The octets; a missing last digit is 0 (ISO 32000-2 7.3.4.3).
+fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
+    if digits.len().is_multiple_of(2) {
+        hex::decode(digits).ok()
+    } else {
+        hex::decode([digits, b"0"].concat()).ok()
+    }
 }
 
 /// Length of the first BER value, header included; an indefinite length is followed to its end-of-contents.

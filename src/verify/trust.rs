@@ -1,70 +1,16 @@
 //! Chains: whom a certificate leads to, and what that means for the verdict (EN 319 102-1 5.2.6).
 
+use super::evidence::Evidence;
 use super::finding::{Finding, Subject};
-use super::report::{CertificateReport, SubIndication};
-use crate::pdf::syntax::{Object, View};
+use super::report::{CertificateReport, Origin, RevocationReport, RevocationStatus, SubIndication};
 use crate::x509::Certificate;
 use crate::x509::path::{
-    self, Crl, Ocsp, PathError, PolicyInputs, Purpose, Request, RevocationPolicy, Status, TrustStore,
+    self, PathError, PolicyInputs, Purpose, Request, RevocationPolicy, Status, TrustStore, Verifier, Witness,
 };
 use crate::x509::signature::verify_signed;
 use der::{Decode, Encode};
 use hufu_api::UnixTime;
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
-
-/// Certificates, CRLs and OCSP responses of one file that are read, at most each.
-const MAX_ITEMS: usize = 300;
-/// Decoded bytes of one certificate or OCSP response, of one CRL, and of all of them, at most.
-const MAX_SMALL: usize = 64 << 10;
-const MAX_CRL: usize = 8 << 20;
-const MAX_TOTAL: usize = 24 << 20;
-
-/// Certificates and revocation data at hand.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Evidence {
-    pub certificates: Vec<Vec<u8>>,
-    pub crls: Vec<Vec<u8>>,
-    pub ocsp: Vec<Vec<u8>>,
-}
-
-impl Evidence {
-    /// What the document security store holds (EN 319 142-1 5.4.2).
-    pub(super) fn of_dss(view: View<'_, '_>) -> Self {
-        let mut out = Self::default();
-        let Ok(catalog) = view.catalog() else { return out };
-        let Ok(Some(dss)) = view.get_dict(&catalog, "DSS") else { return out };
-        let mut left = MAX_TOTAL;
-        let lists = [
-            ("Certs", &mut out.certificates, MAX_SMALL),
-            ("CRLs", &mut out.crls, MAX_CRL),
-            ("OCSPs", &mut out.ocsp, MAX_SMALL),
-        ];
-        for (key, list, most) in lists {
-            for item in view.get_array(&dss, key).unwrap_or_default().iter().take(MAX_ITEMS) {
-                let Ok(Object::Stream(stream)) = view.resolve(item) else { continue };
-                let Ok(data) = view.document().decode(&stream, most.min(left)) else { continue };
-                left = left.saturating_sub(data.len());
-                list.push(data.into_owned());
-            }
-        }
-        out
-    }
-
-    /// This and more.
-    pub(super) fn with(&self, certificates: &[Vec<u8>], crls: &[Vec<u8>], ocsp: &[Vec<u8>]) -> Self {
-        let mut all = self.clone();
-        for (list, more) in
-            [(&mut all.certificates, certificates), (&mut all.crls, crls), (&mut all.ocsp, ocsp)]
-        {
-            for item in more {
-                if list.len() < MAX_ITEMS && !list.contains(item) {
-                    list.push(item.clone());
-                }
-            }
-        }
-        all
-    }
-}
 
 /// What is asked about a chain.
 #[derive(Clone, Copy)]
@@ -76,6 +22,16 @@ pub(super) struct Question<'a> {
     pub proven: bool,
     pub purpose: Purpose,
     pub revocation: RevocationPolicy,
+    /// Shared by all chains of the file.
+    pub verifier: &'a Verifier,
+}
+
+/// What the chains of one file may cost together, in P-256 verifications.
+const MAX_COST: u32 = 600;
+
+/// The public-key checks for all chains of one file.
+pub(super) fn verifier() -> Verifier {
+    Verifier::new(check, MAX_COST)
 }
 
 /// The answer.
@@ -100,17 +56,11 @@ pub(super) fn ask(leaf: &Certificate, evidence: &Evidence, question: Question<'_
             };
         }
     };
-    let mut pool: Vec<_> =
-        evidence.certificates.iter().filter_map(|der| x509_cert::Certificate::from_der(der).ok()).collect();
-    let ocsp: Vec<_> = evidence.ocsp.iter().filter_map(|der| Ocsp::from_der(der).ok()).collect();
-    let crls: Vec<_> = evidence.crls.iter().filter_map(|der| Crl::from_der(der).ok()).collect();
-    pool.extend(ocsp.iter().flat_map(|o| o.certificates().iter().take(8).cloned()));
-    pool.truncate(MAX_ITEMS);
     let request = Request {
         store: question.store,
-        pool: &pool,
-        crls: &crls,
-        ocsp: &ocsp,
+        pool: &evidence.pool,
+        crls: &evidence.crls,
+        ocsp: &evidence.ocsp,
         at: question.at,
         now: question.now,
         purpose: question.purpose,
@@ -118,39 +68,86 @@ pub(super) fn ask(leaf: &Certificate, evidence: &Evidence, question: Question<'_
         policies: PolicyInputs::default(),
         check,
     };
-    match path::validate(&read, &request) {
+    match path::validate_within(&read, &request, question.verifier) {
         Ok(path) => Answer {
-            findings: unknown_revocation(&path),
+            findings: revocation_findings(&path, evidence),
             problem: path
                 .revocation
                 .iter()
                 .any(|s| matches!(s, Status::Unknown(_)) && question.revocation == RevocationPolicy::Require)
                 .then_some(SubIndication::TryLater),
-            chain: describe_all(&path.chain),
+            chain: describe_all(&path.chain, &path.revocation, evidence),
         },
-        Err(failure) => Answer {
-            chain: describe_all(&failure.chain),
-            findings: vec![Finding::warning(Subject::Trust, code(&failure.error), failure.error.to_string())],
-            problem: Some(sub_indication(&failure.error, question.proven)),
-        },
+        Err(failure) => {
+            let mut detail = failure.error.to_string();
+            if let PathError::Revoked { witness, .. } = &failure.error {
+                detail = format!("{detail}, says {}", name(evidence, *witness));
+            }
+            Answer {
+                chain: describe_all(&failure.chain, &[], evidence),
+                findings: vec![Finding::warning(Subject::Trust, code(&failure.error), detail)],
+                problem: Some(sub_indication(&failure.error, question.proven)),
+            }
+        }
     }
 }
 
-fn unknown_revocation(path: &path::Path) -> Vec<Finding> {
+fn origin(evidence: &Evidence, witness: Witness) -> Option<&Origin> {
+    match witness {
+        Witness::Ocsp(n) => evidence.ocsp_origins.get(n),
+        Witness::Crl(n) => evidence.crl_origins.get(n),
+    }
+}
+
+/// A witness in words.
+fn name(evidence: &Evidence, witness: Witness) -> String {
+    let kind = match witness {
+        Witness::Ocsp(_) => "an OCSP response",
+        Witness::Crl(_) => "a revocation list",
+    };
+    match origin(evidence, witness) {
+        Some(Origin::SecurityStore) => format!("{kind} of the document security store"),
+        Some(Origin::Signature) => format!("{kind} inside the signature"),
+        Some(Origin::Outside(address)) => format!("{kind} from {address}"),
+        None => kind.to_owned(),
+    }
+}
+
+fn revocation_report(status: &Status, evidence: &Evidence) -> Option<RevocationReport> {
+    let (status, witness, since) = match status {
+        Status::Good(witness) => (RevocationStatus::Good, Some(*witness), None),
+        Status::Revoked(since, witness) => (RevocationStatus::Revoked, Some(*witness), Some(*since)),
+        Status::RevokedLater(since, witness) => {
+            (RevocationStatus::RevokedLater, Some(*witness), Some(*since))
+        }
+        Status::Unknown(_) => (RevocationStatus::Unknown, None, None),
+        Status::Anchor | Status::NotChecked => return None,
+    };
+    let origin = witness.and_then(|w| origin(evidence, w)).cloned();
+    Some(RevocationReport { status, origin, since })
+}
+
+fn revocation_findings(path: &path::Path, evidence: &Evidence) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (status, certificate) in path.revocation.iter().zip(&path.chain) {
         let subject = certificate.tbs_certificate.subject.to_string();
-        match status {
+        let (code, detail) = match status {
             Status::Unknown(why) => {
-                let detail = format!("revocation of {subject} is not known: {why}");
-                findings.push(Finding::info(Subject::Trust, "revocation-unknown", detail));
+                ("revocation-unknown", format!("revocation of {subject} is not known: {why}"))
             }
-            Status::RevokedLater(since) => {
-                let detail = format!("{subject} was revoked later, at {} s since 1970", since.seconds());
-                findings.push(Finding::info(Subject::Trust, "revoked-later", detail));
+            Status::RevokedLater(since, witness) => {
+                let (says, since) = (name(evidence, *witness), since.seconds());
+                (
+                    "revoked-later",
+                    format!("{subject} was revoked later, at {since} s since 1970, says {says}"),
+                )
             }
-            _ => {}
-        }
+            Status::Good(witness) => {
+                ("not-revoked", format!("{subject} is not revoked, says {}", name(evidence, *witness)))
+            }
+            _ => continue,
+        };
+        findings.push(Finding::info(Subject::Trust, code, detail));
     }
     findings
 }
@@ -195,8 +192,21 @@ fn check(
     }
 }
 
-fn describe_all(chain: &[x509_cert::Certificate]) -> Vec<CertificateReport> {
-    chain.iter().filter_map(|c| Certificate::from_der(&c.to_der().ok()?).ok()).map(|c| describe(&c)).collect()
+/// `revocation` speaks of the first certificates.
+fn describe_all(
+    chain: &[x509_cert::Certificate],
+    revocation: &[Status],
+    evidence: &Evidence,
+) -> Vec<CertificateReport> {
+    let mut all = Vec::new();
+    for (n, certificate) in chain.iter().enumerate() {
+        let read = certificate.to_der().ok().and_then(|der| Certificate::from_der(&der).ok());
+        all.extend(read.map(|c| CertificateReport {
+            revocation: revocation.get(n).and_then(|status| revocation_report(status, evidence)),
+            ..describe(&c)
+        }));
+    }
+    all
 }
 
 /// What the reports tell of a certificate.
@@ -210,6 +220,7 @@ pub(super) fn describe(certificate: &Certificate) -> CertificateReport {
         not_before: summary.not_before,
         not_after: summary.not_after,
         sha256: hex::encode(certificate.fingerprint()),
+        revocation: None,
         der: certificate.der().to_vec(),
     }
 }

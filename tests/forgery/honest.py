@@ -128,6 +128,43 @@ def written_again(rng, data):
     return u.write(packed=rng.random() < 0.3)
 
 
+def in_another_order(rng, data):
+    """What did not change, with its keys in another order and a comment before startxref: iText's and OpenPDF's habits."""
+    u = Update(data)
+    for obj in (u.root, u.root.Pages, u.page(0)):
+        if obj.is_indirect:
+            keys = list(obj.keys())
+            rng.shuffle(keys)
+            u.put(u.number(obj), b"<<" + b" ".join(k.encode() + b" " + (obj[k].unparse() if hasattr(obj[k], "unparse") else str(obj[k]).encode()) for k in keys) + b">>")
+    return u.write(comment=b"%iText-Core-9.2.0\n")
+
+
+def types_named(rng, data):
+    """Widgets are given the /Type that they need not have, as PDFBox does when it loads them."""
+    u = Update(data)
+    bare = [f for f in u.root.get("/AcroForm", Dictionary()).get("/Fields", []) if "/Type" not in f and "/Rect" in f and f.is_indirect]
+    for field in bare:
+        field.Type = Name.Annot
+        u.touch(field)
+    return u.write() if bare else None
+
+
+def filled_without_appearance(rng, data):
+    """The value alone, and the viewer told to make the appearances: what several libraries do."""
+    u = Update(data)
+    form = u.root.get("/AcroForm")
+    target = next((f for f in form.Fields if str(f.get("/T")) == "amount"), None) if form else None
+    if target is None:
+        return None
+    target.V = String(str(rng.randrange(10**6)))
+    if "/AP" in target:
+        del target["/AP"]
+    form.NeedAppearances = True
+    u.touch(target)
+    u.touch(form if form.is_indirect else u.root)
+    return u.write()
+
+
 def font_joined(rng, data):
     """The form's default resources gain a font, as Acrobat's do when it signs."""
     u = Update(data)
@@ -153,10 +190,11 @@ def note(rng, data):
 
 
 FREE = [signed, signed, shown, stamped_signature, waiting_field_signed, stamped, archived, archived_and_stamped, empty_field, text_field_filled, box_ticked,
-        metadata, extension_declared, written_again, font_joined]
+        metadata, extension_declared, written_again, font_joined, in_another_order, types_named, filled_without_appearance]
 CERTIFIED = {
-    "certified1": [stamped, archived, archived_and_stamped, written_again],
-    "certified2": [signed, stamped_signature, stamped, archived, text_field_filled, box_ticked, written_again, metadata],
+    "certified1": [stamped, archived, archived_and_stamped, written_again, in_another_order, types_named],
+    "certified2": [signed, stamped_signature, stamped, archived, text_field_filled, filled_without_appearance, box_ticked, written_again,
+                   in_another_order, metadata],
     "certified3": [signed, stamped, archived, text_field_filled, box_ticked, note, written_again],
 }
 

@@ -105,7 +105,7 @@ class Update:
             return head + b"\nstream\n" + data + b"\nendstream"
         return obj.unparse(resolved=True)
 
-    def write(self, xref=True, trailer=True, startxref=None, stream=None, packed=False, tail=b""):
+    def write(self, xref=True, trailer=True, startxref=None, stream=None, packed=False, tail=b"", comment=b""):
         """The file with the revision appended. `stream`: a cross-reference stream (as the file's last section is, unless
         told); `packed`: objects that are no streams go into an object stream."""
         out = bytearray(self.data)
@@ -156,6 +156,7 @@ class Update:
                 out += b"%d 1\n%010d %05d %s \n" % (n, a, b, b"n" if kind else b"f")
             if trailer:
                 out += b"trailer\n<</Size %d/Prev %d %s>>\n" % (size, self.startxref, described)
+        out += comment
         if trailer:
             out += b"startxref\n%d\n%%%%EOF\n" % (at if startxref is None else startxref)
         return bytes(out) + tail

@@ -7,6 +7,7 @@ use hufu::x509::path::{self, Crl, Ocsp, PolicyInputs, Purpose, RevocationPolicy,
 use hufu::x509::signature::{PublicKey, Scheme};
 use hufu::x509::{Certificate, CrlRead, Name, Request, check_signature};
 use hufu_api::{Der, UnixTime};
+use std::sync::Arc;
 
 /// Certificates, names, keys and algorithm identifiers; and the path of a certificate to itself as anchor.
 pub fn certificate(bytes: &[u8]) {
@@ -27,11 +28,16 @@ pub fn certificate(bytes: &[u8]) {
         (store.add_der(bytes), <x509_cert::Certificate as der::Decode>::from_der(bytes))
     {
         let at = UnixTime::from_seconds(1_767_225_600);
-        let _ = path::validate(&leaf, &request(&store, std::slice::from_ref(&leaf), at));
+        let pool = [Arc::new(leaf.clone())];
+        let _ = path::validate(&leaf, &request(&store, &pool, at));
     }
 }
 
-fn request<'a>(store: &'a TrustStore, pool: &'a [x509_cert::Certificate], at: UnixTime) -> path::Request<'a> {
+fn request<'a>(
+    store: &'a TrustStore,
+    pool: &'a [Arc<x509_cert::Certificate>],
+    at: UnixTime,
+) -> path::Request<'a> {
     path::Request {
         store,
         pool,

@@ -34,6 +34,25 @@ pub struct StatusQuestion<'a> {
     pub reach: Reach,
 }
 
+/// A proof and who gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// The proof.
+    pub proof: StatusProof,
+    /// The address that it was fetched from, or the name of the list; for reports.
+    pub from: String,
+}
+
+/// Where the status of certificates in files of strangers is looked up.
+pub trait StatusLookup: Send + Sync {
+    /// What somebody says about the certificate now; `None` when nobody is known who may be asked. The core checks the
+    /// signature and what it says.
+    ///
+    /// # Errors
+    /// When it was tried and failed, with the reasons.
+    fn look_up(&self, cx: Cx, certificate: &Der, issuer: &Der) -> Result<Option<Statement>, ChannelError>;
+}
+
 /// Where proofs come from.
 pub trait StatusProofs: Send + Sync {
     /// A proof about the certificate. The core checks its signature and what it says.

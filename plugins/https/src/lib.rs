@@ -1,10 +1,12 @@
 //! The HTTPS client that channel plugins share: one exchange at a time, with a deadline, a bounded answer, no redirects,
 //! no proxies from the environment, and rustls with the roots that the channel's file names.
 
+mod guard;
 mod secret;
 mod standing;
 mod template;
 
+pub use guard::{Guard, HostError};
 pub use secret::{Secret, read_secret};
 pub use standing::{Place, Standing, StandingReport};
 pub use template::{Escape, Template, TemplateError};
@@ -14,8 +16,10 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use ureq::config::Config;
 use ureq::http::{HeaderMap, Request};
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use ureq::unversioned::transport::DefaultConnector;
 
 /// Debian's bundle of public roots, used when a channel names none.
 const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -84,40 +88,16 @@ impl Client {
     /// # Errors
     /// When a file cannot be read, holds nothing usable, or a key is readable by others.
     pub fn new(tls: &Tls, base: &Path, scheme: Scheme) -> Result<Self, PluginError> {
-        let roots = tls.roots.as_ref().map_or_else(|| PathBuf::from(SYSTEM_ROOTS), |file| base.join(file));
-        // A channel that speaks plain HTTP only needs no roots at all.
-        let roots = match certificates(&roots) {
-            Err(_) if scheme == Scheme::HttpToo && tls.roots.is_none() => vec![],
-            other => other?,
-        };
-        let identity = match (&tls.certificate, &tls.key) {
-            (None, None) => None,
-            (Some(certificate), Some(key)) => {
-                let chain = certificates(&base.join(certificate))?;
-                let pem = read_secret(&base.join(key))?;
-                let key = PrivateKey::from_pem(pem.expose())
-                    .map_err(|e| PluginError(format!("{}: {e}", key.display())))?;
-                Some(ClientCert::new_with_certs(&chain, key))
-            }
-            _ => return Err(PluginError("tls: certificate and key belong together".into())),
-        };
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .root_certs(RootCerts::new_with_certs(&roots))
-            .client_cert(identity)
-            .build();
-        let config = ureq::Agent::config_builder()
-            .tls_config(tls)
-            .https_only(scheme == Scheme::HttpsOnly)
-            .http_status_as_error(false)
-            .proxy(None)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .max_idle_age(Duration::from_secs(10))
-            .user_agent("hufu")
-            .build();
-        Ok(Self(config.new_agent()))
+        Ok(Self(configured(tls, base, scheme)?.new_agent()))
+    }
+
+    /// The same, for addresses that strangers name: only those that `guard` allows are called.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn guarded(tls: &Tls, base: &Path, scheme: Scheme, guard: Guard) -> Result<Self, PluginError> {
+        let config = configured(tls, base, scheme)?;
+        Ok(Self(ureq::Agent::with_parts(config, DefaultConnector::default(), guard)))
     }
 
     /// Sends one request and reads the whole answer before the deadline.
@@ -153,6 +133,42 @@ impl Client {
             response.body_mut().with_config().limit(call.limit).read_to_vec().map_err(|e| judged(&e))?;
         Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), body })
     }
+}
+
+fn configured(tls: &Tls, base: &Path, scheme: Scheme) -> Result<Config, PluginError> {
+    let roots = tls.roots.as_ref().map_or_else(|| PathBuf::from(SYSTEM_ROOTS), |file| base.join(file));
+    // A channel that speaks plain HTTP only needs no roots at all.
+    let roots = match certificates(&roots) {
+        Err(_) if scheme == Scheme::HttpToo && tls.roots.is_none() => vec![],
+        other => other?,
+    };
+    let identity = match (&tls.certificate, &tls.key) {
+        (None, None) => None,
+        (Some(certificate), Some(key)) => {
+            let chain = certificates(&base.join(certificate))?;
+            let pem = read_secret(&base.join(key))?;
+            let key = PrivateKey::from_pem(pem.expose())
+                .map_err(|e| PluginError(format!("{}: {e}", key.display())))?;
+            Some(ClientCert::new_with_certs(&chain, key))
+        }
+        _ => return Err(PluginError("tls: certificate and key belong together".into())),
+    };
+    let tls = TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .root_certs(RootCerts::new_with_certs(&roots))
+        .client_cert(identity)
+        .build();
+    Ok(ureq::Agent::config_builder()
+        .tls_config(tls)
+        .https_only(scheme == Scheme::HttpsOnly)
+        .http_status_as_error(false)
+        .proxy(None)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .max_idle_age(Duration::from_secs(10))
+        .user_agent("hufu")
+        .build())
 }
 
 fn judged(error: &ureq::Error) -> ChannelError {

@@ -4,10 +4,9 @@
 //! take the token's time from signing.
 
 mod clients;
-mod network;
 
 pub use clients::{StampClient, StampClientError};
-pub use network::{Network, NetworkError};
+pub use hufu_api::Network;
 
 use super::listen::Peer;
 use super::rate::Buckets;

@@ -207,6 +207,7 @@ impl World {
             sms: Some(Arc::clone(&phones) as _),
             timestamps: None,
             proofs: None,
+            lookup: None,
             documents: Arc::new(documents),
             fonts: Arc::clone(&FONTS),
         };

@@ -131,10 +131,11 @@ pub fn has_duplicate_keys(object: &Object) -> bool {
     }
 }
 
-/// A section's end with its `startxref … %%EOF`, if they follow.
+/// A section's end with its `startxref … %%EOF`, if they follow, comments between the two included.
 fn end_of_section(data: &[u8], end: usize) -> usize {
     let mut lexer = Lexer::new(data, end);
-    lexer.skip_white();
+    // iText names itself in a comment here.
+    lexer.skip_space();
     if !lexer.keyword(b"startxref") {
         return end;
     }

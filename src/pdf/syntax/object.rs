@@ -180,11 +180,30 @@ impl fmt::Debug for PdfString {
     }
 }
 
-/// A dictionary in its written order.
-#[derive(Clone, Default, PartialEq)]
+/// A dictionary in its written order. Two are equal when they say the same, in whatever order; with a key twice only when they are
+/// written alike, since nobody knows which of the two counts.
+#[derive(Clone, Default)]
 pub struct Dict {
     entries: Vec<(Name, Object)>,
     duplicate_keys: bool,
+}
+
+impl PartialEq for Dict {
+    fn eq(&self, other: &Self) -> bool {
+        if self.entries.len() != other.entries.len() || self.duplicate_keys != other.duplicate_keys {
+            return false;
+        }
+        let alike = self.entries.iter().map(|(k, _)| k).eq(other.entries.iter().map(|(k, _)| k));
+        if alike || self.duplicate_keys {
+            return self.entries == other.entries;
+        }
+        let sorted = |dict: &Self| {
+            let mut entries: Vec<_> = (0..dict.entries.len()).collect();
+            entries.sort_unstable_by_key(|&n| dict.entries.get(n).map(|(k, _)| k));
+            entries
+        };
+        sorted(self).into_iter().zip(sorted(other)).all(|(a, b)| self.entries.get(a) == other.entries.get(b))
+    }
 }
 
 impl Dict {

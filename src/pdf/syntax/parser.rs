@@ -247,10 +247,15 @@ impl<'a> Parser<'a> {
         let start = self.lexer.pos;
         self.lexer.bump();
         let rest = self.lexer.rest();
-        let Some(n) = rest.iter().position(|&b| b == b'>') else {
+        let Some(n) = memchr::memchr(b'>', rest) else {
             return malformed(start, "string without end");
         };
         let inner = rest.get(..n).unwrap_or_default();
+        // Signatures are long, and hardly any has white space inside.
+        if let Ok(bytes) = hex::decode(inner) {
+            self.lexer.pos += n + 1;
+            return Ok(PdfString::parsed(bytes, true, start..self.lexer.pos));
+        }
         let mut bytes = Vec::with_capacity(n / 2 + 1);
         let mut high = None;
         for &b in inner.iter().filter(|&&b| !is_white(b)) {

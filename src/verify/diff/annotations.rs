@@ -4,14 +4,13 @@
 use super::{Diff, Referrers, Result, Spot, array_of, number_of};
 use crate::pdf::syntax::{Dict, Object, ObjectId};
 use crate::verify::Attack;
-use crate::verify::pages::pages;
 
 /// Side of the largest note icon that can hide nothing of weight, in points.
 const NOTE: f64 = 48.0;
 
 impl Diff<'_, '_, '_> {
     pub(super) fn annotations(&mut self) -> Result<()> {
-        let known = pages(self.old).unwrap_or_default();
+        let known = self.old_pages.clone().unwrap_or_default();
         for page in known {
             let object = self.new.object(page)?;
             let Some(new) = object.as_dict() else { continue };

@@ -191,6 +191,21 @@ impl Diff<'_, '_, '_> {
         Ok(())
     }
 
+    /// Whether a widget of the signed revision showed its field's value, and was seen to do so. Who has no value shows nothing.
+    pub(super) fn shows_its_value(&self, widget: &Dict, field: &Dict, own: &Inherited) -> Result<bool> {
+        let texts = texts_of(self.old, field, own)?;
+        if texts.iter().all(|text| text.trim().is_empty()) {
+            return Ok(true);
+        }
+        let Some(appearance) = self.old.get_dict(widget, "AP")? else { return Ok(false) };
+        let Object::Stream(stream) = self.old.get(&appearance, "N")? else { return Ok(false) };
+        let shown = shown_by(self.old, &stream)?;
+        Ok(shown.is_ok_and(|shown| {
+            shown.text.as_ref().is_some_and(|text| !text.trim().is_empty())
+                && shows_one_of(&shown, &texts, field)
+        }))
+    }
+
     /// The signed form told viewers to make every appearance from its value.
     fn made_anew(&self) -> bool {
         let form = self.old.catalog().ok().and_then(|c| self.old.get_dict(&c, "AcroForm").ok().flatten());

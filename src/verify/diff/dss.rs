@@ -5,14 +5,15 @@ use super::{Diff, Located, Referrers, Result, Spot, array_of, dict_of};
 use crate::pdf::syntax::{Dict, Document, Object, View};
 use crate::verify::Attack;
 use sha2::{Digest, Sha256};
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 
 const LISTS: [&str; 3] = ["Certs", "CRLs", "OCSPs"];
 const VRI_LISTS: [&str; 3] = ["Cert", "CRL", "OCSP"];
 /// Decoded bytes of one certificate, CRL or OCSP response, at most.
 const MAX_ITEM: usize = 8 << 20;
-/// Decoded bytes of all of them in one comparison, at most.
-const MAX_TOTAL: usize = 24 << 20;
+/// Decoded bytes of all of them in one file, at most: this, or twice the file's length. Honest lists hardly shrink.
+const MAX_TOTAL: usize = 8 << 20;
 /// Revisions whose stores are compared with the last one, at most; the newest count.
 const MAX_REVISIONS: usize = 64;
 
@@ -78,7 +79,7 @@ impl Diff<'_, '_, '_> {
         // What /VRI lists stands in the store's own lists too: it may leave the one while it stays in the other.
         let mut store = BTreeSet::new();
         for list in LISTS {
-            store.extend(contents(self.new, &self.new.get_array(new, list)?)?);
+            store.extend(self.digests.contents(self.new, &self.new.get_array(new, list)?)?);
         }
         for (key, _) in new_vri.iter() {
             let key = key.lossy();
@@ -122,8 +123,8 @@ impl Diff<'_, '_, '_> {
         if let Some(after) = &after {
             self.items(after, &is)?;
         }
-        let kept = contents(self.new, &is)?;
-        if !contents(self.old, &was)?.iter().all(|c| kept.contains(c) || elsewhere.contains(c)) {
+        let kept = self.digests.contents(self.new, &is)?;
+        if !self.digests.contents(self.old, &was)?.iter().all(|c| kept.contains(c) || elsewhere.contains(c)) {
             self.forbid(
                 &at.key(key),
                 Some(Attack::DssRemoved),
@@ -154,61 +155,65 @@ impl Diff<'_, '_, '_> {
     }
 }
 
+/// Digests of what the streams of security stores hold, made once for a whole file.
+#[derive(Debug)]
+pub(in crate::verify) struct Digests {
+    /// By object and the revision that defines it.
+    known: RefCell<HashMap<(u32, usize), [u8; 32]>>,
+    /// Octets that may still be decoded.
+    left: Cell<usize>,
+}
+
+impl Digests {
+    /// For a file of `length` octets.
+    pub(in crate::verify) fn of_file(length: usize) -> Self {
+        Self { known: RefCell::default(), left: Cell::new(MAX_TOTAL.max(length.saturating_mul(2))) }
+    }
+
+    /// Of each stream that the items lead to.
+    fn contents(&self, view: View<'_, '_>, items: &[Object]) -> Result<BTreeSet<[u8; 32]>> {
+        let mut out = BTreeSet::new();
+        for item in items.iter().take(10_000) {
+            let Some(number) = super::number_of(item) else { continue };
+            let Some(definition) = view.definition(number) else { continue };
+            let place = (number, definition.revision);
+            if let Some(digest) = self.known.borrow().get(&place) {
+                out.insert(*digest);
+                continue;
+            }
+            if let Object::Stream(stream) = view.resolve(item)? {
+                let data = view.document().decode(&stream, MAX_ITEM.min(self.left.get()))?;
+                self.left.set(self.left.get().saturating_sub(data.len()));
+                let digest = Sha256::digest(&data).into();
+                self.known.borrow_mut().insert(place, digest);
+                out.insert(digest);
+            }
+        }
+        Ok(out)
+    }
+
+    /// Of everything in the revision's store, with the names of the signatures that /VRI speaks of.
+    fn held(&self, view: View<'_, '_>) -> Result<BTreeSet<[u8; 32]>> {
+        let mut out = BTreeSet::new();
+        let catalog = view.catalog()?;
+        let Some(store) = view.get_dict(&catalog, "DSS")? else { return Ok(out) };
+        for list in LISTS {
+            out.extend(self.contents(view, &view.get_array(&store, list)?)?);
+        }
+        let per_signature = view.get_dict(&store, "VRI")?.unwrap_or_default();
+        out.extend(per_signature.iter().map(|(name, _)| <[u8; 32]>::from(Sha256::digest(name.as_bytes()))));
+        Ok(out)
+    }
+}
+
 /// The newest revision whose validation data the last one has no more, whether or not a signature covers that revision.
-pub(in crate::verify) fn lost(document: &Document<'_>) -> Result<Option<usize>> {
+pub(in crate::verify) fn lost(document: &Document<'_>, digests: &Digests) -> Result<Option<usize>> {
     let last = document.revisions().len().saturating_sub(1);
-    let mut known = HashMap::new();
-    let mut left = MAX_TOTAL;
-    let kept = held(document.as_of(last), &mut known, &mut left)?;
+    let kept = digests.held(document.as_of(last))?;
     for revision in (0..last).rev().take(MAX_REVISIONS) {
-        if !held(document.as_of(revision), &mut known, &mut left)?.is_subset(&kept) {
+        if !digests.held(document.as_of(revision))?.is_subset(&kept) {
             return Ok(Some(revision));
         }
     }
     Ok(None)
-}
-
-/// Digests of everything in the store, with the names of the signatures that /VRI speaks of. `known` remembers what an
-/// object held as of the revision that defines it.
-fn held(
-    view: View<'_, '_>,
-    known: &mut HashMap<(u32, usize), [u8; 32]>,
-    left: &mut usize,
-) -> Result<BTreeSet<[u8; 32]>> {
-    let mut out = BTreeSet::new();
-    let catalog = view.catalog()?;
-    let Some(store) = view.get_dict(&catalog, "DSS")? else { return Ok(out) };
-    for list in LISTS {
-        for item in view.get_array(&store, list)?.iter().take(10_000) {
-            let Some(number) = super::number_of(item) else { continue };
-            let Some(definition) = view.definition(number) else { continue };
-            let place = (number, definition.revision);
-            if let Some(digest) = known.get(&place) {
-                out.insert(*digest);
-            } else if let Object::Stream(stream) = view.resolve(item)? {
-                let data = view.document().decode(&stream, MAX_ITEM.min(*left))?;
-                *left = left.saturating_sub(data.len());
-                let digest = Sha256::digest(&data).into();
-                known.insert(place, digest);
-                out.insert(digest);
-            }
-        }
-    }
-    let per_signature = view.get_dict(&store, "VRI")?.unwrap_or_default();
-    out.extend(per_signature.iter().map(|(name, _)| <[u8; 32]>::from(Sha256::digest(name.as_bytes()))));
-    Ok(out)
-}
-
-/// Digests of what the streams hold.
-fn contents(view: View<'_, '_>, items: &[Object]) -> Result<BTreeSet<[u8; 32]>> {
-    let mut out = BTreeSet::new();
-    let mut left = MAX_TOTAL;
-    for item in items.iter().take(10_000) {
-        if let Object::Stream(stream) = view.resolve(item)? {
-            let data = view.document().decode(&stream, MAX_ITEM.min(left))?;
-            left = left.saturating_sub(data.len());
-            out.insert(Sha256::digest(&data).into());
-        }
-    }
-    Ok(out)
 }

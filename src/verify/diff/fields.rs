@@ -8,7 +8,7 @@ use crate::verify::Attack;
 use crate::verify::form::{FieldType, qualified_name};
 use std::collections::BTreeSet;
 
-const MAX_DEPTH: usize = 32;
+pub(super) const MAX_DEPTH: usize = 32;
 /// Field flags (table 227, 229): bit 1 ReadOnly, bit 17 Pushbutton.
 const READ_ONLY: i64 = 1;
 const PUSHBUTTON: i64 = 1 << 16;
@@ -22,7 +22,7 @@ pub(super) struct Inherited {
 }
 
 impl Inherited {
-    fn with(&self, dict: &Dict) -> Self {
+    pub(super) fn with(&self, dict: &Dict) -> Self {
         Self {
             name: qualified_name(&self.name, dict),
             kind: FieldType::of(dict).or(self.kind),
@@ -35,13 +35,16 @@ impl Inherited {
 const UNSEEN_FLAGS: i64 = 4 | 64 | 128 | 512;
 
 /// Tools that fill a field often write its other keys again: a default in place of nothing, the operators of /DA in
-/// another order, a thin border that only a frame's colour would show.
+/// another order, a thin border that only a frame's colour would show, the /Type that a widget need not name.
 pub(super) fn restated(key: &str, before: &Object, after: &Object) -> bool {
     let flags = |o: &Object| if o.is_null() { Some(0) } else { o.as_integer() };
     match key {
         "Ff" => flags(before).is_some() && flags(before) == flags(after),
         "F" => matches!((flags(before), flags(after)), (Some(a), Some(b)) if (a ^ b) & !UNSEEN_FLAGS == 0),
         "BS" => before.is_null() && after.as_dict().is_some_and(is_thin),
+        // The first option that a list box shows.
+        "TI" => after.is_null() || after.as_integer().is_some(),
+        "Type" => before.is_null() && after.as_name() == Some(b"Annot"),
         "DA" => match (before.as_string(), after.as_string()) {
             (Some(a), Some(b)) => operations(a.as_bytes()) == operations(b.as_bytes()),
             _ => false,
@@ -72,6 +75,8 @@ fn operations(appearance: &[u8]) -> BTreeSet<Vec<String>> {
         }
     }
     out.insert(operation);
+    // Black is what a colour is without being told (table 51).
+    out.retain(|operation| !matches!(operation.join(" ").as_str(), "0 g" | "0 0 0 rg" | ""));
     out
 }
 
@@ -95,7 +100,7 @@ impl Diff<'_, '_, '_> {
                 format!("the form's /{key} was changed"),
             );
         }
-        self.form_flags(&after.spot, &old_form, &new_form);
+        self.form_flags(&after.spot, &old_form, &new_form)?;
         self.resources(&after.spot, &old_form, &new_form)?;
         let old_fields = Self::descend(self.old, &after.spot, &old_form, "Fields")?;
         let new_fields = Self::descend(self.new, &after.spot, &new_form, "Fields")?;
@@ -114,7 +119,7 @@ impl Diff<'_, '_, '_> {
         Ok(())
     }
 
-    fn form_flags(&mut self, at: &Spot, old: &Dict, new: &Dict) {
+    fn form_flags(&mut self, at: &Spot, old: &Dict, new: &Dict) -> Result<()> {
         let flags = |d: &Dict| d.get("SigFlags").and_then(Object::as_integer).unwrap_or(0);
         let (before, after) = (flags(old), flags(new));
         if after & before != before || !(0..=3).contains(&after) {
@@ -122,13 +127,20 @@ impl Diff<'_, '_, '_> {
         }
         let wanted = |d: &Dict| d.get("NeedAppearances").and_then(Object::as_bool).unwrap_or(false);
         if wanted(new) && !wanted(old) {
-            let reason = "appearances are to be made anew: what is shown may differ from what was signed";
-            self.forbid(&at.key("NeedAppearances"), Some(Attack::ShadowReplace), reason);
+            if self.permissions.filling() && self.values_are_shown(old)? {
+                let reason =
+                    "appearances are to be made anew; every field showed its value when it was signed";
+                self.permit(&at.key("NeedAppearances"), reason);
+            } else {
+                let reason = "appearances are to be made anew: what is shown may differ from what was signed";
+                self.forbid(&at.key("NeedAppearances"), Some(Attack::ShadowReplace), reason);
+            }
         }
         let (before, after) = (value(old, "DA"), value(new, "DA"));
         if before != after && !before.is_null() {
             self.forbid(&at.key("DA"), Some(Attack::FontSwap), "the form's default appearance was changed");
         }
+        Ok(())
     }
 
     /// /DR may gain resources; those that were there stay what they were.
@@ -334,6 +346,9 @@ impl Diff<'_, '_, '_> {
             }
             Some(FieldType::Signature) | None if changed => {
                 for key in self.other_keys(at, old, new, &["Kids"])? {
+                    if restated(&key, &value(old, &key), &value(new, &key)) {
+                        continue;
+                    }
                     let signed = own.kind.is_some() && old.contains("V");
                     let attack = if signed { Attack::SignatureRewritten } else { Attack::FieldOverlay };
                     self.forbid(

@@ -17,13 +17,14 @@ mod metadata;
 mod pages;
 mod signing;
 mod structure_tree;
+mod values;
 
 use super::permissions::Permissions;
 use super::report::{Change, Permission};
 use crate::pdf::syntax::{Dict, Document, Entry, Object, ObjectId, View};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-pub(super) use dss::lost as validation_data_lost;
+pub(super) use dss::{Digests, lost as validation_data_lost};
 pub(super) use edges::Edges;
 
 /// Object comparisons for one signature, at most.
@@ -81,10 +82,14 @@ struct Diff<'x, 'd, 'a> {
     /// Objects that later revisions speak of, and whether they were in use at signing.
     touched: &'x BTreeMap<u32, bool>,
     edges: &'x Edges,
+    digests: &'x Digests,
     accepted: BTreeMap<u32, Referrers>,
     explained: BTreeSet<(u32, String)>,
     changes: Vec<Change>,
     steps: usize,
+    /// The pages on both sides; `None` when the tree cannot be read.
+    old_pages: Option<Vec<ObjectId>>,
+    new_pages: Option<Vec<ObjectId>>,
     page_numbers: HashMap<u32, u32>,
     /// Fields that were judged: a field stands in one place of the tree.
     visited: BTreeSet<u32>,
@@ -143,13 +148,11 @@ pub(super) fn compare(
     edges: &Edges,
     permissions: &Permissions,
     later: &LaterSignatures,
+    digests: &Digests,
 ) -> Result<Vec<Change>> {
-    let page_numbers = super::pages::pages(new)
-        .unwrap_or_default()
-        .iter()
-        .zip(1..)
-        .map(|(id, number)| (id.number, number))
-        .collect();
+    let new_pages = super::pages::pages(new);
+    let numbered = new_pages.iter().flatten().zip(1..);
+    let page_numbers = numbered.map(|(id, number)| (id.number, number)).collect();
     let mut diff = Diff {
         old,
         new,
@@ -157,10 +160,13 @@ pub(super) fn compare(
         later,
         touched,
         edges,
+        digests,
         accepted: BTreeMap::new(),
         explained: BTreeSet::new(),
         changes: Vec::new(),
         steps: MAX_STEPS,
+        old_pages: super::pages::pages(old),
+        new_pages,
         page_numbers,
         visited: BTreeSet::new(),
         new_widgets: BTreeSet::new(),

@@ -4,7 +4,6 @@ use super::catalog::value;
 use super::{Diff, Referrers, Result, Spot};
 use crate::pdf::syntax::{Dict, Object, ObjectId};
 use crate::verify::Attack;
-use crate::verify::pages::pages;
 use std::collections::BTreeSet;
 
 /// Keys of a page that are judged elsewhere or steer nothing that is shown.
@@ -16,7 +15,7 @@ impl Diff<'_, '_, '_> {
         if value(old, "Pages") != value(new, "Pages") {
             self.forbid(&spot, Some(Attack::ShadowHideAndReplace), "the catalogue names another page tree");
         }
-        let (Some(before), Some(after)) = (pages(self.old), pages(self.new)) else {
+        let (Some(before), Some(after)) = (self.old_pages.clone(), self.new_pages.clone()) else {
             self.forbid(&spot, Some(Attack::IncrementalSaving), "the page tree cannot be read");
             return Ok(());
         };

@@ -10,10 +10,30 @@ use crate::verify::form::FieldType;
 use std::collections::BTreeSet;
 
 /// Keys that signing an existing field may add or change.
-const SIGNING: [&str; 13] =
-    ["V", "AP", "AS", "F", "M", "MK", "DA", "Lock", "Type", "Subtype", "P", "Kids", "StructParent"];
+const SIGNING: [&str; 20] = [
+    "V",
+    "AP",
+    "AS",
+    "F",
+    "Ff",
+    "M",
+    "MK",
+    "DA",
+    "DR",
+    "BS",
+    "Border",
+    "H",
+    "NM",
+    "Contents",
+    "Lock",
+    "Type",
+    "Subtype",
+    "P",
+    "Kids",
+    "StructParent",
+];
 /// Keys that a new signature field may have.
-const NEW_FIELD: [&str; 23] = [
+const NEW_FIELD: [&str; 24] = [
     "Type",
     "Subtype",
     "FT",
@@ -36,6 +56,7 @@ const NEW_FIELD: [&str; 23] = [
     "Lock",
     "SV",
     "M",
+    "Contents",
     "StructParent",
 ];
 /// Annotation flags (12.5.3): Invisible, Hidden and NoView, which keep a widget from the screen.

@@ -3,6 +3,7 @@
 use super::{Diff, Referrers, Result, Spot, array_of, dict_of, number_of};
 use crate::pdf::syntax::{Dict, Object, ObjectId};
 use crate::verify::Attack;
+use std::collections::BTreeMap;
 
 const MAX_DEPTH: usize = 16;
 
@@ -137,21 +138,19 @@ impl Diff<'_, '_, '_> {
             self.explain(&at.key("Nums"));
             self.accept(after, Referrers::Explained);
             let (was, is) = (array_of(before.as_ref()), array_of(Some(after)));
-            let find = |list: &[Object], key: &Object| {
-                list.chunks(2).find(|p| p.first() == Some(key)).and_then(|p| p.get(1).cloned())
-            };
-            for pair in was.chunks(2) {
-                let Some(key) = pair.first() else { continue };
-                if find(&is, key).as_ref() != pair.get(1) {
+            let (was_at, is_at) = (positions(&was), positions(&is));
+            for (key, at) in &was_at {
+                let before = was.get(at + 1).cloned().unwrap_or_default();
+                let place = is_at.get(key).map(|n| n + 1);
+                let now = place.and_then(|n| is.get(n)).cloned().unwrap_or_default();
+                let spot = place.map_or_else(|| after.spot.clone(), |n| after.spot.key(n));
+                if !self.same(&spot, &before, &now)? {
                     self.forbid(&after.spot, None, "the parent tree was rewritten");
                 }
             }
-            for (n, pair) in is.chunks(2).enumerate() {
-                if let [key, target] = pair
-                    && find(&was, key).is_none()
-                    && number_of(target).is_some_and(|t| self.is_new(t))
-                {
-                    self.explain(&after.spot.key(2 * n + 1));
+            for (_, at) in is_at.iter().filter(|(key, _)| !was_at.contains_key(key)) {
+                if is.get(at + 1).and_then(number_of).is_some_and(|t| self.is_new(t)) {
+                    self.explain(&after.spot.key(at + 1));
                 }
             }
         }
@@ -178,6 +177,17 @@ impl Diff<'_, '_, '_> {
         }
         Ok(())
     }
+}
+
+/// Where each number of a /Nums array stands; the first of two counts.
+fn positions(nums: &[Object]) -> BTreeMap<i64, usize> {
+    let mut out = BTreeMap::new();
+    for at in (0..nums.len()).step_by(2) {
+        if let Some(key) = nums.get(at).and_then(Object::as_integer) {
+            out.entry(key).or_insert(at);
+        }
+    }
+    out
 }
 
 fn dict_at(object: Object) -> Dict {

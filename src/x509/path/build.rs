@@ -16,7 +16,7 @@ use x509_cert::ext::pkix::{AuthorityKeyIdentifier, SubjectKeyIdentifier};
 
 /// Chains that reach an anchor and are tried, at most.
 const MAX_CANDIDATES: u32 = 24;
-/// Steps of the search, at most.
+/// Steps of one search, at most.
 const MAX_STEPS: u32 = 400;
 
 /// Judges a complete chain: the certificates below the anchor, leaf first, and the anchor.
@@ -50,7 +50,7 @@ pub(super) fn search(
 impl Search<'_> {
     /// Extends the chain upwards; `Some` when a complete chain was accepted.
     fn extend(&mut self, chain: &mut Vec<Certificate>) -> Option<Path> {
-        let exhausted = self.steps == 0 || self.candidates == 0 || self.verifier.exhausted();
+        let exhausted = self.steps == 0 || self.candidates == 0 || !self.verifier.step();
         if exhausted {
             self.best.error = PathError::TooExpensive;
             return None;
@@ -71,10 +71,19 @@ impl Search<'_> {
         if chain.len() + 1 >= MAX_DEPTH {
             return None;
         }
-        let mut issuers: Vec<&Certificate> =
-            self.request.pool.iter().filter(|c| may_issue(c, &top) && !chain.contains(c)).collect();
+        let mut issuers: Vec<&Certificate> = self
+            .request
+            .pool
+            .iter()
+            .map(|c| &**c)
+            .filter(|c| may_issue(c, &top) && !chain.contains(c))
+            .collect();
         issuers.sort_by_key(|c| Reverse(key_identifiers_agree(c, &top)));
         for issuer in issuers {
+            if self.steps == 0 || self.verifier.is_short() {
+                self.best.error = PathError::TooExpensive;
+                return None;
+            }
             if !self.signed_by(&top, issuer) {
                 continue;
             }

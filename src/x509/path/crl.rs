@@ -1,25 +1,28 @@
 //! Certificate revocation lists: complete, delta, indirect, partitioned (RFC 5280 5 and 6.3.3).
 
 use super::purpose::{Purpose, extension, extension_in};
-use super::revocation::{Status, Subject, is_fresh};
+use super::revocation::{Status, Subject, Witness, is_fresh};
 use super::verifier::Verifier;
 use super::{MAX_NESTING, PathError, Request, RevocationPolicy, TrustStore, seconds, validate_nested};
+use crate::x509::asn1::{Asn1Error, Reader, Rules, Value, tag};
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280;
 use der::asn1::{BitString, Uint};
 use der::flagset::FlagSet;
 use der::referenced::OwnedToRef;
-use der::{Decode, Reader, SliceReader};
+use der::{Decode, Reader as _, SliceReader};
 use hufu_api::UnixTime;
 use pkix_path::names_match;
 use spki::AlgorithmIdentifierOwned;
-use std::collections::HashMap;
+use std::sync::Arc;
 use x509_cert::Certificate;
-use x509_cert::crl::{RevokedCert, TbsCertList};
+use x509_cert::ext::Extensions;
 use x509_cert::ext::pkix::crl::dp::{DistributionPoint, IssuingDistributionPoint, ReasonFlags, Reasons};
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName, GeneralNames};
 use x509_cert::ext::pkix::{AuthorityKeyIdentifier, BasicConstraints, CrlDistributionPoints, CrlReason};
 use x509_cert::name::Name;
+use x509_cert::serial_number::SerialNumber;
+use x509_cert::time::Time;
 
 const ID_CE_ISSUING_DISTRIBUTION_POINT: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.28");
 /// CRL extensions that are understood; another critical one makes the list useless for "good".
@@ -37,11 +40,12 @@ const UNDERSTOOD_IN_ENTRIES: [ObjectIdentifier; 4] = [
     ObjectIdentifier::new_unwrap("2.5.29.23"),
 ];
 
-/// A revocation list, read but not yet believed.
+/// A revocation list, read but not yet believed. Its entries stay as they are until somebody is looked for: lists are long, and
+/// most are looked at for nothing. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Crl {
     /// TBSCertList as transmitted: what is signed.
-    tbs: Vec<u8>,
+    tbs: Arc<[u8]>,
     algorithm: AlgorithmIdentifierOwned,
     signature: BitString,
     issuer: Name,
@@ -51,16 +55,40 @@ pub struct Crl {
     base_number: Option<Uint>,
     scope: Option<IssuingDistributionPoint>,
     authority: Option<AuthorityKeyIdentifier>,
-    entries: HashMap<Vec<u8>, Vec<Entry>>,
     usable: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Entry {
-    /// Issuer of the revoked certificate.
-    issuer: Name,
     since: UnixTime,
     reason: Option<CrlReason>,
+}
+
+/// The fields of a TBSCertList (RFC 5280 5.1.2).
+struct Fields<'a> {
+    algorithm: Value<'a>,
+    issuer: Value<'a>,
+    this_update: Value<'a>,
+    next_update: Option<Value<'a>>,
+    revoked: Option<Value<'a>>,
+    extensions: Option<Value<'a>>,
+}
+
+impl<'a> Fields<'a> {
+    fn of(tbs: &'a [u8]) -> Result<Self, Asn1Error> {
+        let mut fields = Value::parse(tbs, Rules::Der)?.typed(tag::SEQUENCE)?.children()?;
+        fields.optional(tag::INTEGER)?;
+        let (algorithm, issuer) = (fields.expect(tag::SEQUENCE)?, fields.expect(tag::SEQUENCE)?);
+        let this_update = fields.any()?;
+        let next_update = match fields.peek() {
+            Some(tag::UTC_TIME | tag::GENERALIZED_TIME) => Some(fields.any()?),
+            _ => None,
+        };
+        let revoked = fields.optional(tag::SEQUENCE)?;
+        let extensions = fields.optional(tag::context(0))?.map(Value::only).transpose()?;
+        fields.end()?;
+        Ok(Self { algorithm, issuer, this_update, next_update, revoked, extensions })
+    }
 }
 
 impl Crl {
@@ -81,36 +109,35 @@ impl Crl {
                 Ok::<_, der::Error>((tbs, AlgorithmIdentifierOwned::decode(seq)?, BitString::decode(seq)?))
             })
             .map_err(text)?;
-        let list = TbsCertList::from_der(tbs).map_err(text)?;
-        if list.signature.oid != algorithm.oid {
+        let fields = Fields::of(tbs).map_err(|e| e.to_string())?;
+        if AlgorithmIdentifierOwned::from_der(fields.algorithm.raw).map_err(text)?.oid != algorithm.oid {
             return Err("signature algorithms differ".into());
         }
-        let extensions = list.crl_extensions.as_deref().unwrap_or_default();
+        let extensions = fields.extensions.map_or(Ok(Extensions::new()), |e| Extensions::from_der(e.raw));
+        let extensions = extensions.map_err(text)?;
         let mut usable = extensions.iter().all(|e| !e.critical || UNDERSTOOD.contains(&e.extn_id));
-        let number = extension_in::<Uint>(extensions, rfc5280::ID_CE_CRL_NUMBER)?;
+        let number = extension_in::<Uint>(&extensions, rfc5280::ID_CE_CRL_NUMBER)?;
         let base_number =
-            extension_in::<Uint>(extensions, rfc5280::ID_CE_DELTA_CRL_INDICATOR)?.map(|(v, _)| v);
-        let scope = extension_in::<IssuingDistributionPoint>(extensions, ID_CE_ISSUING_DISTRIBUTION_POINT)?
+            extension_in::<Uint>(&extensions, rfc5280::ID_CE_DELTA_CRL_INDICATOR)?.map(|(v, _)| v);
+        let scope = extension_in::<IssuingDistributionPoint>(&extensions, ID_CE_ISSUING_DISTRIBUTION_POINT)?
             .map(|(v, _)| v);
         let authority =
-            extension_in::<AuthorityKeyIdentifier>(extensions, rfc5280::ID_CE_AUTHORITY_KEY_IDENTIFIER)?
+            extension_in::<AuthorityKeyIdentifier>(&extensions, rfc5280::ID_CE_AUTHORITY_KEY_IDENTIFIER)?
                 .map(|(v, _)| v);
         // RFC 5280 5.2.3: cRLNumber is never critical.
         usable &= number.as_ref().is_none_or(|(_, critical)| !critical);
-        let indirect = scope.as_ref().is_some_and(|s| s.indirect_crl);
-        let entries = index(&list, indirect, &mut usable)?;
+        let time = |value: Value<'_>| Time::from_der(value.raw).map(seconds).map_err(text);
         Ok(Self {
-            tbs: tbs.to_vec(),
+            this_update: time(fields.this_update)?,
+            next_update: fields.next_update.map(time).transpose()?,
+            issuer: Name::from_der(fields.issuer.raw).map_err(text)?,
+            tbs: tbs.into(),
             algorithm,
             signature,
-            this_update: seconds(list.this_update),
-            next_update: list.next_update.map(seconds),
-            issuer: list.issuer,
             number: number.map(|(v, _)| v),
             base_number,
             scope,
             authority,
-            entries,
             usable,
         })
     }
@@ -119,9 +146,45 @@ impl Crl {
         self.base_number.is_some()
     }
 
-    fn entry(&self, certificate: &Certificate) -> Option<&Entry> {
+    /// The first entry about the certificate. In an indirect list an entry without certificateIssuer has the issuer of the one
+    /// before it (5.3.3).
+    ///
+    /// # Errors
+    /// When the entries cannot be read, or one of them has a critical extension that is not understood.
+    fn entry(&self, certificate: &Certificate) -> Result<Option<Entry>, String> {
+        let fields = Fields::of(&self.tbs).map_err(|e| e.to_string())?;
+        let Some(revoked) = fields.revoked else { return Ok(None) };
         let tbs = &certificate.tbs_certificate;
-        self.entries.get(tbs.serial_number.as_bytes())?.iter().find(|e| names_match(&e.issuer, &tbs.issuer))
+        let wanted = significant(tbs.serial_number.as_bytes());
+        let indirect = self.scope.as_ref().is_some_and(|s| s.indirect_crl);
+        let (mut of_issuer, mut found) = (names_match(&self.issuer, &tbs.issuer), None);
+        let mut entries = revoked.children().map_err(|e| e.to_string())?;
+        while !entries.is_empty() {
+            let (serial, date, extensions) = entry_fields(&mut entries).map_err(|e| e.to_string())?;
+            // Serial numbers may be negative (PKITS 4.4.14): the first look is a quick one.
+            let this_one = found.is_none()
+                && significant(serial.content) == wanted
+                && SerialNumber::from_der(serial.raw).is_ok_and(|s| s == tbs.serial_number);
+            let mut reason = None;
+            if let Some(extensions) = extensions.filter(|e| indirect || this_one || may_be_critical(e.raw)) {
+                let extensions = Extensions::from_der(extensions.raw).map_err(|e| e.to_string())?;
+                if extensions.iter().any(|e| e.critical && !UNDERSTOOD_IN_ENTRIES.contains(&e.extn_id)) {
+                    return Err(
+                        "an entry of the revocation list has a critical extension that is not understood"
+                            .into(),
+                    );
+                }
+                if let Some(named) = entry_issuer(&extensions)?.filter(|_| indirect) {
+                    of_issuer = names_match(&named, &tbs.issuer);
+                }
+                reason = extension_in::<CrlReason>(&extensions, rfc5280::ID_CE_CRL_REASONS)?.map(|(v, _)| v);
+            }
+            if this_one && of_issuer {
+                let since = Time::from_der(date.raw).map(seconds).map_err(|e| e.to_string())?;
+                found = Some(Entry { since: UnixTime::from_seconds(since), reason });
+            }
+        }
+        Ok(found)
     }
 
     /// Reasons that this list speaks of.
@@ -130,31 +193,28 @@ impl Crl {
     }
 }
 
-/// Entries by serial number. In an indirect list an entry without certificateIssuer has the issuer of the one before
-/// it (5.3.3).
-fn index(
-    list: &TbsCertList,
-    indirect: bool,
-    usable: &mut bool,
-) -> Result<HashMap<Vec<u8>, Vec<Entry>>, String> {
-    let mut issuer = list.issuer.clone();
-    let mut entries: HashMap<Vec<u8>, Vec<Entry>> = HashMap::new();
-    for revoked in list.revoked_certificates.iter().flatten() {
-        if let Some(named) = entry_issuer(revoked)?.filter(|_| indirect) {
-            issuer = named;
-        }
-        let extensions = revoked.crl_entry_extensions.as_deref().unwrap_or_default();
-        *usable &= extensions.iter().all(|e| !e.critical || UNDERSTOOD_IN_ENTRIES.contains(&e.extn_id));
-        let reason = extension_in::<CrlReason>(extensions, rfc5280::ID_CE_CRL_REASONS)?.map(|(v, _)| v);
-        let since = UnixTime::from_seconds(seconds(revoked.revocation_date));
-        let entry = Entry { issuer: issuer.clone(), since, reason };
-        entries.entry(revoked.serial_number.as_bytes().to_vec()).or_default().push(entry);
-    }
-    Ok(entries)
+/// Serial number, date and extensions of the next entry.
+fn entry_fields<'a>(
+    entries: &mut Reader<'a>,
+) -> Result<(Value<'a>, Value<'a>, Option<Value<'a>>), Asn1Error> {
+    let mut fields = entries.expect(tag::SEQUENCE)?.children()?;
+    let (serial, date) = (fields.expect(tag::INTEGER)?, fields.any()?);
+    let extensions = fields.optional(tag::SEQUENCE)?;
+    fields.end()?;
+    Ok((serial, date, extensions))
 }
 
-fn entry_issuer(revoked: &RevokedCert) -> Result<Option<Name>, String> {
-    let extensions = revoked.crl_entry_extensions.as_deref().unwrap_or_default();
+/// Without leading zeros.
+fn significant(integer: &[u8]) -> &[u8] {
+    integer.iter().position(|&b| b != 0).and_then(|n| integer.get(n..)).unwrap_or_default()
+}
+
+/// Whether BOOLEAN TRUE stands somewhere in it.
+fn may_be_critical(extensions: &[u8]) -> bool {
+    memchr::memmem::find(extensions, &[1, 1, 0xff]).is_some()
+}
+
+fn entry_issuer(extensions: &Extensions) -> Result<Option<Name>, String> {
     let names = extension_in::<GeneralNames>(extensions, rfc5280::ID_CE_CERTIFICATE_ISSUER)?;
     Ok(names.and_then(|(names, _)| names.into_iter().find_map(directory)))
 }
@@ -183,9 +243,9 @@ pub(super) fn status(subject: &Subject<'_>, request: &Request<'_>, verifier: &Ve
     let own = DistributionPoint { distribution_point: None, reasons: None, crl_issuer: None };
     let mut covered = ReasonFlags::default();
     let mut why = String::from("no revocation data");
-    let mut later = None;
+    let (mut later, mut witness) = (None, None);
     for (point, implied) in points.iter().map(|p| (p, false)).chain([(&own, true)]) {
-        for crl in request.crls.iter().filter(|c| !c.is_delta()) {
+        for (n, crl) in request.crls.iter().enumerate().filter(|(_, c)| !c.is_delta()) {
             if !in_scope(crl, point, implied, subject) {
                 continue;
             }
@@ -207,15 +267,23 @@ pub(super) fn status(subject: &Subject<'_>, request: &Request<'_>, verifier: &Ve
                 why = "the revocation list is not of that time".into();
                 continue;
             }
-            match listed(crl, delta, subject.certificate).map(|e| Status::revoked(e.since, request.at)) {
-                Some(Status::RevokedLater(since)) => later = Some(since),
-                Some(revoked) => return revoked,
-                None => {}
+            let says = Witness::Crl(n);
+            match listed(crl, delta, subject.certificate) {
+                Err(reason) => {
+                    why = reason;
+                    continue;
+                }
+                Ok(None) => {}
+                Ok(Some(entry)) => match Status::revoked(entry.since, request.at, says) {
+                    Status::RevokedLater(since, _) => later = Some((since, says)),
+                    revoked => return revoked,
+                },
             }
             covered |= reasons;
+            witness = Some(says);
         }
-        if covered.contains(all_reasons()) {
-            return later.map_or(Status::Good, Status::RevokedLater);
+        if let (true, Some(witness)) = (covered.contains(all_reasons()), witness) {
+            return later.map_or(Status::Good(witness), |(since, says)| Status::RevokedLater(since, says));
         }
     }
     if !covered.is_empty() {
@@ -303,10 +371,10 @@ fn applies(delta: &Crl, base: &Crl) -> bool {
 }
 
 /// The entry that counts: the delta's if it has one, `removeFromCRL` taking the base's back (5.2.4).
-fn listed<'a>(base: &'a Crl, delta: Option<&'a Crl>, certificate: &Certificate) -> Option<&'a Entry> {
-    match delta.and_then(|d| d.entry(certificate)) {
-        Some(entry) if entry.reason == Some(CrlReason::RemoveFromCRL) => None,
-        Some(entry) => Some(entry),
+fn listed(base: &Crl, delta: Option<&Crl>, certificate: &Certificate) -> Result<Option<Entry>, String> {
+    match delta.map_or(Ok(None), |d| d.entry(certificate))? {
+        Some(entry) if entry.reason == Some(CrlReason::RemoveFromCRL) => Ok(None),
+        Some(entry) => Ok(Some(entry)),
         None => base.entry(certificate),
     }
 }
@@ -322,7 +390,8 @@ fn believe(
     if !crl.usable {
         return Err("the revocation list has a critical extension that is not understood".into());
     }
-    let candidates = [subject.issuer, &subject.anchor.certificate].into_iter().chain(request.pool);
+    let own = [subject.issuer, &subject.anchor.certificate];
+    let candidates = own.into_iter().chain(request.pool.iter().map(|c| &**c));
     let mut why = String::from("the issuer of the revocation list is not there");
     for issuer in candidates.filter(|c| names_match(&c.tbs_certificate.subject, &crl.issuer)) {
         let signed = verifier.verify(

@@ -41,7 +41,7 @@ fn judge(case: &Case) -> Result<(), String> {
     }
     let mut pool = Vec::new();
     for pem in &case.untrusted_intermediates {
-        pool.push(Certificate::from_pem(pem).map_err(text)?);
+        pool.push(std::sync::Arc::new(Certificate::from_pem(pem).map_err(text)?));
     }
     let mut crls = Vec::new();
     for pem in &case.crls {

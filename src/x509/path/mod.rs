@@ -16,18 +16,18 @@ mod verifier;
 pub use crl::Crl;
 pub use ocsp::Ocsp;
 pub use purpose::Purpose;
-pub use revocation::Status;
+pub use revocation::{Status, Witness};
 pub use store::{TrustStore, TrustStoreError};
-pub use verifier::SignatureCheck;
+pub use verifier::{SignatureCheck, Verifier};
 
 use hufu_api::UnixTime;
-use verifier::Verifier;
+use std::sync::Arc;
 use x509_cert::Certificate;
 
 /// Certificates of a path, anchor included, at most.
 const MAX_DEPTH: usize = 12;
-/// Public-key operations for one validation, revocation data included, at most.
-const MAX_SIGNATURE_CHECKS: u32 = 200;
+/// What one validation may cost, revocation data included, in the units of [`Verifier::new`].
+const MAX_COST: u32 = 400;
 /// CRL issuers that are validated for the sake of another CRL issuer, at most.
 const MAX_NESTING: u8 = 2;
 
@@ -61,7 +61,7 @@ pub struct Request<'a> {
     /// The trust anchors.
     pub store: &'a TrustStore,
     /// Certificates that may be issuers, from wherever.
-    pub pool: &'a [Certificate],
+    pub pool: &'a [Arc<Certificate>],
     /// Revocation lists.
     pub crls: &'a [Crl],
     /// OCSP responses.
@@ -111,6 +111,8 @@ pub enum PathError {
         since: UnixTime,
         /// True for the signer's own certificate, false for a CA's.
         leaf: bool,
+        /// Says who.
+        witness: Witness,
     },
     /// No fresh revocation answer and one is required.
     #[error("revocation of {0} cannot be decided: {1}")]
@@ -140,8 +142,19 @@ pub struct PathFailure {
 /// # Errors
 /// [`PathFailure`] with the reason of the candidate that came furthest.
 pub fn validate(leaf: &Certificate, request: &Request<'_>) -> Result<Path, Box<PathFailure>> {
-    let verifier = Verifier::new(request.check, MAX_SIGNATURE_CHECKS);
-    validate_nested(leaf, request, &verifier, 0)
+    validate_within(leaf, request, &Verifier::new(request.check, MAX_COST))
+}
+
+/// The same for one of many validations that share their checks and what these may cost; `verifier`'s check counts.
+///
+/// # Errors
+/// As [`validate`].
+pub fn validate_within(
+    leaf: &Certificate,
+    request: &Request<'_>,
+    verifier: &Verifier,
+) -> Result<Path, Box<PathFailure>> {
+    validate_nested(leaf, request, verifier, 0)
 }
 
 fn validate_nested(

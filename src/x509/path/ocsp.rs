@@ -1,7 +1,7 @@
 //! OCSP responses (RFC 6960).
 
 use super::purpose::{self, Purpose};
-use super::revocation::{Status, Subject, is_fresh};
+use super::revocation::{Status, Subject, Witness, is_fresh};
 use super::verifier::Verifier;
 use super::{PathError, Request, seconds};
 use const_oid::ObjectIdentifier;
@@ -12,15 +12,16 @@ use hufu_api::UnixTime;
 use pkix_path::names_match;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
+use std::sync::Arc;
 use x509_cert::Certificate;
 use x509_ocsp::{
     BasicOcspResponse, CertId, CertStatus, OcspGeneralizedTime, OcspResponse, OcspResponseStatus, ResponderId,
 };
 
-/// A successful basic OCSP response, read but not yet believed.
+/// A successful basic OCSP response, read but not yet believed. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Ocsp {
-    response: BasicOcspResponse,
+    response: Arc<BasicOcspResponse>,
 }
 
 impl Ocsp {
@@ -31,7 +32,7 @@ impl Ocsp {
     pub fn from_der(der: &[u8]) -> Result<Self, PathError> {
         let bad = |why: &str| PathError::Constraint(format!("OCSP response: {why}"));
         if let Ok(response) = BasicOcspResponse::from_der(der) {
-            return Ok(Self { response });
+            return Ok(Self { response: Arc::new(response) });
         }
         let outer = OcspResponse::from_der(der).map_err(|e| bad(&e.to_string()))?;
         if outer.response_status != OcspResponseStatus::Successful {
@@ -43,7 +44,7 @@ impl Ocsp {
         }
         let response =
             BasicOcspResponse::from_der(bytes.response.as_bytes()).map_err(|e| bad(&e.to_string()))?;
-        Ok(Self { response })
+        Ok(Self { response: Arc::new(response) })
     }
 
     /// The certificates that it carries.
@@ -55,7 +56,8 @@ impl Ocsp {
 /// The status that OCSP gives, `None` when no response speaks of the certificate.
 pub(super) fn status(subject: &Subject<'_>, request: &Request<'_>, verifier: &Verifier) -> Option<Status> {
     let mut answer = None;
-    for ocsp in request.ocsp {
+    for (n, ocsp) in request.ocsp.iter().enumerate() {
+        let witness = Witness::Ocsp(n);
         for single in &ocsp.response.tbs_response_data.responses {
             if !speaks_of(&single.cert_id, subject) {
                 continue;
@@ -74,14 +76,14 @@ pub(super) fn status(subject: &Subject<'_>, request: &Request<'_>, verifier: &Ve
             match &single.cert_status {
                 CertStatus::Revoked(info) => {
                     let since = UnixTime::from_seconds(generalized(&info.revocation_time));
-                    let status = Status::revoked(since, request.at);
-                    if matches!(status, Status::Revoked(_)) {
+                    let status = Status::revoked(since, request.at, witness);
+                    if matches!(status, Status::Revoked(..)) {
                         return Some(status);
                     }
                     answer = Some(status);
                 }
-                CertStatus::Good(_) if !matches!(answer, Some(Status::RevokedLater(_))) => {
-                    answer = Some(Status::Good);
+                CertStatus::Good(_) if !matches!(answer, Some(Status::RevokedLater(..))) => {
+                    answer = Some(Status::Good(witness));
                 }
                 _ => {}
             }

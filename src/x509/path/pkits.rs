@@ -13,6 +13,7 @@ use der::Decode;
 use hufu_api::UnixTime;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use x509_cert::Certificate;
 
 #[derive(Deserialize)]
@@ -57,7 +58,7 @@ fn judge(base: &Path, case: &Case) -> Result<(), String> {
     let certificate = |name: &String| Certificate::from_der(&read(base, "certs", name));
     let mut pool = Vec::new();
     for name in &case.other_certs {
-        pool.push(certificate(name).map_err(|e| format!("{name}: {e}"))?);
+        pool.push(Arc::new(certificate(name).map_err(|e| format!("{name}: {e}"))?));
     }
     let mut crls = vec![Crl::from_der(&read(base, "crls", "TrustAnchorRootCRL.crl")).unwrap()];
     for name in &case.crls {

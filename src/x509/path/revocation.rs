@@ -6,15 +6,24 @@ use super::{PathError, Request, RevocationPolicy, crl, display_name, ocsp};
 use hufu_api::UnixTime;
 use x509_cert::Certificate;
 
+/// Which of a request's revocation data says something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Witness {
+    /// The OCSP response of this index in [`Request::ocsp`].
+    Ocsp(usize),
+    /// The revocation list of this index in [`Request::crls`].
+    Crl(usize),
+}
+
 /// What is known about a certificate's revocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
     /// Not revoked, says a fresh CRL or OCSP response.
-    Good,
+    Good(Witness),
     /// Revoked since then, which is not after the time in question.
-    Revoked(UnixTime),
+    Revoked(UnixTime, Witness),
     /// Good at the time in question, revoked later.
-    RevokedLater(UnixTime),
+    RevokedLater(UnixTime, Witness),
     /// Nothing at hand decides it; the text says why.
     Unknown(String),
     /// A trust anchor: not subject to revocation.
@@ -25,8 +34,8 @@ pub enum Status {
 
 impl Status {
     /// The status for a certificate on a revocation list, seen from `at`.
-    pub(super) fn revoked(since: UnixTime, at: UnixTime) -> Self {
-        if since <= at { Self::Revoked(since) } else { Self::RevokedLater(since) }
+    pub(super) fn revoked(since: UnixTime, at: UnixTime, witness: Witness) -> Self {
+        if since <= at { Self::Revoked(since, witness) } else { Self::RevokedLater(since, witness) }
     }
 }
 
@@ -58,11 +67,12 @@ pub(super) fn check_chain(
         let issuer = chain.get(n + 1).unwrap_or(&anchor.certificate);
         let status = status(&Subject { certificate, issuer, anchor, nesting }, request, verifier);
         match &status {
-            Status::Revoked(since) => {
+            Status::Revoked(since, witness) => {
                 return Err(PathError::Revoked {
                     subject: display_name(certificate),
                     since: *since,
                     leaf: n == 0,
+                    witness: *witness,
                 });
             }
             Status::Unknown(why) if request.revocation == RevocationPolicy::Require => {
@@ -77,7 +87,7 @@ pub(super) fn check_chain(
 /// OCSP first (it speaks of one certificate), then CRLs. A "revoked" from either wins.
 fn status(subject: &Subject<'_>, request: &Request<'_>, verifier: &Verifier) -> Status {
     let online = ocsp::status(subject, request, verifier);
-    if matches!(online, Some(Status::Revoked(_))) {
+    if matches!(online, Some(Status::Revoked(..))) {
         return online.unwrap_or(Status::NotChecked);
     }
     let listed = crl::status(subject, request, verifier);

@@ -118,6 +118,28 @@ fn wycheproof_rsa_pss() {
     }
 }
 
+/// GB/T 32918.5 A.2: the standard's own signature, over "message digest" with the default identity.
+#[test]
+fn the_example_of_the_sm2_standard_verifies() {
+    let point = hex::decode(concat!(
+        "04",
+        "09F9DF311E5421A150DD7D161E4BC5C672179FAD1833FC076BB08FF356F35020",
+        "CCEA490CE26775A52DC6EA718CC1AA600AED05FBF35E084A6632F6072DA9AD13"
+    ))
+    .unwrap();
+    let r = hex::decode("F5A03B0648D2C4630EEAC513E1BB81A15944DA3827D5B74143AC7EACEEE720B3").unwrap();
+    let s = hex::decode("B1B6AA29DF212FD8763182BC0D421CA1BB9038FD1F7F42D4840B69C485BBC1AA").unwrap();
+    let key = PublicKey::Sm2(point);
+    let judge = |message: &[u8], r: &[u8], s: &[u8]| {
+        let value = crate::asn1::sequence(&[&crate::asn1::integer(r), &crate::asn1::integer(s)]);
+        verify(&key, Scheme::Sm2WithSm3, Message::Bytes(message), &value)
+    };
+    assert!(judge(b"message digest", &r, &s).is_ok());
+    assert_eq!(judge(b"message digesT", &r, &s), Err(SignatureError::Invalid));
+    assert_eq!(judge(b"message digest", &s, &r), Err(SignatureError::Invalid));
+    assert_eq!(judge(b"message digest", &[0], &s), Err(SignatureError::Invalid));
+}
+
 /// Chinese certificates of the Tongsuo project: each is signed by one of the others with SM2 and SM3.
 #[test]
 fn sm2_certificates_verify() {

@@ -64,6 +64,35 @@ impl Network {
     }
 }
 
+/// Whether an address belongs to the public internet: neither loopback nor private, link-local, shared, multicast, reserved, nor
+/// one that stands for another (RFC 6890). Of IPv6 only global unicast without transition prefixes counts.
+pub fn is_public(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => {
+            let [a, b, c, _] = ip.octets();
+            let special = matches!(
+                (a, b, c),
+                (0 | 10 | 127 | 224..=255, _, _)
+                    | (100, 64..=127, _)
+                    | (169, 254, _)
+                    | (172, 16..=31, _)
+                    | (192, 0, 0 | 2)
+                    | (192, 88, 99)
+                    | (192, 168, _)
+                    | (198, 18..=19, _)
+                    | (198, 51, 100)
+                    | (203, 0, 113)
+            );
+            !special
+        }
+        IpAddr::V6(ip) => {
+            let [a, b, ..] = ip.segments();
+            // 2001::/23 has Teredo and other protocols, 2001:db8::/32 is for documents, 2002::/16 is 6to4.
+            a & 0xe000 == 0x2000 && a != 0x2002 && (a != 0x2001 || (b >= 0x200 && b != 0xdb8)) && a != 0x3fff
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -84,6 +113,42 @@ mod tests {
         }
         let all: Network = "0.0.0.0/0".parse().unwrap();
         assert!(all.contains("203.0.113.9".parse().unwrap()));
+    }
+
+    #[test]
+    fn only_the_public_internet_is_public() {
+        for public in
+            ["1.1.1.1", "93.184.215.14", "172.32.0.1", "100.128.0.1", "2606:4700::1", "::ffff:8.8.8.8"]
+        {
+            assert!(is_public(public.parse().unwrap()), "{public}");
+        }
+        for special in [
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "192.0.2.1",
+            "::",
+            "::1",
+            "fe80::1",
+            "fd00::1",
+            "ff02::1",
+            "2001:db8::1",
+            "2002:7f00:1::",
+            "2001::1",
+            "64:ff9b::7f00:1",
+            "::ffff:127.0.0.1",
+            "::127.0.0.1",
+        ] {
+            assert!(!is_public(special.parse().unwrap()), "{special}");
+        }
     }
 
     #[test]
