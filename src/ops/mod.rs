@@ -60,7 +60,7 @@ pub use idempotency::IdempotencyKey;
 pub use identify::{Identified, Person};
 pub use import::{ImportLine, MOST_OLD_ID};
 pub use operate::{
-    Approval, ChannelFiles, Command, Done, NewOperator, Operator, Request, Risk, Role, Rows, Who,
+    Approval, Ceremony, ChannelFiles, Command, Done, NewOperator, Operator, Request, Risk, Role, Rows, Who,
     channels_in_force,
 };
 pub use projection::replay;

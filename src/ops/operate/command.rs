@@ -1,8 +1,9 @@
 //! The commands of operators, from the admin socket, its remote form and the console, and what each takes.
 
+use super::super::appliance::facts;
 use super::super::{AppChange, Appliance, Call, Error, ImportLine, NewApp, RenewOrder, Result};
 use super::{NewOperator, Request, Role, Who};
-use crate::audit::Actor;
+use crate::audit::{Act, Actor, Ending};
 use crate::codes::Code;
 use hufu_api::RevocationReason;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,8 @@ pub enum Command {
     RemoveOperator(String),
     /// Put the channel files with this SHA-256 in force at the next reload. Answered by null.
     AcceptChannels(String),
+    /// A ceremony at the machine is about to begin. Answered by null; whoever asked goes through with it.
+    Ceremony(Ceremony),
     /// All operators. Answered by a list of [`super::Operator`].
     ListOperators,
     /// Open requests. Answered by a list of [`Request`].
@@ -46,6 +49,14 @@ pub enum Command {
     Withdraw(String),
     /// Carry out an approved request of one's own. Answered as its command.
     CarryOut(String),
+}
+
+/// What is done at the machine itself, with the root's PIN, and not by the serving appliance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ceremony {
+    /// A new issuing CA under the root.
+    CaRollover,
 }
 
 /// What a command takes.
@@ -90,6 +101,7 @@ impl Command {
             Self::AddOperator(_) => "add_operator",
             Self::RemoveOperator(_) => "remove_operator",
             Self::AcceptChannels(_) => "accept_channels",
+            Self::Ceremony(_) => "ceremony",
             Self::ListOperators => "list_operators",
             Self::ListRequests => "list_requests",
             Self::Approve(_) => "approve",
@@ -111,7 +123,8 @@ impl Command {
             | Self::RevokeCertificate(..)
             | Self::AddOperator(_)
             | Self::RemoveOperator(_)
-            | Self::AcceptChannels(_) => Risk::Dangerous,
+            | Self::AcceptChannels(_)
+            | Self::Ceremony(_) => Risk::Dangerous,
             Self::Approve(_) | Self::Withdraw(_) | Self::CarryOut(_) => Risk::Step,
         }
     }
@@ -170,6 +183,15 @@ impl Appliance {
         Ok(first && self.admins()? < usize::from(needed))
     }
 
+    fn announce(&self, call: &Call, actor: &Actor, ceremony: Ceremony) -> Result<()> {
+        let said = facts([
+            ("ceremony", serde_json::to_value(ceremony).map_err(Error::internal)?),
+            ("change_kind", "announced".into()),
+        ]);
+        self.note(call, actor.clone(), Act::Ceremony, said, Ending::Done)?;
+        Ok(())
+    }
+
     fn carry_out(&self, call: &Call, actor: &Actor, command: Command) -> Result<Value> {
         match command {
             Command::AddApp(new, change) => {
@@ -190,6 +212,7 @@ impl Appliance {
             Command::AddOperator(new) => json(&self.add_operator(call, actor, new)?),
             Command::RemoveOperator(name) => json(&self.remove_operator(call, actor, &name)?),
             Command::AcceptChannels(digest) => json(&self.accept_channels(call, actor, &digest)?),
+            Command::Ceremony(ceremony) => json(&self.announce(call, actor, ceremony)?),
             Command::ListOperators => json(&self.operators()?),
             Command::ListRequests => json(&self.requests()?),
             Command::Approve(_) | Command::Withdraw(_) | Command::CarryOut(_) => {

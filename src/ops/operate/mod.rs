@@ -9,5 +9,5 @@ mod operators;
 pub use approvals::{Approval, Request};
 pub use browse::Rows;
 pub use channels::{ChannelFiles, channels_in_force};
-pub use command::{Command, Done, Risk};
+pub use command::{Ceremony, Command, Done, Risk};
 pub use operators::{NewOperator, Operator, Role, Who};

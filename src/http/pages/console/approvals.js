@@ -6,12 +6,25 @@ import { digest, heading, look, moment, notice, order, pill, refusal, table } fr
 const COMMANDS = {
   add_app: ["新增应用", "Add an app"], set_app: ["变更应用", "Change an app"], rotate_key: ["更换 appKey", "New appKey"], purge_app: ["应用清库", "Purge an app"],
   revoke_certificate: ["吊销证书", "Revoke a certificate"], add_operator: ["新增操作员", "Add an operator"], remove_operator: ["移除操作员", "Remove an operator"],
+  ceremony: ["密钥仪式", "Key ceremony"],
   accept_channels: ["启用变更的通道", "Put changed channels in force"],
+};
+/** What the parts of a command are, in the order in which it has them. */
+const PARTS = {
+  revoke_certificate: ["app", "certificate", "reason"], set_app: ["app", "change"], rotate_key: ["app", "at_once"], purge_app: ["app"],
+  add_app: ["app", "change"], remove_operator: ["name"], accept_channels: ["sha256"], ceremony: ["ceremony"],
 };
 const ROLES = { auditor: ["审计员", "Auditor"], operator: ["操作员", "Operator"], admin: ["管理员", "Admin"] };
 
 export function role(name) {
   return t(...(ROLES[name] ?? [name, name]));
+}
+
+function named(command, what) {
+  const parts = PARTS[command];
+  if (!parts) return what;
+  const values = Array.isArray(what) ? what : [what];
+  return Object.fromEntries(values.map((value, n) => [parts[n] ?? n, value]));
 }
 
 function card(request, me, shell) {
@@ -36,7 +49,7 @@ function card(request, me, shell) {
       el("dt", {}, both("提出", "Asked by")), el("dd", {}, request.by, " · ", moment(request.at)),
       el("dt", {}, both("有效至", "Until")), el("dd", {}, moment(request.expires)),
       el("dt", {}, both("批准", "Approvals")), el("dd", { class: "seats" }, seats)),
-    what === null ? null : el("pre", { tabindex: "0" }, JSON.stringify(what, null, 2)),
+    what === null ? null : el("pre", { tabindex: "0" }, JSON.stringify(named(name, what), null, 2)),
     el("div", { class: "actions" },
       me.mayApprove && !mine && !spoken ? el("button", { type: "button", class: "main", onclick: act({ approve: request.id }, () => notice("good", "已批准。", "Approved.")) }, both("批准", "Approve")) : null,
       mine && ready ? el("button", { type: "button", class: "main", onclick: act({ carry_out: request.id },

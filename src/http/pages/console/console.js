@@ -47,6 +47,7 @@ function here() {
 }
 
 function stranger(error) {
+  nav.hidden = true;
   main.replaceChildren(error.status === 403
     ? el("section", { class: "card" },
       el("h1", {}, both("没有操作员证书", "No operator's certificate")),

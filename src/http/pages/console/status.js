@@ -23,7 +23,7 @@ function name(part) {
   const known = NAMES[part];
   if (known) return both(...known);
   const [family, ...rest] = part.split("-");
-  const words = { ca: ["证书通道", "CA channel"], tsa: ["时间源", "Time source"], sms: ["短信通道", "SMS channel"], channel: ["通道", "Channel"] }[family];
+  const words = { ca: ["证书通道", "CA channel"], time: ["时间源", "Time source"], sms: ["短信通道", "SMS channel"], channel: ["通道", "Channel"] }[family];
   return words && rest.length ? both(`${words[0]} ${rest.join("-")}`, `${words[1]} ${rest.join("-")}`) : part;
 }
 
