@@ -71,7 +71,7 @@ impl Process {
         let generation = random_generation();
         control.send(&ToChild::Configure { generation, settings }, None)?;
         let (listening, told, ended) = (control.try_clone().map_err(io)?, events.clone(), events.clone());
-        std::thread::Builder::new()
+        let hearing = std::thread::Builder::new()
             .name(format!("hear-{pid}"))
             .spawn(move || {
                 while let Ok(Some((message, _))) = listening.receive::<FromChild>() {
@@ -85,6 +85,8 @@ impl Process {
             .name(format!("wait-{pid}"))
             .spawn(move || {
                 let how = child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+                // Why it gave up is heard before that it did.
+                let _ = hearing.join();
                 let _ = ended.send(Event::Ended(life, how));
             })
             .map_err(io)?;
