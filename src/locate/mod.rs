@@ -9,6 +9,7 @@ mod prepare;
 
 use crate::pdf::pages::{self, Page};
 use crate::pdf::syntax::{Document, SyntaxError};
+use crate::pdf::tame;
 
 /// Longest keyword in characters.
 const MAX_KEYWORD: usize = 200;
@@ -107,8 +108,12 @@ pub fn locate(document: &[u8], keyword: &str, limits: &Limits) -> Result<Located
     }
     let readable = prepare::readable(&opened)?;
     // The interpreter is somebody else's: whatever a file makes it do, the search ends with an answer.
-    std::panic::catch_unwind(|| search(readable, &pages, &keyword, limits))
-        .unwrap_or_else(|_| Err(LocateError::Unreadable("the page content cannot be interpreted".into())))
+    let unread = || LocateError::Unreadable("the page content cannot be interpreted".into());
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("locate".into()).stack_size(tame::STACK);
+        let searching = thread.spawn_scoped(scope, || search(readable, &pages, &keyword, limits));
+        searching.map_err(|_| unread())?.join().unwrap_or_else(|_| Err(unread()))
+    })
 }
 
 fn search(bytes: Vec<u8>, pages: &[Page], keyword: &[char], limits: &Limits) -> Result<Located, LocateError> {

@@ -3,38 +3,31 @@
 
 use super::LocateError;
 use crate::pdf::syntax::{Dict, Document, Object, ObjectId, SyntaxError, View};
+use crate::pdf::tame::{self, Bounds};
 use hayro_interpret::hayro_cmap::{self, BfString, CMap, CMapName, CidFamily};
 use std::fmt::Write;
 
-/// Objects looked at.
-const MAX_OBJECTS: u32 = 500_000;
-/// Decoded bytes of one stream.
-const MAX_STREAM: usize = 32 << 20;
+/// Bounds of what is interpreted.
+const BOUNDS: Bounds = Bounds { objects: 500_000, stream: 32 << 20, content: 256 << 20, drawn: false };
 
 /// The document's bytes, with an update behind them where fonts needed one.
 pub(super) fn readable(document: &Document<'_>) -> Result<Vec<u8>, LocateError> {
     let view = document.latest();
-    if view.size() > MAX_OBJECTS {
-        return Err(LocateError::TooLarge("objects"));
-    }
+    tame::check(document, BOUNDS).map_err(|error| match error {
+        SyntaxError::Limit(what) => LocateError::TooLarge(what),
+        other => LocateError::Unreadable(other.to_string()),
+    })?;
     let mut mute = Vec::new();
     for number in 1..view.size() {
         let Some(id) = view.id(number) else { continue };
         // What cannot be parsed is not shown either.
         let Ok(object) = view.object(id) else { continue };
-        match &object {
-            Object::Stream(stream) if !stream.dict.is_name("Subtype", "Image") => {
-                match document.decode(stream, MAX_STREAM) {
-                    Err(SyntaxError::Limit(_)) => return Err(LocateError::TooLarge("decoded content")),
-                    _ => continue,
-                }
-            }
-            Object::Dictionary(dict) if dict.is_name("Subtype", "Type0") && !dict.contains("ToUnicode") => {
-                if let Ok(Some(map)) = to_unicode(view, dict) {
-                    mute.push((id, map));
-                }
-            }
-            _ => {}
+        if let Object::Dictionary(dict) = &object
+            && dict.is_name("Subtype", "Type0")
+            && !dict.contains("ToUnicode")
+            && let Ok(Some(map)) = to_unicode(view, dict)
+        {
+            mute.push((id, map));
         }
     }
     let mut bytes = document.bytes().to_vec();

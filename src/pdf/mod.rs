@@ -17,6 +17,7 @@ pub mod pages;
 pub mod place;
 pub mod sign;
 pub mod syntax;
+pub(crate) mod tame;
 mod update;
 
 pub(crate) use update::Patch;

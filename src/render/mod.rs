@@ -1,10 +1,12 @@
 //! A page of a PDF as a picture, for people who look at a verdict: what a revision showed.
 //!
-//! Nothing is judged from these pictures. The rasteriser reads hostile files: it is asked for one page of a bounded size,
-//! and a panic in it is an error here.
+//! Nothing is judged from these pictures. The rasteriser reads hostile files: it is given what [`tame`] lets pass, asked for one page of
+//! a bounded size, and a panic in it is an error here. Its time and memory are not bounded otherwise: callers draw few pages at a time.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+
+use crate::pdf::syntax::{Document, Limits};
+use crate::pdf::tame::{self, Bounds};
 
 use hayro::hayro_interpret::InterpreterSettings;
 use hayro::hayro_interpret::util::TransformExt;
@@ -59,8 +61,19 @@ pub fn page_picture(
     if !SIDE.contains(&side) {
         return Err(RenderError::Size);
     }
-    catch_unwind(AssertUnwindSafe(|| render(Arc::new(pdf).into(), page, side)))
-        .unwrap_or(Err(RenderError::Failed))
+    let pdf = Arc::new(pdf);
+    suits((*pdf).as_ref())?;
+    let thread = std::thread::Builder::new().name("picture".into()).stack_size(tame::STACK);
+    let drawing = thread.spawn(move || render(pdf.into(), page, side)).map_err(|_| RenderError::Failed)?;
+    drawing.join().unwrap_or(Err(RenderError::Failed))
+}
+
+/// Whether the rasteriser can be given the file.
+fn suits(pdf: &[u8]) -> Result<(), RenderError> {
+    let limits = Limits { stream_bytes: 64 << 20, total_bytes: 512 << 20, ..Limits::default() };
+    let bounds = Bounds { objects: 500_000, stream: 64 << 20, content: 64 << 20, drawn: true };
+    let document = Document::open_to_sign_within(pdf, limits).map_err(|_| RenderError::Unreadable)?;
+    tame::check(&document, bounds).map_err(|_| RenderError::Failed)
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // clamped to 1…2,000
