@@ -56,48 +56,53 @@ pub(crate) fn check(document: &Document<'_>, bounds: Bounds) -> Result<(), Synta
     let mut inner = Vec::new();
     for number in 1..view.size() {
         let Some(id) = view.id(number) else { continue };
-        match view.object(id) {
+        let object = match view.object(id) {
             Err(SyntaxError::Limit(what)) => return Err(SyntaxError::Limit(what)),
-            Ok(Object::Dictionary(dict)) => {
-                widths(view, &dict)?;
-                inner.extend(glyphs(view, &dict));
+            // What cannot be parsed is not shown either.
+            Err(_) => continue,
+            Ok(object) => object,
+        };
+        let mut dictionaries = Vec::new();
+        collect(&object, &mut dictionaries);
+        for dict in dictionaries {
+            widths(view, dict)?;
+            inner.extend(glyphs(view, dict));
+        }
+        if let Object::Stream(stream) = &object {
+            let image = stream.dict.is_name("Subtype", "Image") && !stream.dict.contains("FunctionType");
+            if image && bounds.drawn && pixels(view, &stream.dict) > MAX_PIXELS {
+                return Err(SyntaxError::Limit("pixels"));
             }
-            Ok(Object::Stream(stream)) => {
-                let image = stream.dict.is_name("Subtype", "Image") && !stream.dict.contains("FunctionType");
-                if image && bounds.drawn && pixels(view, &stream.dict) > MAX_PIXELS {
-                    return Err(SyntaxError::Limit("pixels"));
-                }
-                // A search looks at no pixels. Where pages are drawn, what says that it is an image may be run as content.
-                if image && !bounds.drawn {
-                    continue;
-                }
-                let bytes = match document.decode(&stream, bounds.stream) {
-                    Ok(bytes) => bytes,
-                    Err(SyntaxError::Limit(what)) => return Err(SyntaxError::Limit(what)),
-                    // Filters of images, or broken.
-                    Err(_) => continue,
-                };
-                if nesting(&bytes) > MAX_NESTING {
-                    return Err(SyntaxError::Limit("nesting"));
-                }
-                if image {
-                    continue;
-                }
-                left = left.checked_sub(bytes.len()).ok_or(SyntaxError::Limit("decoded content"))?;
-                let content = Content::read(&bytes);
-                segments += content.segments;
-                if bounds.drawn && (content.dashes_cost_too_much() || segments > MAX_SEGMENTS) {
-                    return Err(SyntaxError::Limit("lines"));
-                }
-                if bounds.drawn && content.inline_images_are_too_large() {
-                    return Err(SyntaxError::Limit("pixels"));
-                }
-                if stream.dict.contains("PatternType") {
-                    inner.push((id, Names::new()));
-                }
-                forms.insert(id, (content, resources(view, &stream.dict)));
+            // A search looks at no pixels. Where pages are drawn, what says that it is an image may be run as content.
+            if image && !bounds.drawn {
+                continue;
             }
-            _ => {}
+            let bytes = match document.decode(stream, bounds.stream) {
+                Ok(bytes) => bytes,
+                Err(SyntaxError::Limit(what)) => return Err(SyntaxError::Limit(what)),
+                // Filters of images, or broken; others read on where they can.
+                Err(_) if image || !(bounds.drawn || stream.dict.contains("FunctionType")) => continue,
+                Err(_) => return Err(SyntaxError::Limit("broken streams")),
+            };
+            if nesting(&bytes) > MAX_NESTING {
+                return Err(SyntaxError::Limit("nesting"));
+            }
+            if image {
+                continue;
+            }
+            left = left.checked_sub(bytes.len()).ok_or(SyntaxError::Limit("decoded content"))?;
+            let content = Content::read(&bytes);
+            segments += content.segments;
+            if bounds.drawn && (content.dashes_cost_too_much() || segments > MAX_SEGMENTS) {
+                return Err(SyntaxError::Limit("lines"));
+            }
+            if bounds.drawn && content.inline_images_are_too_large() {
+                return Err(SyntaxError::Limit("pixels"));
+            }
+            if stream.dict.contains("PatternType") {
+                inner.push((id, Names::new()));
+            }
+            forms.insert(id, (content, resources(view, &stream.dict)));
         }
     }
     let mut seen = HashSet::new();
@@ -135,6 +140,18 @@ fn pixels(view: View<'_, '_>, image: &Dict) -> i64 {
         integer(view, value).unwrap_or(0).max(0)
     };
     side("Width", "W").saturating_mul(side("Height", "H"))
+}
+
+/// The dictionaries in an object, whose nesting its reader bounds.
+fn collect<'o>(object: &'o Object, found: &mut Vec<&'o Dict>) {
+    let dict = match object {
+        Object::Array(items) => return items.iter().for_each(|item| collect(item, found)),
+        Object::Dictionary(dict) => dict,
+        Object::Stream(stream) => &stream.dict,
+        _ => return,
+    };
+    found.push(dict);
+    dict.iter().for_each(|(_, value)| collect(value, found));
 }
 
 /// How deep brackets of any kind stand within each other, whatever they mean.

@@ -55,6 +55,8 @@ fn ranges_of_widths_are_bounded() {
     let many = "0 65535 500 ".repeat(40);
     for bad in ["0 4294967295 500", "0 [1] 0 2000000000 5", "null 0 2000000000 5", many.as_str()] {
         assert_eq!(refused(&font(bad)), Some("widths"), "{bad}");
+        let direct = format!("<</DescendantFonts[<</Subtype/CIDFontType0/W[{bad}]>>]>>");
+        assert_eq!(refused(&page("", "", &[direct])), Some("widths"), "{bad}, direct");
     }
 }
 
