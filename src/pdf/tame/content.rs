@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-/// Dashes of one stream, estimated from its largest number.
+/// Dashes of one stream, estimated from its numbers.
 const MAX_DASHES: f64 = 2_000_000.0;
 
 /// No number in a stream with inline images is larger, so that none of their sides is.
@@ -21,6 +21,8 @@ pub(super) struct Content {
     pub(super) segments: f64,
     /// The largest number.
     reach: f64,
+    /// All numbers together: no path is much longer.
+    length: f64,
     /// The shortest dash pattern, in user space units.
     dash: Option<f64>,
 }
@@ -52,8 +54,9 @@ impl Content {
                 [b'/', rest @ ..] => name = Some(unescaped(rest)),
                 [b'0'..=b'9' | b'+' | b'-' | b'.', ..] => {
                     let number = std::str::from_utf8(word).ok().and_then(|w| w.parse::<f64>().ok());
-                    let number = number.unwrap_or(f64::MAX).abs();
+                    let Some(number) = number.map(f64::abs) else { continue };
                     sum += number;
+                    content.length += number;
                     content.reach = content.reach.max(number);
                 }
                 _ => {}
@@ -69,7 +72,7 @@ impl Content {
 
     /// Whether its dashed lines would become too many.
     pub(super) fn dashes_cost_too_much(&self) -> bool {
-        self.dash.is_some_and(|dash| self.segments * self.reach / dash > MAX_DASHES)
+        self.dash.is_some_and(|dash| self.length / dash > MAX_DASHES)
     }
 }
 
