@@ -3,8 +3,10 @@
 //! The certification request is made and signed in the token; EST carries it. A CA that wants time answers 202 with Retry-After; the
 //! ticket is then the request itself, which RFC 7030 4.2.3 has the client send again.
 
+mod attributes;
 mod certs_only;
 
+use attributes::Wanted;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 pub use certs_only::{certificates, chain_for};
@@ -54,6 +56,7 @@ pub struct EstCa {
     authorization: Option<(String, String)>,
     clock: Arc<dyn Clock>,
     authorities: Mutex<Option<(Instant, Vec<Der>)>>,
+    wanted: Mutex<Option<(Instant, Wanted)>>,
 }
 
 impl EstCa {
@@ -99,6 +102,7 @@ impl EstCa {
             authorization,
             clock,
             authorities: Mutex::default(),
+            wanted: Mutex::default(),
         })
     }
 
@@ -121,6 +125,10 @@ impl EstCa {
     /// simpleenroll (4.2.1): the same request goes again until the CA has decided.
     fn simple_enroll(&self, cx: Cx, request: &[u8]) -> Result<Enrollment, ChannelError> {
         let key = Request::verified(request).map_err(|e| ChannelError::Refused(e.to_string()))?.spki;
+        let wanted = self.wanted(cx)?;
+        if let Some(why) = wanted.unfit(&key) {
+            return Err(ChannelError::Refused(why));
+        }
         let answer = self.call(cx, "simpleenroll", Some(&STANDARD.encode(request)))?;
         match answer.status {
             200 => {
@@ -139,8 +147,35 @@ impl EstCa {
                 let not_before = self.clock.now_untrusted().plus_millis(pause * 1000);
                 Ok(Enrollment::Pending(Ticket { opaque: request.to_vec(), not_before }))
             }
-            _ => Err(refusal(&answer)),
+            _ => Err(match (refusal(&answer), wanted.hint()) {
+                (ChannelError::Refused(said), Some(hint)) => ChannelError::Refused(format!("{said}; {hint}")),
+                (other, _) => other,
+            }),
         }
+    }
+
+    /// csrattrs (4.5): what the server wants in requests. A server that says nothing, or does not know the call, wants nothing.
+    fn wanted(&self, cx: Cx) -> Result<Wanted, ChannelError> {
+        if let Some((at, known)) = self.wanted.lock().as_ref()
+            && at.elapsed() < CA_CERTIFICATES_FOR
+        {
+            return Ok(known.clone());
+        }
+        let answer = self.call(cx, "csrattrs", None)?;
+        let wanted = match answer.status {
+            200 => {
+                let text: Vec<u8> =
+                    answer.body.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
+                let bytes = STANDARD
+                    .decode(text)
+                    .map_err(|e| ChannelError::BadAnswer(format!("csrattrs: base64: {e}")))?;
+                Wanted::parse(&bytes).map_err(|e| ChannelError::BadAnswer(format!("csrattrs: {e}")))?
+            }
+            204 | 400..=499 => Wanted::default(),
+            _ => return Err(refusal(&answer)),
+        };
+        *self.wanted.lock() = Some((Instant::now(), wanted.clone()));
+        Ok(wanted)
     }
 
     fn ca_certificates(&self, cx: Cx) -> Result<Vec<Der>, ChannelError> {

@@ -45,6 +45,7 @@ fn an_enrolment_carries_the_request_and_returns_the_chain() {
         assert_eq!(request.header("authorization"), Some("Basic aHVmdTpzZWNyZXQ="));
         match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/.well-known/est/cacerts") => Reply::ok(MIME, certs_only(&[&roots[0], &roots[1]])),
+            ("GET", "/.well-known/est/csrattrs") => Reply::status(204),
             ("POST", "/.well-known/est/simpleenroll") => {
                 assert_eq!(request.header("content-type"), Some("application/pkcs10"));
                 assert_eq!(request.body, expected.as_bytes());
@@ -71,6 +72,7 @@ fn a_ca_that_wants_time_is_asked_again_with_the_same_request() {
     let (anchor, calls) = (root.certificate().clone(), AtomicUsize::new(0));
     let server = Server::start(move |request| match request.path.as_str() {
         "/.well-known/est/cacerts" => Reply::ok(MIME, certs_only(&[&anchor])),
+        "/.well-known/est/csrattrs" => Reply::status(404),
         _ if calls.fetch_add(1, Ordering::SeqCst) == 0 => Reply::status(202).with("Retry-After", "120"),
         _ => Reply::ok(MIME, certs_only(&[&leaf])),
     });
@@ -94,7 +96,9 @@ fn answers_are_told_apart() {
         (Reply::ok(MIME, b"MAA=".to_vec()), "bad answer: "),
         (Reply::Cut, "unavailable: "),
     ] {
-        let server = Server::start(move |_| reply.clone());
+        let server = Server::start(move |request| {
+            if request.path.ends_with("csrattrs") { Reply::status(204) } else { reply.clone() }
+        });
         let error = enroll(&channel(&server, &clock), &Requester::new("a")).unwrap_err().to_string();
         assert!(error.starts_with(wanted), "{error:?} is not {wanted:?}");
     }
@@ -110,9 +114,40 @@ fn a_certificate_for_another_key_is_no_answer() {
     let clock = Arc::new(HandClock::new());
     let root = Arc::new(SoftCa::root("EST root", clock.now().unwrap()));
     let anchor = root.certificate().clone();
-    let server = Server::start(move |_| Reply::ok(MIME, certs_only(&[&anchor])));
+    let server = Server::start(move |request| {
+        if request.path.ends_with("csrattrs") {
+            Reply::status(204)
+        } else {
+            Reply::ok(MIME, certs_only(&[&anchor]))
+        }
+    });
     let error = enroll(&channel(&server, &clock), &Requester::new("a")).unwrap_err().to_string();
     assert_eq!(error, "bad answer: no certificate for this key");
+}
+
+#[test]
+fn what_the_server_wants_in_requests_is_heeded_before_anything_is_sent() {
+    let clock = Arc::new(HandClock::new());
+    // secp384r1, where our keys are P-256; then challengePassword, which our requests never have.
+    let other_curve = STANDARD.encode([
+        0x30, 20, 0x30, 18, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 0x31, 7, 6, 5, 0x2b, 0x81, 4, 0, 34,
+    ]);
+    let password = STANDARD.encode([0x30, 11, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 7]);
+    for (attributes, wanted) in [
+        (other_curve, "refused: the server's csrattrs want EC keys on 1.3.132.0.34"),
+        (password, "refused: HTTP status 400 no password; its csrattrs also name 1.2.840.113549.1.9.7"),
+        ("MAA!".to_owned(), "bad answer: csrattrs: base64"),
+        (STANDARD.encode(b"<html>"), "bad answer: csrattrs"),
+    ] {
+        let sends = wanted.contains("400");
+        let server = Server::start(move |request| match request.path.as_str() {
+            "/.well-known/est/csrattrs" => Reply::ok("application/csrattrs", attributes.clone().into_bytes()),
+            _ if sends => Reply::status(400).with_body("text/plain", b"no password".to_vec()),
+            other => panic!("{other}"),
+        });
+        let error = enroll(&channel(&server, &clock), &Requester::new("a")).unwrap_err().to_string();
+        assert!(error.starts_with(wanted), "{error:?} is not {wanted:?}");
+    }
 }
 
 #[test]

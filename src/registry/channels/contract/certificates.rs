@@ -11,8 +11,11 @@ use hufu_api::{
 use hufu_testkit::{
     HandClock, Reply, Requester, Server, SoftCa, SoftKey, TlsFiles, certs_only, cx, host, profile,
 };
+use std::cell::RefCell;
 use std::fmt::Write;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -45,6 +48,17 @@ struct Suite {
     issuing: Arc<SoftCa>,
     who: Requester,
     dir: tempfile::TempDir,
+    servers: RefCell<Vec<Killed>>,
+}
+
+/// A server process, gone with its suite.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Suite {
@@ -53,7 +67,14 @@ impl Suite {
         let root = SoftCa::root("Root", clock.now().unwrap());
         let issuing = root.issuing("Issuing", clock.now().unwrap(), 2000);
         let (root, issuing) = (Arc::new(root), Arc::new(issuing));
-        Self { clock, root, issuing, who: Requester::new("张三"), dir: tempfile::tempdir().unwrap() }
+        Self {
+            clock,
+            root,
+            issuing,
+            who: Requester::new("张三"),
+            dir: tempfile::tempdir().unwrap(),
+            servers: RefCell::default(),
+        }
     }
 
     fn now(&self) -> UnixTime {
@@ -227,6 +248,7 @@ fn est(suite: &Suite, fault: Fault) -> Box<dyn CaChannel> {
         (suite.leaf(fault), [suite.issuing.certificate().clone(), suite.root.certificate().clone()]);
     let server =
         Server::start_tls(&TlsFiles::new(folder), move |request| match (fault, request.path.as_str()) {
+            (_, "/.well-known/est/csrattrs") => Reply::status(204),
             (_, "/.well-known/est/cacerts") => Reply::ok(EST, certs_only(&[&anchors[0], &anchors[1]])),
             (Fault::Slow, _) => Reply::Hang,
             (Fault::Garbage, _) => Reply::ok(EST, b"<html>".to_vec()),
@@ -242,6 +264,64 @@ fn est(suite: &Suite, fault: Fault) -> Box<dyn CaChannel> {
     host(folder, &suite.clock, &Arc::new(MemoryStore::new()), &[], |host| {
         (hufu_ca_est::FACTORY.build)(host, file.parse().unwrap()).unwrap()
     })
+}
+
+/// OpenSSL's CMP server, which has the certificate beforehand; the carrier's faults come from a server of our own.
+fn cmp(suite: &Suite, fault: Fault) -> Box<dyn CaChannel> {
+    let folder = suite.dir.path();
+    let secret = folder.join("cmp-secret");
+    if !secret.exists() {
+        std::fs::write(&secret, "a shared secret").unwrap();
+        std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    }
+    let reply = match fault {
+        Fault::Slow => Some(Reply::Hang),
+        Fault::Garbage => Some(Reply::ok("application/pkixcmp", b"<html>".to_vec())),
+        Fault::ServerError => Some(Reply::status(500)),
+        Fault::Cut => Some(Reply::Cut),
+        Fault::None | Fault::WrongKey | Fault::Expired => None,
+    };
+    let url = match reply {
+        Some(reply) => {
+            let server = Server::start(move |_| reply.clone());
+            let url = server.url();
+            std::mem::forget(server);
+            url
+        }
+        None => {
+            let pem = |der: &Der| crate::channels::testing::pem("CERTIFICATE", &der.0);
+            std::fs::write(folder.join("cmp-leaf.pem"), pem(&suite.leaf(fault))).unwrap();
+            std::fs::write(folder.join("cmp-issuing.pem"), pem(suite.issuing.certificate())).unwrap();
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let process = Command::new("openssl")
+                .args(["cmp", "-config", "", "-port", &port.to_string(), "-srv_ref", "hufu"])
+                .args(["-srv_secret", "pass:a shared secret", "-rsp_cert", "cmp-leaf.pem"])
+                .args(["-rsp_extracerts", "cmp-issuing.pem", "-rsp_capubs", "cmp-issuing.pem"])
+                .current_dir(folder)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("openssl");
+            suite.servers.borrow_mut().push(Killed(process));
+            let begun = Instant::now();
+            while TcpStream::connect(("127.0.0.1", port)).is_err() {
+                assert!(begun.elapsed() < Duration::from_secs(20), "the mock server does not listen");
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            format!("http://127.0.0.1:{port}/pkix/")
+        }
+    };
+    let file = format!("url = \"{url}\"\nreference = \"hufu\"\nsecret = \"cmp-secret\"");
+    let anchors = [suite.root.certificate().clone(), suite.issuing.certificate().clone()];
+    let protocol = Arc::new(crate::channels::TimeProtocol);
+    hufu_testkit::host_with_timestamps(folder, &suite.clock, protocol, &anchors, |host| {
+        (hufu_ca_cmp::FACTORY.build)(host, file.parse().unwrap()).unwrap()
+    })
+}
+
+#[test]
+fn ca_cmp() {
+    Suite::new().run(&cmp);
 }
 
 #[test]
