@@ -3,7 +3,9 @@
 mod app;
 mod appliance;
 mod audit;
+mod backup;
 mod bench;
+mod ca;
 mod channel;
 mod doctor;
 mod evidence;
@@ -69,6 +71,10 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::Audit),
     Identify(identify::Identify),
+    /// Write and check encrypted backups.
+    #[command(subcommand)]
+    Backup(backup::Backup),
+    Restore(backup::Restore),
     /// Check evidence packages.
     #[command(subcommand)]
     Evidence(evidence::Evidence),
@@ -77,6 +83,8 @@ enum Command {
     /// Certificates of signers.
     #[command(subcommand)]
     Cert(import::Cert),
+    #[command(subcommand)]
+    Ca(ca::Ca),
     /// CA programs that run through the `exec` plugin.
     #[command(subcommand)]
     Plugin(import::Plugin),
@@ -119,10 +127,13 @@ pub fn main() -> ExitCode {
         Command::Approval(command) => operator::approval(command, file).map(done),
         Command::Audit(command) => audit::run(command, file).map(done),
         Command::Identify(args) => identify::run(args, file).map(done),
+        Command::Backup(command) => backup::backup(command, file).map(done),
+        Command::Restore(args) => backup::restore(args, file).map(done),
         Command::Evidence(command) => evidence::run(command).map(done),
         Command::Verify(args) => verify::run(args, file),
         Command::Import(args) => import::import(args, file).map(done),
         Command::Cert(command) => import::cert(command, file).map(done),
+        Command::Ca(command) => ca::run(command, file).map(done),
         Command::Plugin(command) => import::plugin(command),
         Command::Bench(command) => bench::run(command, file).map(done),
         Command::Report(command) => report::run(command, file).map(done),

@@ -95,6 +95,20 @@ pub(super) enum Listeners {
     AdminSocketOnly,
 }
 
+/// A CA worker signs what the site's profiles issue, and nothing more.
+fn ca_rules(site: &Site) -> CaRules {
+    let all = site.operations().certificates;
+    let profiles =
+        [all.person_long, all.person_scene, all.company_long, all.company_scene].map(|c| c.profile);
+    let longest = profiles.iter().map(|p| p.validity_seconds).max().unwrap_or(0);
+    CaRules {
+        max_validity_days: u32::try_from(longest.div_ceil(86_400)).unwrap_or(u32::MAX),
+        extended_key_usage: profiles.iter().flat_map(|p| p.extended_key_usage.clone()).collect(),
+        policies: profiles.iter().flat_map(|p| p.policies.clone()).collect(),
+        identities: site.identities_file(),
+    }
+}
+
 pub(super) fn settings(file: &Path, listeners: Listeners) -> Result<Settings, Failure> {
     let file = &std::path::absolute(file)?;
     let site = Site::read(file)?;
@@ -109,7 +123,7 @@ pub(super) fn settings(file: &Path, listeners: Listeners) -> Result<Settings, Fa
                 token: registry::tokens::settings(&site, &token),
                 sessions: token.sessions,
                 unwrapped_keys: 256,
-                ca: CaRules::default(),
+                ca: ca_rules(&site),
             },
             processes: token.workers,
             environment: token.environment.into_iter().map(|(k, v)| (k.into(), v.into())).collect(),

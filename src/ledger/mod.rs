@@ -7,6 +7,7 @@
 //! - [`archive`]: where finished segments move to
 //! - [`checkpoints`]: signed tree heads, kept outside sled
 //! - [`process`], [`server`], [`client`], [`admin`]: the writer's process and its callers
+//! - [`restore`]: the log written anew from a backup
 //! - [`source`], [`mod@verify`], [`search`], [`export`]: reading it, offline or on a serving appliance
 
 pub mod admin;
@@ -20,6 +21,7 @@ mod head;
 pub mod log;
 pub mod process;
 mod records;
+pub mod restore;
 pub mod search;
 pub mod server;
 pub mod sink;

@@ -180,7 +180,7 @@ impl Appliance {
             };
             let id =
                 self.signer_id(caller, &signatory.identity_card)?.ok_or_else(|| refused("用户不存在"))?;
-            let signer = self.signer(&caller.app, id)?;
+            let signer = self.acting_signer(&caller.app, id)?;
             if signer.name.as_str() != signatory.full_name {
                 return Err(refused("姓名与证件号不符"));
             }

@@ -72,7 +72,7 @@ impl Appliance {
         if !app.grants.sms {
             return Err(Code::NoSmsService.into());
         }
-        let signer = self.signer(app, signer)?;
+        let signer = self.acting_signer(app, signer)?;
         let mobile = match phone {
             Some(number) => mobile_of_any_region(number).ok_or(Code::BadPhone)?,
             None => signer.mobile.clone().ok_or(Code::PhoneMissing)?,

@@ -93,6 +93,7 @@ impl Appliance {
             ca_type: new.ca_type,
             certificate: certificate.as_ref().map(|c| c.id),
             created: now,
+            disabled: None,
         };
         let stored = self.note_signer(call, caller, &signer).and_then(|()| {
             self.store_signer(&app.id, &signer, certificate.as_ref(), index, once.remember(id, now)?)

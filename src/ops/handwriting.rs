@@ -52,7 +52,7 @@ impl Appliance {
     /// 20001 another's token, 20206, 429 when too many links are open.
     pub fn invite_to_write(&self, caller: &Caller, signer: u64) -> Result<HandwritingLink> {
         caller.may_act_for(signer)?;
-        self.signer(&caller.app, signer)?;
+        self.acting_signer(&caller.app, signer)?;
         if self.store().count(Space::Handwriting)? >= OPEN_MAX {
             return Err(Code::TooManyRequests.into());
         }
@@ -74,7 +74,7 @@ impl Appliance {
     pub fn invitation(&self, token: &str) -> Result<HandwritingInvitation> {
         let link = self.link(token)?;
         let app = self.app(&link.app)?.ok_or_else(closed)?;
-        let signer = self.signer(&app, link.signer)?;
+        let signer = self.acting_signer(&app, link.signer)?;
         Ok(HandwritingInvitation { name: signer.name.as_str().to_owned(), expires: link.expires })
     }
 
@@ -98,7 +98,7 @@ impl Appliance {
         if app.disabled || !app.online {
             return Err(Code::AppOffline.into());
         }
-        self.signer(&app, link.signer)?;
+        self.acting_signer(&app, link.signer)?;
         let caller = Caller { app, signer: Some(link.signer) };
         let closing = vec![table::remove(key_of(token))];
         self.keep_seal(call, &caller, link.signer, Design::Handwritten, SealFace::Drawn(shape), closing)

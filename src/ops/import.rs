@@ -134,6 +134,7 @@ impl Appliance {
                     certificate: None,
                     created: now,
                     certify,
+                    disabled: None,
                 };
                 let index = table::in_app_text(Space::SignerByCertify, app, &signer.certify.number);
                 let writes = vec![

@@ -13,6 +13,7 @@ mod byte_sign;
 mod cache;
 mod consent;
 mod deposit;
+mod disable;
 mod enroll;
 mod error;
 mod evidence;
@@ -33,6 +34,7 @@ mod paper;
 mod places;
 mod projection;
 mod quota;
+mod recovered;
 mod refusals;
 mod release;
 mod renewal;
@@ -64,6 +66,7 @@ pub use operate::{
     channels_in_force,
 };
 pub use projection::replay;
+pub use recovered::{Needs, needs};
 pub use release::Unfinished;
 pub use renewal::Renewals;
 pub use rows::AppKind;

@@ -131,6 +131,9 @@ pub struct Signer {
     pub certificate: Option<u64>,
     /// When it was created.
     pub created: UnixTime,
+    /// When it was disabled; `None`: it may act.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<UnixTime>,
 }
 
 /// How a certificate stands.

@@ -111,7 +111,7 @@ impl Appliance {
         white_transparent: bool,
     ) -> Result<u64> {
         caller.may_act_for(signer)?;
-        self.signer(&caller.app, signer)?;
+        self.acting_signer(&caller.app, signer)?;
         let picture = self.picture(png, white_transparent)?;
         let design = Design::Uploaded(hex::encode(picture.digest()));
         self.keep_seal(call, caller, signer, design, SealFace::Picture(picture), Vec::new())

@@ -86,7 +86,7 @@ impl Appliance {
     /// 20001 another signer's token or the other kind, 20206 no such signer.
     pub fn signer_of_kind(&self, caller: &Caller, id: u64, kind: SignerKind) -> Result<Arc<Signer>> {
         caller.may_act_for(id)?;
-        let signer = self.signer(&caller.app, id)?;
+        let signer = self.acting_signer(&caller.app, id)?;
         if signer.kind == kind { Ok(signer) } else { Err(Code::NoPermission.into()) }
     }
 
@@ -348,6 +348,23 @@ impl Appliance {
         Ok(found)
     }
 
+    /// The chain of one certificate of the app as PEM, leaf first.
+    ///
+    /// # Errors
+    /// 60108 when there is none, 20001 for another's token.
+    pub fn certificate_pem(&self, caller: &Caller, id: u64) -> Result<String> {
+        let key = table::in_app(Space::Certificate, &caller.app.id, id);
+        let row = table::read::<Certificate>(self.store(), &key)?.ok_or(Code::CertificateMissing)?.value;
+        caller.may_act_for(row.signer)?;
+        if row.chain.is_empty() {
+            return Err(Code::CertificateMissing.into());
+        }
+        let pem = |der: &hufu_api::Der| {
+            der::pem::encode_string("CERTIFICATE", der::pem::LineEnding::LF, &der.0).map_err(Error::internal)
+        };
+        row.chain.iter().map(pem).collect()
+    }
+
     /// Tells channels again of revocations that they have not confirmed, and asks again for pending certificates; the
     /// edge calls it now and then. Returns how many were settled.
     ///
@@ -420,14 +437,14 @@ impl Appliance {
 
 fn shown(row: &Certificate) -> serde_json::Value {
     use base64::Engine;
-    let standing = match &row.standing {
-        Standing::Active => "active",
-        Standing::Pending { .. } => "pending",
-        Standing::Revoked { .. } => "revoked",
+    let (standing, revoked) = match &row.standing {
+        Standing::Active => ("active", None),
+        Standing::Pending { .. } => ("pending", None),
+        Standing::Revoked { at, reason, confirmed } => ("revoked", Some((at, reason, confirmed))),
     };
     let chain: Vec<String> =
         row.chain.iter().map(|der| base64::engine::general_purpose::STANDARD.encode(&der.0)).collect();
-    serde_json::json!({
+    let mut shown = serde_json::json!({
         "certificateId": row.id,
         "signerId": row.signer,
         "channel": row.channel,
@@ -436,5 +453,12 @@ fn shown(row: &Certificate) -> serde_json::Value {
         "notBefore": row.not_before.millis(),
         "notAfter": row.not_after.millis(),
         "chain": chain,
-    })
+    });
+    if let (Some(members), Some((at, reason, confirmed))) = (shown.as_object_mut(), revoked) {
+        members.insert("revoked".into(), at.millis().into());
+        members.insert("reason".into(), serde_json::to_value(reason).unwrap_or_default());
+        // Until its channel has confirmed it, it is told again.
+        members.insert("confirmed".into(), (*confirmed).into());
+    }
+    shown
 }

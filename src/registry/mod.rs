@@ -1,7 +1,9 @@
 //! Names every adapter and plugin, and wires them.
 
 pub mod admin;
+mod adopt;
 pub mod audit;
+pub mod backup;
 pub mod ceremony;
 pub mod channels;
 pub mod confinement;

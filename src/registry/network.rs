@@ -1,10 +1,11 @@
 //! The network process, put together from the configuration.
 
+use super::adopt::Adopting;
 use super::channels::{self, Maintenance, Parts};
 use super::health::Overview;
-use super::{Told, admin, replay, schema};
+use super::{Told, admin, adopt, replay, schema};
 use crate::audit::AuditLog;
-use crate::channels::{Identity, Lookup, OcspResponder, Online, OsEntropy, Proofs};
+use crate::channels::{Lookup, OcspResponder, Online, OsEntropy, Proofs};
 use crate::clock::{ReferenceSettings, ReferencedClock, SystemClock};
 use crate::conf::{Site, channels_folder};
 use crate::files::fonts::{Choice, FoundFonts, SYSTEM_FOLDERS, find_fonts, shipped_chains};
@@ -28,11 +29,6 @@ use tokio::sync::{Semaphore, oneshot};
 
 /// How long the audit writer may take to come up.
 const AUDIT_PATIENCE: Duration = Duration::from_secs(30);
-
-/// Certificates renewed in one round, the time it may take, and the pause between rounds.
-const RENEWALS: u64 = 200;
-const RENEWAL_TIME: Duration = Duration::from_secs(300);
-const RENEWAL_PAUSE: Duration = Duration::from_secs(3600);
 
 /// When the first checkpoint is time-stamped, when it is tried again after a failure, and how long it may take.
 const FIRST_ANCHOR: Duration = Duration::from_secs(30);
@@ -73,7 +69,8 @@ pub fn serve(child: Network) -> Result<(), String> {
     if let Some(last) = head.size.checked_sub(1) {
         store.complete_through(last).map_err(|e| format!("state: {e}"))?;
     }
-    let store: Arc<dyn Store> = Arc::new(store);
+    let state = Arc::new(store);
+    let store: Arc<dyn Store> = state.clone();
     tracing::info!(records = head.size, replayed, "state is up to the audit log");
 
     let tokens = keys;
@@ -87,7 +84,7 @@ pub fn serve(child: Network) -> Result<(), String> {
         entropy: Arc::clone(&entropy),
         keys: Arc::clone(&keys),
         log: Arc::clone(&log) as Arc<dyn AuditLog>,
-        identities: identities(site)?,
+        identities: adopt::identities(site)?,
     };
     let folder = channels_folder(&told.file);
     let found = ChannelFiles {
@@ -104,6 +101,17 @@ pub fn serve(child: Network) -> Result<(), String> {
     let ocsp =
         OcspResponder::new(&made.authorities, &parts.identities, &keys, &parts.log, Arc::clone(&clock));
     let ocsp = Arc::new(ocsp);
+    let adopting = Adopting {
+        site: site.clone(),
+        file: told.file.clone(),
+        texts,
+        parts: parts.clone(),
+        authorities: Arc::clone(&made.authorities),
+        ocsp: Arc::clone(&ocsp),
+        keys: Arc::clone(&keys),
+        log: Arc::clone(&parts.log),
+    };
+    adopting.watch().map_err(|e| e.to_string())?;
     let proofs =
         Proofs::new(Arc::clone(&ocsp), made.authorities.clone(), &site.pki_folder(), Arc::clone(&clock))
             .map_err(|e| e.to_string())?;
@@ -127,7 +135,6 @@ pub fn serve(child: Network) -> Result<(), String> {
     appliance.channels_found(found);
     appliance.read_log_through(Arc::clone(&log) as Arc<dyn crate::audit::AuditReader>);
     appliance.trust(cx, trust(site)?);
-    renewals(&appliance, &entropy)?;
     sweep(&appliance, &entropy, head.size)?;
     withdrawals(&appliance, &entropy)?;
     if time_sources {
@@ -148,6 +155,9 @@ pub fn serve(child: Network) -> Result<(), String> {
     });
     let _admin = admin::listen(&site.admin_socket(), Arc::clone(&appliance), Arc::clone(&entropy))
         .map_err(|e| format!("admin socket {}: {e}", site.admin_socket().display()))?;
+    let to_log = Arc::clone(&log) as Arc<dyn AuditLog>;
+    super::backup::listen(&site.run_folder(), state, to_log, Arc::clone(&entropy))
+        .map_err(|e| format!("backup socket: {e}"))?;
     let health = Overview {
         site: site.clone(),
         clock,
@@ -230,12 +240,6 @@ fn clock(site: &Site, last: Option<UnixTime>) -> Result<Arc<dyn Clock>, String> 
     Ok(Arc::new(ReferencedClock::start(own, settings).map_err(|e| e.to_string())?))
 }
 
-fn identities(site: &Site) -> Result<Vec<Identity>, String> {
-    let file = site.identities_file();
-    let text = std::fs::read(&file).map_err(|e| format!("{}: {e}; `hufu init` makes it", file.display()))?;
-    serde_json::from_slice(&text).map_err(|e| format!("{}: {e}", file.display()))
-}
-
 fn documents(site: &Site) -> Result<LocalDocuments, String> {
     let roots = site
         .documents()
@@ -306,23 +310,6 @@ fn withdrawals(appliance: &Arc<Appliance>, entropy: &Arc<dyn Entropy>) -> Result
         .spawn(rounds)
         .map(|_| ())
         .map_err(|e| e.to_string())
-}
-
-/// Certificates near their end are replaced in the background, some each hour.
-fn renewals(appliance: &Arc<Appliance>, entropy: &Arc<dyn Entropy>) -> Result<(), String> {
-    let (appliance, entropy) = (Arc::downgrade(appliance), Arc::clone(entropy));
-    let rounds = move || {
-        loop {
-            std::thread::sleep(RENEWAL_PAUSE);
-            let Some(appliance) = appliance.upgrade() else { return };
-            let Ok(cx) = own_cx(entropy.as_ref()) else { continue };
-            match appliance.renew_certificates(&Call::operator(cx.request, RENEWAL_TIME), RENEWALS) {
-                Ok(round) => tracing::info!(?round, "certificates renewed"),
-                Err(error) => tracing::warn!(%error, "certificates not renewed"),
-            }
-        }
-    };
-    std::thread::Builder::new().name("renewals".into()).spawn(rounds).map(|_| ()).map_err(|e| e.to_string())
 }
 
 /// The newest checkpoint is time-stamped every `seconds`, the first time soon after the start: the one that the last run ended

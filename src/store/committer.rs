@@ -2,6 +2,7 @@
 
 use super::durable::{Durable, DurableError};
 use super::layout;
+use super::snapshot::{Changes, Row};
 use flume::{Receiver, RecvTimeoutError, Sender};
 use hufu_api::{Expect, IdKind, StoreError, Versioned, Write};
 use std::collections::{BTreeMap, VecDeque};
@@ -41,6 +42,8 @@ pub(super) struct Job {
 pub(super) struct Shared {
     /// Rows by space tag.
     pub(super) rows: [AtomicU64; 32],
+    /// What a snapshot under way has to learn.
+    pub(super) changes: Changes,
     started: Instant,
     /// Milliseconds after `started` when the group under way began, plus one; 0 between groups.
     busy_since: AtomicU64,
@@ -48,7 +51,12 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new() -> Self {
-        Self { rows: Default::default(), started: Instant::now(), busy_since: AtomicU64::new(0) }
+        Self {
+            rows: Default::default(),
+            changes: Changes::default(),
+            started: Instant::now(),
+            busy_since: AtomicU64::new(0),
+        }
     }
 
     fn millis(&self) -> u64 {
@@ -68,6 +76,16 @@ impl Shared {
 struct Overlay {
     rows: BTreeMap<Vec<u8>, Option<Versioned>>,
     counters: BTreeMap<Vec<u8>, u64>,
+}
+
+impl Overlay {
+    /// The rows as they go into sled, the count of writes with them.
+    fn changed(&self, writes: u64) -> Vec<Row> {
+        let rows = self.rows.iter().map(|(key, value)| (key.clone(), value.as_ref().map(layout::pack)));
+        let counters = self.counters.iter().map(|(key, n)| (key.clone(), Some(n.to_be_bytes().to_vec())));
+        let count = (layout::WRITES.to_vec(), Some(writes.to_be_bytes().to_vec()));
+        rows.chain(counters).chain([count]).collect()
+    }
 }
 
 pub(super) struct Committer {
@@ -180,7 +198,8 @@ impl Committer {
         }
         if !overlay.rows.is_empty() || !overlay.counters.is_empty() {
             batch.insert(layout::WRITES, &self.writes.to_be_bytes());
-            self.durable.apply(batch)?;
+            let writes = self.writes;
+            self.shared.changes.noting(|| overlay.changed(writes), || self.durable.apply(batch))?;
             self.dirty = true;
         }
         if durably && self.dirty {

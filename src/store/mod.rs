@@ -8,10 +8,12 @@ mod disk;
 mod durable;
 mod layout;
 mod sled_store;
+mod snapshot;
 
 pub use disk::{Disk, SledFiles};
 pub use durable::{Durable, DurableError};
 pub use sled_store::SledStore;
+pub use snapshot::{Row, restore_state};
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use super::committer::{Committer, Job, PROJECTION_WINDOW, Shared, Work};
 use super::durable::{Durable, DurableError};
 use super::layout;
+use super::snapshot::Changes;
 use flume::{Sender, bounded};
 use hufu_api::{IdKind, Key, Order, Space, Store, StoreError, Versioned, Write};
 use std::collections::HashMap;
@@ -68,6 +69,14 @@ impl SledStore {
     /// See [`StoreError`].
     pub fn complete_through(&self, record: u64) -> Result<(), StoreError> {
         self.ask(Work::Complete(record)).map(|_| ())
+    }
+
+    pub(super) fn tree(&self) -> &sled::Db {
+        &self.tree
+    }
+
+    pub(super) fn changes(&self) -> &Changes {
+        &self.shared.changes
     }
 
     fn ask(&self, work: Work) -> Result<u64, StoreError> {

@@ -283,3 +283,72 @@ fn recent_projections_are_replayed_after_a_restart() {
     drop(store);
     assert_eq!(open(&folder).projected().unwrap(), Some(9), "nobody was under way when it was closed");
 }
+
+#[test]
+fn a_snapshot_taken_under_writing_is_the_state_between_two_commits() {
+    let dir = TempDir::new().unwrap();
+    let store = Arc::new(SledStore::open(&dir.path().join("a")).unwrap());
+    let pair = |n: u64, value: u64| {
+        let (n, value) = (n.to_be_bytes(), value.to_be_bytes());
+        [put(Space::App, n, Expect::Any, &value), put(Space::Meta, n, Expect::Any, &value)]
+    };
+    store.commit(&(0..3_000).flat_map(|n| pair(n, 0)).collect::<Vec<_>>()).unwrap();
+    let (stop, running) = (Arc::new(AtomicUsize::new(0)), Arc::clone(&store));
+    let stopped = Arc::clone(&stop);
+    let writer = std::thread::spawn(move || {
+        let mut last = 0;
+        while stopped.load(Ordering::SeqCst) == 0 {
+            last += 1;
+            running.commit(&pair(last * 7 % 3_000, last)).unwrap();
+            let gone = last * 11 % 3_000;
+            let none = |space| remove(space, gone.to_be_bytes(), Expect::Any);
+            running.commit(&[none(Space::App), none(Space::Meta)]).unwrap();
+        }
+        last
+    });
+    let mut rows: Vec<Row> = Vec::new();
+    let mut slowly = |row| {
+        if rows.len() % 1_000 == 0 {
+            // The writer gets its turn.
+            running_turn(&store);
+        }
+        rows.push(row);
+        Ok(())
+    };
+    store.snapshot(&mut slowly).unwrap();
+    stop.store(1, Ordering::SeqCst);
+    assert!(writer.join().unwrap() > 0);
+    let removed = rows.iter().filter(|(_, value)| value.is_none()).count();
+    restore_state(&dir.path().join("b"), rows.into_iter().map(Ok), 1_000_000).unwrap();
+    let restored = SledStore::open(&dir.path().join("b")).unwrap();
+    let all = |space| restored.scan(space, Bound::Unbounded, Order::Ascending, 10_000).unwrap();
+    let (apps, metas) = (all(Space::App), all(Space::Meta));
+    assert!(removed > 0, "nothing was written meanwhile");
+    assert_eq!(apps.len(), metas.len());
+    for (app, meta) in apps.iter().zip(&metas) {
+        assert_eq!((&app.0, &app.1.value), (&meta.0, &meta.1.value));
+    }
+    assert_eq!(restored.count(Space::App).unwrap(), u64::try_from(apps.len()).unwrap());
+    assert!(restored.reserve(IdKind::Signer, 1).unwrap().start > 1_000_000);
+    assert!(restore_state(&dir.path().join("b"), std::iter::empty(), 0).is_err());
+}
+
+/// Waits until a commit from here has had its turn: those that waited before it have had theirs.
+fn running_turn(store: &SledStore) {
+    store.commit(&[put(Space::Signature, "turn", Expect::Any, b"")]).unwrap();
+}
+
+#[test]
+fn one_snapshot_at_a_time_and_one_that_fails_leaves_room_for_the_next() {
+    let dir = TempDir::new().unwrap();
+    let store = SledStore::open(dir.path()).unwrap();
+    store.commit(&[put(Space::App, "a", Expect::Any, b"1")]).unwrap();
+    let mut inner = None;
+    let mut once = |_| {
+        inner.get_or_insert_with(|| store.snapshot(&mut |_| Ok(())));
+        Err(io::Error::other("the disk is full"))
+    };
+    assert!(store.snapshot(&mut once).is_err());
+    assert!(inner.unwrap().is_err(), "two at once");
+    store.snapshot(&mut |_| Ok(())).unwrap();
+}

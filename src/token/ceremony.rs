@@ -6,6 +6,7 @@ use super::fault::Trouble;
 use super::generate::{self, Residence, SecretUse};
 use super::handles::{MAC_KEY, STATE_KEY, TEST_KEY, WRAPPING_KEY};
 use super::module::{Module, OpenError, load, token};
+use super::recovery::{RecoverableKind, Recovery, left_open, save};
 use super::session::TokenSession;
 use super::settings::TokenSettings;
 use super::{sign, spki};
@@ -64,7 +65,8 @@ pub fn initialise(
 
 /// A token opened for a ceremony.
 pub struct Ceremony {
-    token: TokenSession,
+    pub(super) token: TokenSession,
+    pub(super) recovery: Option<Recovery>,
 }
 
 impl Ceremony {
@@ -74,7 +76,7 @@ impl Ceremony {
     /// See [`OpenError`].
     pub fn open(settings: &TokenSettings) -> Result<Self, OpenError> {
         let (module, session) = Module::open(settings)?;
-        Ok(Self { token: TokenSession::over(&Arc::new(module), session, 1) })
+        Ok(Self { token: TokenSession::over(&Arc::new(module), session, 1), recovery: None })
     }
 
     /// What the token offers.
@@ -108,11 +110,19 @@ impl Ceremony {
         }
         let mut steps = Vec::new();
         for (label, purpose) in wanted {
+            let recovery = &mut self.recovery;
             let step = self.token.run(|t| {
-                if one_of(&t.session, ObjectClass::SECRET_KEY, label)?.is_some() {
-                    return Ok(Step::Found);
+                let (handle, step) = match one_of(&t.session, ObjectClass::SECRET_KEY, label)? {
+                    Some(found) if !left_open(t, found)? => return Ok(Step::Found),
+                    Some(found) => (found, Step::Found),
+                    None => (generate::secret(&t.session, label, purpose, recovery.is_some())?, Step::Made),
+                };
+                if let Some(recovery) = recovery {
+                    save(t, recovery, handle, label, RecoverableKind::Secret(purpose))?;
+                } else if step == Step::Found {
+                    return Err(interrupted(label));
                 }
-                generate::secret(&t.session, label, purpose).map(|_| Step::Made)
+                Ok(step)
             })?;
             steps.push((label, step));
         }
@@ -145,16 +155,42 @@ impl Ceremony {
             spki: Der(spki),
             location: KeyLocation::Token,
         };
+        // The test key is nobody's: a fresh token makes its own.
+        let recovery = &mut self.recovery.as_mut().filter(|_| label != TEST_KEY);
         self.token.run(|t| {
-            if let Some(private) = one_of(&t.session, ObjectClass::PRIVATE_KEY, label)? {
-                let (id, spki) = existing(&t.session, private, algorithm, label)?;
-                return Ok((stored(id, spki), Step::Found));
+            let (private, id, spki, step) = match one_of(&t.session, ObjectClass::PRIVATE_KEY, label)? {
+                Some(private) => {
+                    let open = left_open(t, private)?;
+                    let (id, spki) = existing(&t.session, private, algorithm, label)?;
+                    if !open {
+                        return Ok((stored(id, spki), Step::Found));
+                    }
+                    (private, id, spki, Step::Found)
+                }
+                None => {
+                    let octets = t.session.generate_random_vec(16)?;
+                    let id = KeyId(
+                        octets.try_into().map_err(|_| KeyError::Failed("too few random octets".into()))?,
+                    );
+                    let residence =
+                        if recovery.is_some() { Residence::Recoverable } else { Residence::Token };
+                    let pair = generate::pair(&t.session, id, label, algorithm, residence, true)?;
+                    (pair.private, id, pair.spki, Step::Made)
+                }
+            };
+            if let Some(recovery) = recovery {
+                save(
+                    t,
+                    recovery,
+                    private,
+                    label,
+                    RecoverableKind::Pair { id, algorithm, spki: Der(spki.clone()) },
+                )?;
+            } else if step == Step::Found {
+                return Err(interrupted(label));
             }
-            let octets = t.session.generate_random_vec(16)?;
-            let id = octets.try_into().map_err(|_| KeyError::Failed("too few random octets".into()))?;
-            let pair = generate::pair(&t.session, KeyId(id), label, algorithm, Residence::Token, true)?;
-            t.module.handles.insert(KeyId(id), pair.private);
-            Ok((stored(KeyId(id), pair.spki), Step::Made))
+            t.module.handles.insert(id, private);
+            Ok((stored(id, spki), step))
         })
     }
 
@@ -241,6 +277,14 @@ impl Ceremony {
         })
     }
 
+    /// Objects that the token holds, of every class.
+    ///
+    /// # Errors
+    /// See [`KeyError`].
+    pub fn objects(&mut self) -> Result<usize, KeyError> {
+        self.token.run(|t| Ok(t.session.find_objects(&[Attribute::Token(true)])?.len()))
+    }
+
     /// Random octets from the token, at most 1,024.
     ///
     /// # Errors
@@ -274,7 +318,17 @@ pub(super) fn signatures(
     Ok(f64::from(count) / start.elapsed().as_secs_f64())
 }
 
-fn one_of(session: &Session, class: ObjectClass, label: &str) -> Result<Option<ObjectHandle>, Trouble> {
+fn interrupted(label: &str) -> Trouble {
+    let why =
+        format!("{label:?} is from an interrupted ceremony with recovery: run it again with the components");
+    KeyError::Refused(why).into()
+}
+
+pub(super) fn one_of(
+    session: &Session,
+    class: ObjectClass,
+    label: &str,
+) -> Result<Option<ObjectHandle>, Trouble> {
     let template = [Attribute::Token(true), Attribute::Class(class), Attribute::Label(label.into())];
     let found = session.find_objects(&template)?;
     match found.as_slice() {
@@ -285,13 +339,13 @@ fn one_of(session: &Session, class: ObjectClass, label: &str) -> Result<Option<O
 }
 
 /// Id and public key of a pair that is there.
-fn existing(
+pub(super) fn existing(
     session: &Session,
     private: ObjectHandle,
     algorithm: KeyAlgorithm,
     label: &str,
 ) -> Result<(KeyId, Vec<u8>), Trouble> {
-    generate::confirm(session, private, false)?;
+    generate::confirm(session, private, true)?;
     let other = || Trouble::from(KeyError::Refused(format!("{label:?} is there with another key type")));
     let (mut id, mut kind) = (None, None);
     for attribute in session.get_attributes(private, &[AttributeType::Id, AttributeType::KeyType])? {

@@ -4,10 +4,11 @@ use super::fault::Trouble;
 use super::spki;
 use crate::keys::{KeyAlgorithm, KeyError, KeyId};
 use cryptoki::mechanism::Mechanism;
-use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use cryptoki::types::Ulong;
 use der::Encode;
+use serde::{Deserialize, Serialize};
 
 /// Where a new private key lives, and whether it can be wrapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub(super) enum Residence {
     Session,
     /// A session object that the wrapping key may take out, once, before it is destroyed.
     Wrappable,
+    /// A token object that a recovery key may take out, once, before it is made non-extractable.
+    Recoverable,
 }
 
 /// A new key pair.
@@ -40,7 +43,7 @@ impl Pair {
 }
 
 /// Generates a pair and reads back that the private half is as it must be. With `keep_public` the public half is a token
-/// object beside a [`Residence::Token`] key; otherwise it lives only in this session.
+/// object beside a key that is one; otherwise it lives only in this session.
 pub(super) fn pair(
     session: &Session,
     id: KeyId,
@@ -49,7 +52,8 @@ pub(super) fn pair(
     residence: Residence,
     keep_public: bool,
 ) -> Result<Pair, Trouble> {
-    let in_token = residence == Residence::Token;
+    let in_token = matches!(residence, Residence::Token | Residence::Recoverable);
+    let extractable = matches!(residence, Residence::Wrappable | Residence::Recoverable);
     let mut public = vec![
         Attribute::Token(in_token && keep_public),
         Attribute::Private(false),
@@ -61,7 +65,7 @@ pub(super) fn pair(
         Attribute::Token(in_token),
         Attribute::Private(true),
         Attribute::Sensitive(true),
-        Attribute::Extractable(residence == Residence::Wrappable),
+        Attribute::Extractable(extractable),
         Attribute::Sign(true),
         Attribute::Id(id.0.to_vec()),
         Attribute::Label(label.into()),
@@ -80,8 +84,7 @@ pub(super) fn pair(
     };
     let (public, private) = session.generate_key_pair(&mechanism, &public, &private)?;
     let mut pair = Pair { private, public, spki: Vec::new() };
-    let checked = confirm(session, private, residence == Residence::Wrappable)
-        .and_then(|()| spki::of(session, public, algorithm));
+    let checked = confirm(session, private, extractable).and_then(|()| spki::of(session, public, algorithm));
     match checked {
         Ok(spki) => {
             pair.spki = spki;
@@ -111,17 +114,32 @@ pub(super) fn confirm(session: &Session, key: ObjectHandle, may_extract: bool) -
 }
 
 /// What a token-resident secret key is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SecretUse {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretUse {
+    /// Small secrets of the state store, AES.
     Encrypt,
+    /// Private keys, AES.
     Wrap,
+    /// MACs, a generic secret.
     MacHmac,
+    /// MACs, AES.
     MacCmac,
 }
 
-/// Makes a 256-bit secret key as a private, sensitive, non-extractable token object. Not CKA_TRUSTED: SoftHSM wants that
-/// public, and then keeps it in clear on disk.
-pub(super) fn secret(session: &Session, label: &str, purpose: SecretUse) -> Result<ObjectHandle, Trouble> {
+impl SecretUse {
+    /// CKA_KEY_TYPE
+    pub(super) const fn key_type(self) -> KeyType {
+        match self {
+            Self::MacHmac => KeyType::GENERIC_SECRET,
+            Self::Encrypt | Self::Wrap | Self::MacCmac => KeyType::AES,
+        }
+    }
+}
+
+/// A private, sensitive, non-extractable token object. Not CKA_TRUSTED: SoftHSM wants that public, and then keeps it in clear
+/// on disk.
+pub(super) fn secret_template(label: &str, purpose: SecretUse) -> Vec<Attribute> {
     let mut template = vec![
         Attribute::Class(ObjectClass::SECRET_KEY),
         Attribute::Token(true),
@@ -129,21 +147,35 @@ pub(super) fn secret(session: &Session, label: &str, purpose: SecretUse) -> Resu
         Attribute::Sensitive(true),
         Attribute::Extractable(false),
         Attribute::Label(label.into()),
-        Attribute::ValueLen(Ulong::from(32)),
     ];
-    let (mechanism, uses) = match purpose {
-        SecretUse::Encrypt => {
-            (Mechanism::AesKeyGen, vec![Attribute::Encrypt(true), Attribute::Decrypt(true)])
+    template.extend(match purpose {
+        SecretUse::Encrypt => [Attribute::Encrypt(true), Attribute::Decrypt(true)],
+        SecretUse::Wrap => [Attribute::Wrap(true), Attribute::Unwrap(true)],
+        SecretUse::MacHmac | SecretUse::MacCmac => [Attribute::Sign(true), Attribute::Verify(true)],
+    });
+    template
+}
+
+/// Makes a 256-bit secret key; `recoverable` leaves it extractable until it has been taken out.
+pub(super) fn secret(
+    session: &Session,
+    label: &str,
+    purpose: SecretUse,
+    recoverable: bool,
+) -> Result<ObjectHandle, Trouble> {
+    let mut template = secret_template(label, purpose);
+    for attribute in &mut template {
+        if let Attribute::Extractable(value) = attribute {
+            *value = recoverable;
         }
-        SecretUse::Wrap => (Mechanism::AesKeyGen, vec![Attribute::Wrap(true), Attribute::Unwrap(true)]),
-        SecretUse::MacHmac => {
-            (Mechanism::GenericSecretKeyGen, vec![Attribute::Sign(true), Attribute::Verify(true)])
-        }
-        SecretUse::MacCmac => (Mechanism::AesKeyGen, vec![Attribute::Sign(true), Attribute::Verify(true)]),
+    }
+    template.push(Attribute::ValueLen(Ulong::from(32)));
+    let mechanism = match purpose.key_type() {
+        KeyType::GENERIC_SECRET => Mechanism::GenericSecretKeyGen,
+        _ => Mechanism::AesKeyGen,
     };
-    template.extend(uses);
     let handle = session.generate_key(&mechanism, &template)?;
-    if let Err(trouble) = confirm(session, handle, false) {
+    if let Err(trouble) = confirm(session, handle, recoverable) {
         let _ = session.destroy_object(handle);
         return Err(trouble);
     }

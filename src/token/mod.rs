@@ -1,12 +1,12 @@
 //! The token: worker processes that alone load the PKCS#11 module and know the PIN, and their client.
 //!
-//! - [`worker`]: the process; [`service`] answers its calls, [`structure`] and [`receipts`] say no
+//! - [`worker`]: the process; [`service`] answers its calls, [`structure`], [`issuance`] and [`receipts`] say no
 //! - [`module`], [`session`], [`fault`]: loading, sessions, recovery
 //! - [`generate`], [`sign`], [`wrapped`], [`seal`]: what is done in the token
 //! - [`client`]: the [`crate::keys::Keys`] port for the network process, without vendor code or PIN
 //! - [`growth`]: how many sessions take calls
 //! - [`tries`]: never more PIN tries than the token forgives
-//! - [`ceremony`]: making tokens and keys, before anything is served; [`report`]: what a token can do
+//! - [`ceremony`]: making tokens and keys, before anything is served; [`recovery`]: putting them into a fresh one; [`report`]: what a token can do
 
 mod abilities;
 pub mod ceremony;
@@ -15,9 +15,11 @@ mod fault;
 mod generate;
 mod growth;
 mod handles;
+pub mod issuance;
 mod module;
 pub mod pin;
 mod receipts;
+pub mod recovery;
 pub mod report;
 mod seal;
 mod service;

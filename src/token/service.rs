@@ -3,6 +3,7 @@
 use super::fault::Trouble;
 use super::generate::{self, Pair, Residence};
 use super::handles::Handles;
+use super::issuance::Issuance;
 use super::receipts::Receipts;
 use super::seal;
 use super::session::TokenSession;
@@ -26,6 +27,7 @@ pub(super) struct Service {
     pub(super) settings: WorkerSettings,
     pub(super) generation: Generation,
     pub(super) receipts: Receipts,
+    pub(super) issuance: Issuance,
 }
 
 impl Service {
@@ -81,7 +83,7 @@ impl Service {
         what: &ToBeSigned,
     ) -> TokenAnswer {
         self.own_purpose(key.purpose)?;
-        structure::check(self.settings.purpose, key.algorithm, &self.settings.ca, what)?;
+        structure::check(self.settings.purpose, key, &self.issuance, what)?;
         let digest = what.digest();
         self.receipts.redeem(receipt, key.id, key.purpose, &digest)?;
         let message = Message { bytes: what.bytes(), sha256: &digest };

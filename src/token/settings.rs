@@ -42,17 +42,17 @@ pub struct TokenSettings {
     pub pin_pause: Duration,
 }
 
-/// What a CA worker signs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a CA worker signs: certificates of the site's profiles and lists, from the CAs that the ceremony made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaRules {
     /// The longest validity of a certificate, in days.
     pub max_validity_days: u32,
-}
-
-impl Default for CaRules {
-    fn default() -> Self {
-        Self { max_validity_days: 3 * 366 }
-    }
+    /// Purposes that certificates may have, dotted OIDs.
+    pub extended_key_usage: Vec<String>,
+    /// Policies that certificates may have, dotted OIDs.
+    pub policies: Vec<String>,
+    /// The ceremony's file of keys and certificates; no process that serves may write it.
+    pub identities: PathBuf,
 }
 
 /// A worker's settings, sent to it over its control socket.

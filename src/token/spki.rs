@@ -4,7 +4,7 @@ use super::fault::Trouble;
 use crate::keys::{KeyAlgorithm, KeyError};
 use const_oid::ObjectIdentifier;
 use const_oid::db::{rfc5912, rfc5912::ID_EC_PUBLIC_KEY};
-use cryptoki::object::{Attribute, AttributeType, ObjectHandle};
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectHandle};
 use cryptoki::session::Session;
 use der::asn1::{Any, BitString, Null, OctetStringRef, UintRef};
 use der::{Decode, Encode, Sequence};
@@ -58,6 +58,28 @@ pub(super) fn of(
         None => rsa(&modulus, &exponent, algorithm),
     };
     encoded.ok_or_else(|| KeyError::Failed("the token's public key is malformed".into()).into())
+}
+
+/// The attributes of a public key object, the other way round.
+pub(super) fn attributes(spki: &[u8], algorithm: KeyAlgorithm) -> Result<Vec<Attribute>, Trouble> {
+    let malformed = || Trouble::from(KeyError::Refused("malformed public key".into()));
+    let spki = SubjectPublicKeyInfo::<Any, BitString>::from_der(spki).map_err(|_| malformed())?;
+    let bits = spki.subject_public_key.as_bytes().ok_or_else(malformed)?;
+    match curve(algorithm) {
+        Some(curve) => {
+            let point = OctetStringRef::new(bits).and_then(|p| p.to_der()).map_err(|_| malformed())?;
+            let curve = curve.to_der().map_err(|_| malformed())?;
+            Ok(vec![Attribute::KeyType(KeyType::EC), Attribute::EcParams(curve), Attribute::EcPoint(point)])
+        }
+        None => {
+            let key = RsaPublicKey::from_der(bits).map_err(|_| malformed())?;
+            Ok(vec![
+                Attribute::KeyType(KeyType::RSA),
+                Attribute::Modulus(key.modulus.as_bytes().to_vec()),
+                Attribute::PublicExponent(key.public_exponent.as_bytes().to_vec()),
+            ])
+        }
+    }
 }
 
 fn ec(curve: ObjectIdentifier, ec_point: &[u8], algorithm: KeyAlgorithm) -> Option<Vec<u8>> {

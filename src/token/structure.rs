@@ -1,14 +1,11 @@
 //! Workers sign structures, not bare digests: each purpose takes its own kinds and looks into them first, so that a
 //! compromised caller with a receipt still cannot have a certificate signed by a signer's key or a document by a CA's.
 
-use super::settings::CaRules;
-use crate::keys::{KeyAlgorithm, KeyError, Purpose, ToBeSigned};
-use const_oid::db::{rfc5911, rfc5912};
+use super::issuance::Issuance;
+use crate::keys::{KeyError, Purpose, StoredKey, ToBeSigned};
+use const_oid::db::rfc5911;
 use der::asn1::{ObjectIdentifier, OctetStringRef};
 use der::{Decode, Tag, Tagged};
-use x509_cert::TbsCertificate;
-use x509_cert::crl::TbsCertList;
-use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages};
 
 /// id-ct-TSTInfo (RFC 3161 2.4.2).
 const ID_CT_TST_INFO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.1.4");
@@ -18,14 +15,14 @@ const MAX_STRUCTURE: usize = 3 << 20;
 /// Everything but a revocation list is small.
 const MAX_SMALL: usize = 64 << 10;
 
-/// Checks that `what` is a structure that a worker of `purpose` may sign with a key of that type.
+/// Checks that `what` is a structure that a worker of `purpose` may sign with that key.
 ///
 /// # Errors
 /// [`KeyError::Refused`] with the reason.
 pub fn check(
     purpose: Purpose,
-    algorithm: KeyAlgorithm,
-    ca: &CaRules,
+    key: &StoredKey,
+    ca: &Issuance,
     what: &ToBeSigned,
 ) -> Result<(), KeyError> {
     let length = what.bytes().len();
@@ -39,8 +36,8 @@ pub fn check(
         (Purpose::Tsa, ToBeSigned::OcspResponseData(der)) => {
             x509_ocsp::ResponseData::from_der(der).map(|_| ()).map_err(|e| e.to_string())
         }
-        (Purpose::Ca, ToBeSigned::TbsCertificate(der)) => certificate(der, algorithm, ca),
-        (Purpose::Ca, ToBeSigned::TbsCertList(der)) => revocation_list(der, algorithm),
+        (Purpose::Ca, ToBeSigned::TbsCertificate(der)) => ca.certificate(der, key),
+        (Purpose::Ca, ToBeSigned::TbsCertList(der)) => ca.revocation_list(der, key),
         (Purpose::Audit, ToBeSigned::Checkpoint(text)) => checkpoint(text),
         _ => Err("not a structure for this purpose".into()),
     };
@@ -82,68 +79,6 @@ fn signed_attributes(der: &[u8], for_time_stamp: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// The algorithm that a structure signed by such a key must name (RFC 5758, RFC 4055).
-fn signature_oid(algorithm: KeyAlgorithm) -> ObjectIdentifier {
-    match algorithm {
-        KeyAlgorithm::P256 => rfc5912::ECDSA_WITH_SHA_256,
-        KeyAlgorithm::P384 => rfc5912::ECDSA_WITH_SHA_384,
-        KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 => rfc5912::SHA_256_WITH_RSA_ENCRYPTION,
-    }
-}
-
-/// TBSCertificate (RFC 5280 4.1.2) of an end entity: the ceremony alone makes CA certificates.
-fn certificate(der: &[u8], algorithm: KeyAlgorithm, rules: &CaRules) -> Result<(), String> {
-    let tbs = TbsCertificate::from_der(der).map_err(|e| format!("TBSCertificate: {e}"))?;
-    if tbs.signature.oid != signature_oid(algorithm) {
-        return Err("signature algorithm is not the key's".into());
-    }
-    let serial = tbs.serial_number.as_bytes();
-    if serial.len() > 20
-        || serial.first().is_none_or(|first| first & 0x80 != 0)
-        || serial.iter().all(|b| *b == 0)
-    {
-        return Err("serial number".into());
-    }
-    if tbs.issuer.0.is_empty() {
-        return Err("empty issuer".into());
-    }
-    let from = tbs.validity.not_before.to_unix_duration();
-    let until = tbs.validity.not_after.to_unix_duration();
-    let days = until.checked_sub(from).ok_or("validity ends before it begins")?.as_secs().div_ceil(86_400);
-    if days == 0 || days > u64::from(rules.max_validity_days) {
-        return Err(format!("validity of {days} days, allowed are {}", rules.max_validity_days));
-    }
-    for extension in tbs.extensions.iter().flatten() {
-        let value = extension.extn_value.as_bytes();
-        match extension.extn_id {
-            rfc5912::ID_CE_BASIC_CONSTRAINTS => {
-                let constraints =
-                    BasicConstraints::from_der(value).map_err(|e| format!("basicConstraints: {e}"))?;
-                if constraints.ca {
-                    return Err("a CA certificate".into());
-                }
-            }
-            rfc5912::ID_CE_KEY_USAGE => {
-                let usage = KeyUsage::from_der(value).map_err(|e| format!("keyUsage: {e}"))?;
-                if usage.0.contains(KeyUsages::KeyCertSign) || usage.0.contains(KeyUsages::CRLSign) {
-                    return Err("key usage of a CA".into());
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// TBSCertList (RFC 5280 5.1.2).
-fn revocation_list(der: &[u8], algorithm: KeyAlgorithm) -> Result<(), String> {
-    let tbs = TbsCertList::from_der(der).map_err(|e| format!("TBSCertList: {e}"))?;
-    if tbs.signature.oid != signature_oid(algorithm) {
-        return Err("signature algorithm is not the key's".into());
-    }
-    if tbs.next_update.is_none() { Err("no nextUpdate".into()) } else { Ok(()) }
-}
-
 /// The text of a C2SP tlog-checkpoint: origin, size, root hash, then extension lines; each ends with a line feed.
 fn checkpoint(text: &[u8]) -> Result<(), String> {
     let text = std::str::from_utf8(text).map_err(|_| "checkpoint is not UTF-8")?;
@@ -164,6 +99,8 @@ fn checkpoint(text: &[u8]) -> Result<(), String> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::keys::{KeyAlgorithm, KeyId, KeyLocation};
+    use crate::token::CaRules;
     use cms::cert::x509::attr::Attribute;
     use der::Encode;
     use der::asn1::{Any, OctetString, SetOfVec};
@@ -179,7 +116,15 @@ mod tests {
     }
 
     fn check(purpose: Purpose, what: &ToBeSigned) -> Result<(), KeyError> {
-        super::check(purpose, KeyAlgorithm::P256, &CaRules::default(), what)
+        let key = StoredKey {
+            id: KeyId([1; 16]),
+            purpose,
+            algorithm: KeyAlgorithm::P256,
+            owner: String::new(),
+            spki: hufu_api::Der(Vec::new()),
+            location: KeyLocation::Token,
+        };
+        super::check(purpose, &key, &Issuance::new(CaRules::default()), what)
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::fault::{Trouble, told};
 use super::growth::Growth;
+use super::issuance::Issuance;
 use super::module::{Module, OpenError};
 use super::receipts::Receipts;
 use super::service::{self, Service};
@@ -83,7 +84,8 @@ fn start(child: &Child) -> Result<Worker, OpenError> {
         module.abilities
     );
     let receipts = Receipts::new(child.generation);
-    let service = Service { settings, generation: child.generation, receipts };
+    let issuance = Issuance::new(settings.ca.clone());
+    let service = Service { settings, generation: child.generation, receipts, issuance };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let growth = Growth::new(cores, count, Instant::now());
     let shared =

@@ -1,7 +1,7 @@
 //! Wrapped custody: the private key lies outside the token, encrypted under a token-resident AES key and authenticated
 //! under another, and comes back as a session object for use.
 
-use super::abilities::{Macing, Wrapping};
+use super::abilities::{Abilities, Macing, Wrapping};
 use super::fault::Trouble;
 use super::generate::{Pair, confirm};
 use super::module::Module;
@@ -34,25 +34,56 @@ pub(super) fn wrap(
     spec: &GenerateSpec,
 ) -> Result<KeyLocation, Trouble> {
     let wrapping_key = module.handles.fixed().wrapping.ok_or_else(|| missing("wrapping key"))?;
+    let blob = wrap_under(session, &module.abilities, wrapping_key, pair.private)?;
+    let bound = bound(spec.id, spec.purpose, spec.algorithm, &spec.owner, &pair.spki, &blob);
+    let mac = mac(session, module, &bound)?;
+    Ok(KeyLocation::Wrapped { blob, mac })
+}
+
+/// A key wrapped under another of the same token, with the octet that says how.
+pub(super) fn wrap_under(
+    session: &Session,
+    abilities: &Abilities,
+    wrapping_key: ObjectHandle,
+    key: ObjectHandle,
+) -> Result<Vec<u8>, Trouble> {
     let mut blob = Vec::new();
-    let wrapped = match module.abilities.wrapping {
+    let wrapped = match abilities.wrapping {
         Some(Wrapping::KeyWrapPad) => {
             blob.push(FORM_KEY_WRAP_PAD);
-            session.wrap_key(&Mechanism::AesKeyWrapPad, wrapping_key, pair.private)?
+            session.wrap_key(&Mechanism::AesKeyWrapPad, wrapping_key, key)?
         }
         Some(Wrapping::CbcPad) => {
             let mut iv = [0; 16];
             session.generate_random_slice(&mut iv)?;
             blob.push(FORM_CBC_PAD);
             blob.extend_from_slice(&iv);
-            without_slack(session.wrap_key(&Mechanism::AesCbcPad(iv), wrapping_key, pair.private)?)
+            without_slack(session.wrap_key(&Mechanism::AesCbcPad(iv), wrapping_key, key)?)
         }
-        None => return Err(KeyError::Unsupported("wrapping of private keys".into()).into()),
+        None => return Err(KeyError::Unsupported("wrapping of keys".into()).into()),
     };
     blob.extend_from_slice(&wrapped);
-    let bound = bound(spec.id, spec.purpose, spec.algorithm, &spec.owner, &pair.spki, &blob);
-    let mac = mac(session, module, &bound)?;
-    Ok(KeyLocation::Wrapped { blob, mac })
+    Ok(blob)
+}
+
+/// Makes what [`wrap_under`] gave an object again.
+pub(super) fn unwrap_under(
+    session: &Session,
+    unwrapping_key: ObjectHandle,
+    blob: &[u8],
+    template: &[Attribute],
+) -> Result<ObjectHandle, Trouble> {
+    let malformed = || Trouble::from(KeyError::Refused("wrapped key of unknown form".into()));
+    match blob.split_first() {
+        Some((&FORM_KEY_WRAP_PAD, wrapped)) => {
+            Ok(session.unwrap_key(&Mechanism::AesKeyWrapPad, unwrapping_key, wrapped, template)?)
+        }
+        Some((&FORM_CBC_PAD, rest)) => {
+            let (iv, wrapped) = rest.split_first_chunk::<16>().ok_or_else(malformed)?;
+            Ok(session.unwrap_key(&Mechanism::AesCbcPad(*iv), unwrapping_key, wrapped, template)?)
+        }
+        _ => Err(malformed()),
+    }
 }
 
 /// The PKCS#11 crate gives as many octets as the module announced, not as it wrote, and NSS announces a block too many. A last
@@ -102,21 +133,12 @@ pub(super) fn unwrap(
         Attribute::Extractable(false),
         Attribute::Sign(true),
     ];
-    let malformed = || Trouble::from(KeyError::Refused("wrapped key of unknown form".into()));
-    let (mechanism, wrapped) = match blob.split_first() {
-        Some((&FORM_KEY_WRAP_PAD, wrapped)) => (Mechanism::AesKeyWrapPad, wrapped),
-        Some((&FORM_CBC_PAD, rest)) => {
-            let (iv, wrapped) = rest.split_first_chunk::<16>().ok_or_else(malformed)?;
-            (Mechanism::AesCbcPad(*iv), wrapped)
-        }
-        _ => return Err(malformed()),
-    };
-    let handle = match session.unwrap_key(&mechanism, unwrapping_key, wrapped, &template) {
-        Err(Error::Pkcs11(RvError::TemplateIncomplete, _)) => {
+    let handle = match unwrap_under(session, unwrapping_key, blob, &template) {
+        Err(Trouble::Module(Error::Pkcs11(RvError::TemplateIncomplete, _))) => {
             let point = key.spki.0.get(key.spki.0.len().saturating_sub(point_octets(key.algorithm))..);
             let point = Attribute::VendorDefined((NSS_DB, point.unwrap_or_default().to_vec()));
             let template = [template.as_slice(), &[point]].concat();
-            session.unwrap_key(&mechanism, unwrapping_key, wrapped, &template)?
+            unwrap_under(session, unwrapping_key, blob, &template)?
         }
         other => other?,
     };

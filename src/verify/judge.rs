@@ -13,7 +13,7 @@ use super::report::{
 use super::stamp::{self, Stamped};
 use super::structure::{self, Coverage, as_u64};
 use super::trust::{self, Question};
-use super::{pages, pdf_date, revisions};
+use super::{pages, pdf_date, revisions, scene};
 use crate::pdf::syntax::inspect::Inspection;
 use crate::pdf::syntax::{Dict, Document, Limits, Object, SyntaxError, View};
 use crate::x509::path::{Purpose, RevocationPolicy, TrustStore, Verifier};
@@ -471,7 +471,22 @@ fn candidate(document: &Document<'_>, found: Found, evidence: &Evidence, budget:
             }
         };
     }
+    if let Ok(revision) = &revision {
+        bound(document, *revision, &mut judged, budget);
+    }
     Candidate { found, coverage, revision, judged, timestamp }
+}
+
+/// A scene certificate must be this document's.
+fn bound(document: &Document<'_>, revision: usize, judged: &mut Judged, budget: &mut usize) {
+    let Some(binding) = judged.signer.as_ref().and_then(scene::binding) else { return };
+    let start = document.revisions().get(revision).map_or(0, |r| r.start);
+    let Some(left) = budget.checked_sub(start) else { return };
+    *budget = left;
+    if let Some(finding) = scene::unbound(binding, document.bytes(), start) {
+        judged.problem.get_or_insert(SubIndication::SigConstraintsFailure);
+        judged.findings.push(finding);
+    }
 }
 
 fn cryptography_of(

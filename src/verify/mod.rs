@@ -15,6 +15,7 @@ mod presign;
 mod release;
 mod report;
 mod revisions;
+mod scene;
 mod stamp;
 mod structure;
 mod text;

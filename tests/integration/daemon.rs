@@ -82,7 +82,13 @@ impl Site {
 
     /// Sets a new site up; `change` may edit the folder before the appliance first starts.
     pub fn with(change: impl FnOnce(&Path)) -> Self {
-        Self::set_up(tempfile::Builder::new().prefix("hufu-test-").tempdir().unwrap(), None, change)
+        Self::set_up_in(tempfile::Builder::new().prefix("hufu-test-").tempdir().unwrap(), None, &[], change)
+    }
+
+    /// Sets a new site up with further arguments of `softhsm/setup`.
+    pub fn set_up(arguments: &[&str], change: impl FnOnce(&Path)) -> Self {
+        let dir = tempfile::Builder::new().prefix("hufu-test-").tempdir().unwrap();
+        Self::set_up_in(dir, None, arguments, change)
     }
 
     /// Sets a new site up on the token that `tests/tokens/NAME` makes; `None` where that cannot be had here. `change` may edit
@@ -98,7 +104,7 @@ impl Site {
         assert!(made.status.success(), "tests/tokens/{name}: {said}");
         change(dir.path());
         let server = TokenServer::start(dir.path());
-        Some(Self::set_up(dir, server, |dir| {
+        Some(Self::set_up_in(dir, server, &[], |dir| {
             // What the token's script wants to hold only when the ceremony is over.
             let Ok(after) = std::fs::read_to_string(dir.join("after.toml")) else { return };
             let file = dir.join("conf/hufu.toml");
@@ -107,10 +113,15 @@ impl Site {
         }))
     }
 
-    fn set_up(dir: TempDir, token_server: Option<TokenServer>, change: impl FnOnce(&Path)) -> Self {
+    fn set_up_in(
+        dir: TempDir,
+        token_server: Option<TokenServer>,
+        arguments: &[&str],
+        change: impl FnOnce(&Path),
+    ) -> Self {
         let port = free_ports();
         let mut setup = Command::new(top().join("softhsm/setup"));
-        setup.arg(dir.path()).args(["--port", &port.to_string(), "--hufu", HUFU]);
+        setup.arg(dir.path()).args(["--port", &port.to_string(), "--hufu", HUFU]).args(arguments);
         let token = dir.path().join("token.toml");
         if token.exists() {
             setup.arg("--token").arg(token);

@@ -26,6 +26,7 @@ mod lasting;
 mod operators;
 mod pki;
 mod processes;
+mod recovery;
 mod reload;
 mod signed_contract;
 mod soak;

@@ -305,3 +305,150 @@ fn time_stamps_are_for_the_clients_of_the_configuration() {
     assert!(openssl(daemon.site.dir(), &verify).contains("Verification: OK"));
     assert_eq!(ask(false, &answer), "403", "nobody without a certificate");
 }
+
+/// The chain of a certificate, leaf first, as files `NAME-0.pem`, `NAME-1.pem` …; how many.
+fn chain_files(client: &crate::daemon::Client, certificate: u64, dir: &Path, name: &str) -> usize {
+    let (status, pem) = client.bytes(&format!("/x/certificates/{certificate}"));
+    assert_eq!(status, 200);
+    let text = String::from_utf8(pem).unwrap();
+    let all: Vec<&str> = text.split_inclusive("-----END CERTIFICATE-----\n").collect();
+    for (at, one) in all.iter().enumerate() {
+        std::fs::write(dir.join(format!("{name}-{at}.pem")), one).unwrap();
+    }
+    all.len()
+}
+
+/// openssl verifies the chain with every list, strictly, and asks the responder about the leaf; what it says of it.
+fn judged(site: &Site, dir: &Path, name: &str, label: &str) -> (bool, String) {
+    for file in [label, "root"] {
+        let (status, list) = pki(site, &format!("/{file}.crl"), "", None).unwrap();
+        assert_eq!(status, 200, "{file}.crl");
+        std::fs::write(dir.join("list.crl"), list).unwrap();
+        openssl(dir, &["crl", "-inform", "der", "-in", "list.crl", "-out", &format!("{file}.crl.pem")]);
+    }
+    let at = |n: usize| format!("{name}-{n}.pem");
+    openssl(dir, &["crl", "-in", &format!("{label}.crl.pem"), "-noout", "-CAfile", &at(1), "-verify"]);
+    let lists = [format!("{label}.crl.pem"), "root.crl.pem".to_owned()]
+        .map(|f| std::fs::read_to_string(dir.join(f)).unwrap());
+    std::fs::write(dir.join("lists.pem"), lists.concat()).unwrap();
+    let done = Command::new("openssl")
+        .args([
+            "verify",
+            "-x509_strict",
+            "-crl_check_all",
+            "-CRLfile",
+            "lists.pem",
+            "-CAfile",
+            &at(2),
+            "-untrusted",
+            &at(1),
+        ])
+        .arg(at(0))
+        .current_dir(dir)
+        .output()
+        .unwrap();
+    let url = format!("{}/ocsp", site.env["HUFU_PKI_URL"]);
+    let said = openssl(
+        dir,
+        &[
+            "ocsp",
+            "-issuer",
+            &at(1),
+            "-cert",
+            &at(0),
+            "-url",
+            &url,
+            "-CAfile",
+            &at(2),
+            "-verify_other",
+            &at(1),
+        ],
+    );
+    (done.status.success(), said)
+}
+
+#[test]
+fn a_new_issuing_ca_takes_over_while_signing_goes_on_and_the_old_one_keeps_answering() {
+    let daemon = Daemon::new();
+    let client = daemon.client();
+    let parties = register(&client);
+    let dir = tempfile::tempdir().unwrap();
+    let original = contract(&daemon, "c.pdf");
+    let (docs, stop) = (daemon.documents(), std::sync::atomic::AtomicBool::new(false));
+    let (signed, old, new) = std::thread::scope(|scope| {
+        let busy = scope.spawn(|| {
+            let mut count = 0;
+            while !stop.load(std::sync::atomic::Ordering::SeqCst) {
+                count += 1;
+                let to = docs.join(format!("{count}.pdf"));
+                sign(&client, parties.person, parties.person_seal, &original, &to, "2,150,340");
+            }
+            count
+        });
+        let (ok, out, err) = daemon.site.hufu(&["ca", "rollover", "--yes"]);
+        assert!(ok && out.contains("issuing-2 issues from now on"), "{out}{err}");
+        // The appliance takes it up by itself; until then certificates come from the first.
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        let mut number = 110_101_199_003_078_000_u64;
+        let new = loop {
+            number += 1;
+            let person = serde_json::json!({"userName": "李四", "identityRegion": "0", "certifyType": "a",
+                "certifyNum": number.to_string()});
+            let id = client.post("/user/person", &person).data("signerId").as_u64().unwrap();
+            let rows = client.send("GET", &format!("/x/certificates?signerId={id}"), "", b"");
+            let certificate = rows.data("certificates")[0]["certificateId"].as_u64().unwrap();
+            assert_eq!(chain_files(&client, certificate, dir.path(), "new"), 3);
+            let issuer = openssl(dir.path(), &["x509", "-in", "new-0.pem", "-noout", "-issuer"]);
+            if issuer.contains("Hufu Issuing CA 2") {
+                break certificate;
+            }
+            assert!(std::time::Instant::now() < deadline, "still {issuer}");
+        };
+        let rows = client.send("GET", &format!("/x/certificates?signerId={}", parties.person), "", b"");
+        let old = rows.data("certificates")[0]["certificateId"].as_u64().unwrap();
+        stop.store(true, std::sync::atomic::Ordering::SeqCst);
+        (busy.join().unwrap(), old, new)
+    });
+    assert!(signed > 0, "nothing was signed meanwhile");
+    assert_eq!(chain_files(&client, old, dir.path(), "old"), 3);
+    for (name, label) in [("old", "issuing-1"), ("new", "issuing-2")] {
+        let (good, ocsp) = judged(&daemon.site, dir.path(), name, label);
+        assert!(
+            good && ocsp.contains("Response verify OK") && ocsp.contains("-0.pem: good"),
+            "{name}: {ocsp}"
+        );
+    }
+    // A linter finds no fault in what the rollover made.
+    let folder = daemon.site.dir().join("data/pki");
+    for file in ["issuing-2.pem", "ocsp-issuing-2.pem"] {
+        assert!(folder.join(file).exists(), "{file}");
+    }
+    // The old CA's certificates can be revoked as before, the new one's too; each stands on its own CA's list.
+    for (number, name, label) in [(old, "old", "issuing-1"), (new, "new", "issuing-2")] {
+        let app = daemon.site.env["HUFU_APP_ID"].clone();
+        let (ok, out, err) = daemon.site.hufu(&["cert", "revoke", "--app", &app, &number.to_string()]);
+        assert!(ok, "{out}{err}");
+        let (good, ocsp) = judged(&daemon.site, dir.path(), name, label);
+        assert!(!good && ocsp.contains("-0.pem: revoked"), "{name}: {ocsp}");
+    }
+    // What was signed before the rollover, with a certificate of the first CA, is as good as before.
+    let after = daemon.documents().join("after.pdf");
+    sign(&client, parties.company, parties.company_seal, &original, &after, "2,150,340");
+    // A restart finds both; the ceremony run again loses neither.
+    let (site, ended) = daemon.stop();
+    assert!(ended);
+    let (ok, out, err) = site.hufu(&["init", "--yes"]);
+    assert!(ok, "{out}{err}");
+    let daemon = site.start();
+    for label in ["issuing-1", "issuing-2"] {
+        assert_eq!(pki(&daemon.site, &format!("/{label}.crl"), "", None).unwrap().0, 200);
+    }
+    let client = daemon.client();
+    let person = serde_json::json!({"userName": "王五", "identityRegion": "0", "certifyType": "a", "certifyNum": "110101199003070011"});
+    let id = client.post("/user/person", &person).data("signerId").as_u64().unwrap();
+    let rows = client.send("GET", &format!("/x/certificates?signerId={id}"), "", b"");
+    let certificate = rows.data("certificates")[0]["certificateId"].as_u64().unwrap();
+    chain_files(&client, certificate, dir.path(), "later");
+    let (good, ocsp) = judged(&daemon.site, dir.path(), "later", "issuing-2");
+    assert!(good && ocsp.contains("-0.pem: good"), "{ocsp}");
+}

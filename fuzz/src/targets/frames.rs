@@ -4,7 +4,8 @@ use super::choice;
 use hufu::ipc::audit::{AuditAnswer, AuditRequest};
 use hufu::ipc::control::{FromChild, ToChild};
 use hufu::ipc::frame::{Frames, decode};
-use hufu::keys::{KeyAlgorithm, Purpose};
+use hufu::keys::Purpose;
+use hufu::token::issuance::Issuance;
 use hufu::token::settings::CaRules;
 use hufu::token::structure;
 use hufu::token::wire::{TokenAnswer, TokenRequest};
@@ -25,9 +26,10 @@ pub fn worker_frame(bytes: &[u8]) {
     match which % 6 {
         0 => {
             for (.., request) in stream::<Question<TokenRequest>>(bytes) {
-                let TokenRequest::Sign(_, _, what) = request else { continue };
+                let TokenRequest::Sign(_, key, what) = request else { continue };
+                let ca = Issuance::new(CaRules::default());
                 for purpose in [Purpose::Signer, Purpose::Ca, Purpose::Tsa, Purpose::Audit] {
-                    let _ = structure::check(purpose, KeyAlgorithm::P256, &CaRules::default(), &what);
+                    let _ = structure::check(purpose, &key, &ca, &what);
                 }
             }
         }

@@ -30,6 +30,8 @@ pub struct Host<'a> {
     pub timestamps: Arc<dyn TimestampProtocol>,
     /// Lends the CA key of that label; only `ca-local` asks. `None`: no such key in the token.
     pub issuer_key: &'a dyn Fn(&str) -> Option<Arc<dyn IssuerKey>>,
+    /// Labels of the issuing CA keys in the token, oldest first; only `ca-local` asks.
+    pub issuer_labels: &'a [String],
     /// Makes the appliance's own time-stamping authority; only `tsa-local` asks.
     pub timestamper: Timestamper<'a>,
 }

@@ -130,6 +130,10 @@ pub enum IdKind {
 }
 
 impl IdKind {
+    /// All families.
+    pub const ALL: [Self; 6] =
+        [Self::Signer, Self::Seal, Self::Signature, Self::Deposit, Self::Certificate, Self::Timestamp];
+
     /// The family's number on disk. Never renumber.
     pub const fn tag(self) -> u8 {
         match self {

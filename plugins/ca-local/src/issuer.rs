@@ -1,7 +1,7 @@
 //! One CA key with what its certificate says.
 
 use hufu_api::{Der, IssuerKey};
-use hufu_x509::{Certificate, Issuer, SignatureAlgorithm, X509Error};
+use hufu_x509::{Certificate, Issuer, SignatureAlgorithm, X509Error, signature::verify_signed};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -43,6 +43,12 @@ impl LocalIssuer {
         let named = certificate.issuer.der() == self.certificate.subject.der();
         named
             && certificate.authority_key_identifier().ok().flatten().as_deref() == Some(&self.key_identifier)
+    }
+
+    /// Whether this CA's key signed `certificate`.
+    pub(crate) fn signed(&self, certificate: &Certificate) -> bool {
+        let (algorithm, signature) = (&certificate.signature_algorithm, &certificate.signature);
+        verify_signed(&self.certificate.spki, algorithm, certificate.tbs(), signature).is_ok()
     }
 
     /// The CA's own certificate and those above it, trust anchor last.

@@ -16,7 +16,7 @@ use hufu_api::{
 };
 use hufu_x509::Certificate;
 use issuer::LocalIssuer;
-use rows::{Marked, Revoked, Rows};
+use rows::{Issued, Marked, Revoked, Rows};
 use settings::Settings;
 use std::sync::Arc;
 
@@ -44,6 +44,7 @@ impl CaLocal {
     pub fn new(host: &Host<'_>, table: toml::Table) -> Result<Self, PluginError> {
         let settings: Settings = table.try_into().map_err(|e: toml::de::Error| PluginError(e.to_string()))?;
         settings.check()?;
+        let (issuer, retired) = settings.labels(host.issuer_labels)?;
         let lend = |label: &String| {
             let key = (host.issuer_key)(label)
                 .ok_or_else(|| PluginError(format!("no CA key is called {label:?}; hufu init makes it")))?;
@@ -51,8 +52,8 @@ impl CaLocal {
                 .map_err(|e| PluginError(format!("CA certificate {label}: {e}")))
         };
         Ok(Self {
-            issuing: lend(&settings.issuer)?,
-            retired: settings.retired.iter().map(lend).collect::<Result<_, _>>()?,
+            issuing: lend(&issuer)?,
+            retired: retired.iter().map(lend).collect::<Result<_, _>>()?,
             settings,
             rows: Rows::new(Arc::clone(&host.store) as Arc<dyn Store>, host.name),
             clock: Arc::clone(&host.clock),
@@ -93,7 +94,14 @@ impl CaChannel for CaLocal {
         let issuer = self.issuers().find(|i| i.issued(&certificate));
         let issuer = issuer.ok_or_else(|| ChannelError::Refused("issued by another CA".into()))?;
         let revoked = Revoked { at: what.at, reason: what.reason };
-        match self.rows.revoke(&issuer.label, &certificate.serial, revoked)? {
+        let mut marked = self.rows.revoke(&issuer.label, &certificate.serial, revoked)?;
+        if marked == Marked::NeverIssued && issuer.signed(&certificate) {
+            // The ceremony's, or one from after the backup that this state was restored from: written down now.
+            let row = Issued { not_after: certificate.not_after, revoked: None };
+            self.rows.issue(&issuer.label, &certificate.serial, &row)?;
+            marked = self.rows.revoke(&issuer.label, &certificate.serial, revoked)?;
+        }
+        match marked {
             Marked::NeverIssued => Err(ChannelError::Refused("this CA has not issued it".into())),
             // Also for one that is revoked already: its list may not have been made yet.
             Marked::Already | Marked::Now => self.make_list(cx, issuer, lists::Why::Revocation),

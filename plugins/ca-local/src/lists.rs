@@ -57,7 +57,10 @@ impl CaLocal {
         // An entry stays until it has stood on a list made after its certificate's end (RFC 5280 3.3).
         let revoked = self.rows.revoked(&issuer.label, now.plus_millis(-valid))?;
         let meta = ListMeta {
-            number: before.map_or(1, |(meta, _)| meta.number.saturating_add(1)),
+            // Seconds rise by themselves: after a restore from a backup the next number is still above every lost one.
+            number: before
+                .map_or(0, |(meta, _)| meta.number.saturating_add(1))
+                .max(u64::try_from(now.seconds()).unwrap_or(0)),
             made: now,
             marked,
         };

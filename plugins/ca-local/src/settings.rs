@@ -6,11 +6,10 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
-    /// Label of the CA key that issues, as the ceremony named it.
-    pub(crate) issuer: String,
-    /// Labels of CA keys that no longer issue but keep their revocation lists going.
-    #[serde(default)]
-    pub(crate) retired: Vec<String>,
+    /// Label of the CA key that issues, as the ceremony named it. None: the newest, so that a rollover needs no change here.
+    pub(crate) issuer: Option<String>,
+    /// Labels of CA keys that no longer issue but keep their revocation lists going. None: all but the one that issues.
+    pub(crate) retired: Option<Vec<String>>,
     /// CRLDistributionPoints address; `{label}` stands for the issuer's label. None: no such extension.
     pub(crate) crl_url: Option<String>,
     /// AIA caIssuers address, `{label}` likewise.
@@ -64,7 +63,7 @@ impl Settings {
         if self.longest_days == 0 || self.longest_days > 36_600 {
             return no("longest_days must be from 1 to 36600");
         }
-        let mut labels: Vec<&String> = std::iter::once(&self.issuer).chain(&self.retired).collect();
+        let mut labels: Vec<&String> = self.issuer.iter().chain(self.retired.iter().flatten()).collect();
         labels.sort();
         if labels.windows(2).any(|two| two.first() == two.last()) {
             return no("issuer and retired must name each CA key once");
@@ -84,6 +83,14 @@ impl Settings {
             }
         }
         Ok(())
+    }
+
+    /// The label of the CA that issues and those of the retired ones, from the labels that there are, oldest first.
+    pub(crate) fn labels(&self, known: &[String]) -> Result<(String, Vec<String>), PluginError> {
+        let none = || PluginError("there is no issuing CA key; hufu init makes it".into());
+        let issuer = self.issuer.as_ref().or(known.last()).ok_or_else(none)?;
+        let others = || known.iter().filter(|label| *label != issuer).cloned().collect();
+        Ok((issuer.clone(), self.retired.clone().unwrap_or_else(others)))
     }
 
     /// An address with the label put in.

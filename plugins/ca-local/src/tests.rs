@@ -243,17 +243,70 @@ fn certificates_of_others_are_not_revoked_here() {
     let stranger = SoftCa::root("Stranger", now);
     let name = Certificate::from_der(&stranger.certificate().0).unwrap();
     assert!(matches!(ca.revoke(cx(5), &revocation(&name, now)), Err(ChannelError::Refused(_))));
-    let who = Requester::new("x");
-    let forged = world.first.issue(
-        &hufu_x509::subject_name(&who.subject).unwrap(),
-        &who.key.spki(),
-        hufu_x509::Role::Signer { extended_key_usage: &[], policies: &[], scene: None },
-        now,
-        now.plus_millis(1_000_000),
-    );
-    let forged = Certificate::from_der(&forged.0).unwrap();
-    let refused = ca.revoke(cx(5), &revocation(&forged, now)).unwrap_err().to_string();
+    let forged = enroll(&ca, &Requester::new("x"), CertificateKind::Long, None).swap_remove(0);
+    let mut bytes = ceremonial(&world.first, now).der().to_vec();
+    *bytes.last_mut().unwrap() ^= 1;
+    let forged_too = Certificate::from_der(&bytes).unwrap();
+    let refused = ca.revoke(cx(5), &revocation(&forged_too, now)).unwrap_err().to_string();
     assert!(refused.contains("has not issued it"), "{refused}");
+    ca.revoke(cx(5), &revocation(&forged, now)).unwrap();
+}
+
+/// A certificate by this CA's key of which the channel's rows know nothing.
+fn ceremonial(ca: &SoftCa, now: UnixTime) -> Certificate {
+    let who = Requester::new("y");
+    let name = hufu_x509::subject_name(&who.subject).unwrap();
+    let made =
+        ca.issue(&name, &who.key.spki(), hufu_x509::Role::TimeStamping, now, now.plus_millis(1_000_000));
+    Certificate::from_der(&made.0).unwrap()
+}
+
+#[test]
+fn what_the_ceremony_issued_can_be_revoked_when_it_is_shown() {
+    let world = World::new();
+    let ca = world.channel(SETTINGS).unwrap();
+    let now = world.clock.now().unwrap();
+    let stamping = ceremonial(&world.first, now);
+    assert_eq!(ca.status("issuing-1", &stamping.serial).unwrap(), Status::Unknown);
+    ca.revoke(cx(5), &revocation(&stamping, now)).unwrap();
+    assert!(matches!(ca.status("issuing-1", &stamping.serial).unwrap(), Status::Revoked { .. }));
+    let list = ca.crl("issuing-1").unwrap().unwrap();
+    assert!(list.0.windows(stamping.serial.len()).any(|w| w == stamping.serial));
+}
+
+#[test]
+fn without_a_name_the_newest_ca_issues_and_the_others_are_retired() {
+    let world = World::new();
+    let settings = SETTINGS.replace("issuer = \"issuing-1\"\n", "");
+    let keys: [(&str, Arc<dyn IssuerKey>); 2] =
+        [("issuing-1", Arc::clone(&world.first) as _), ("issuing-2", Arc::clone(&world.second) as _)];
+    let made = |labels: &[String]| {
+        host(world.dir.path(), &world.clock, &world.store, &keys, |host| {
+            CaLocal::new(&Host { issuer_labels: labels, ..copy(host) }, settings.parse().unwrap())
+        })
+    };
+    assert!(made(&[]).is_err());
+    let labels = ["issuing-1".to_owned(), "issuing-2".to_owned()];
+    for known in 1..=2 {
+        let ca = made(&labels[..known]).unwrap();
+        assert_eq!(ca.issuing.label, labels[known - 1]);
+        assert_eq!(ca.retired.len(), known - 1);
+    }
+}
+
+fn copy<'a>(host: &Host<'a>) -> Host<'a> {
+    Host {
+        name: host.name,
+        base: host.base,
+        anchors: host.anchors,
+        clock: Arc::clone(&host.clock),
+        store: Arc::clone(&host.store),
+        entropy: Arc::clone(&host.entropy),
+        timestamps: Arc::clone(&host.timestamps),
+        issuer_key: host.issuer_key,
+        issuer_labels: host.issuer_labels,
+        timestamper: host.timestamper,
+    }
 }
 
 #[test]

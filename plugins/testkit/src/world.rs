@@ -128,6 +128,7 @@ fn host_with<T>(
     make: impl FnOnce(&Host<'_>) -> T,
 ) -> T {
     make(&Host {
+        issuer_labels: &[],
         name: "under-test",
         base,
         anchors,

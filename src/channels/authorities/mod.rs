@@ -7,6 +7,7 @@ use hufu_api::{
     CaChannel, CertificateAuthorities, ChannelError, Clock, Csr, Cx, Der, Enrolled, Enrollment, Profile,
     Revocation, Ticket,
 };
+use parking_lot::RwLock;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,41 +27,71 @@ pub struct CaEntry {
     pub standing: Standing,
 }
 
+type Running = Result<Arc<dyn CaChannel>, String>;
+
 /// Every certificate channel of the installation.
 pub struct Authorities {
-    entries: Vec<CaEntry>,
+    entries: Vec<Entry>,
     clock: Arc<dyn Clock>,
+}
+
+/// A channel that another can take the place of, while calls to it go on.
+struct Entry {
+    settings: CaEntry,
+    channel: RwLock<Running>,
+}
+
+impl std::ops::Deref for Entry {
+    type Target = CaEntry;
+
+    fn deref(&self) -> &CaEntry {
+        &self.settings
+    }
+}
+
+impl Entry {
+    fn running(&self) -> Running {
+        self.channel.read().clone()
+    }
 }
 
 impl Authorities {
     /// Brings the configured channels together, in the order of configuration.
     pub fn new(entries: Vec<CaEntry>, clock: Arc<dyn Clock>) -> Self {
-        Self { entries, clock }
+        let entry = |settings: CaEntry| Entry { channel: RwLock::new(settings.channel.clone()), settings };
+        Self { entries: entries.into_iter().map(entry).collect(), clock }
+    }
+
+    /// Puts `channel` in the place of the one of that name. Calls under way end with the old one.
+    pub fn replace(&self, name: &str, channel: Arc<dyn CaChannel>) {
+        for entry in self.entries.iter().filter(|e| e.name == name) {
+            *entry.channel.write() = Ok(Arc::clone(&channel));
+        }
     }
 
     /// Every channel's name with its standing, or why it could not be started.
     pub fn health(&self) -> Vec<(String, Result<StandingReport, String>)> {
-        let state = |e: &CaEntry| e.channel.as_ref().map(|_| e.standing.report()).map_err(Clone::clone);
+        let state = |e: &Entry| e.running().map(|_| e.standing.report());
         self.entries.iter().map(|e| (e.name.clone(), state(e))).collect()
     }
 
     /// The channels that started, by name.
-    pub fn running(&self) -> impl Iterator<Item = (&str, &Arc<dyn CaChannel>)> {
-        self.entries.iter().filter_map(|e| e.channel.as_ref().ok().map(|c| (e.name.as_str(), c)))
+    pub fn running(&self) -> impl Iterator<Item = (&str, Arc<dyn CaChannel>)> {
+        self.entries.iter().filter_map(|e| e.running().ok().map(|c| (e.name.as_str(), c)))
     }
 
-    fn entry(&self, name: &str) -> Result<&CaEntry, ChannelError> {
+    fn entry(&self, name: &str) -> Result<&Entry, ChannelError> {
         let missing = || ChannelError::Unavailable(format!("{name}: no such channel is configured"));
         self.entries.iter().find(|e| e.name == name).ok_or_else(missing)
     }
 
     /// One call to one channel, with its place, its deadline and its standing kept.
     fn call<T>(
-        entry: &CaEntry,
+        entry: &Entry,
         cx: Cx,
         act: impl FnOnce(&dyn CaChannel, Cx) -> Result<T, ChannelError>,
     ) -> Result<T, ChannelError> {
-        let channel = entry.channel.as_ref().map_err(|why| ChannelError::Unavailable(why.clone()))?;
+        let channel = entry.running().map_err(ChannelError::Unavailable)?;
         let _place = entry.standing.enter().map_err(ChannelError::Unavailable)?;
         if cx.remaining().is_zero() {
             return Err(ChannelError::Timeout);

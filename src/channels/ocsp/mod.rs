@@ -11,7 +11,7 @@ use const_oid::db::rfc6960::ID_PKIX_OCSP_NOCHECK;
 use hufu_api::{CaChannel, ChannelError, Clock, Cx, Der, Status, UnixTime};
 use lru::LruCache;
 use message::{IdHash, Question, Times, Unsigned, key_bits, questions, response_data, successful};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ struct Kept {
 
 /// The responder of all CAs in the token.
 pub struct OcspResponder {
-    responders: Vec<Responder>,
+    responders: RwLock<Arc<Vec<Responder>>>,
     clock: Arc<dyn Clock>,
     kept: Mutex<LruCache<Vec<u8>, Kept>>,
 }
@@ -71,38 +71,28 @@ impl OcspResponder {
         log: &Arc<dyn AuditLog>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let mut responders = Vec::new();
-        for (_, channel) in authorities.running() {
-            for published in channel.repository().map(|r| r.published()).unwrap_or_default() {
-                let Ok(ca) = Certificate::from_der(&published.certificate.0) else { continue };
-                let Some((identity, certificate)) = delegate(&ca, identities) else {
-                    tracing::warn!(label = %published.label, "no OCSP responder key for this CA");
-                    continue;
-                };
-                let bits = (key_bits(&ca.spki), key_bits(&certificate.spki));
-                let algorithm = SignatureAlgorithm::for_key(&certificate.spki);
-                let ((Ok(issuer_key_bits), Ok(key_bits)), Ok(algorithm)) = (bits, algorithm) else {
-                    continue;
-                };
-                responders.push(Responder {
-                    channel: Arc::clone(channel),
-                    label: published.label,
-                    issuer_name: ca.subject.der().to_vec(),
-                    issuer_key_bits,
-                    key: AuditedKey::new(Arc::clone(keys), Arc::clone(log), identity.key.clone()),
-                    certificate,
-                    key_bits,
-                    algorithm,
-                    ceremonial: ceremonial(&ca, identities),
-                });
-            }
-        }
+        let responders = RwLock::new(Arc::new(responders(authorities, identities, keys, log)));
         Self { responders, clock, kept: Mutex::new(LruCache::new(KEPT)) }
     }
 
+    /// Looks for CAs and keys anew; answers go on meanwhile.
+    pub fn renew(
+        &self,
+        authorities: &Authorities,
+        identities: &[Identity],
+        keys: &Arc<dyn Keys>,
+        log: &Arc<dyn AuditLog>,
+    ) {
+        *self.responders.write() = Arc::new(responders(authorities, identities, keys, log));
+    }
+
+    fn responders(&self) -> Arc<Vec<Responder>> {
+        Arc::clone(&self.responders.read())
+    }
+
     /// Labels of the CAs that are answered for.
-    pub fn labels(&self) -> Vec<&str> {
-        self.responders.iter().map(|r| r.label.as_str()).collect()
+    pub fn labels(&self) -> Vec<String> {
+        self.responders().iter().map(|r| r.label.clone()).collect()
     }
 
     /// An OCSPResponse for an OCSPRequest, both DER.
@@ -134,7 +124,8 @@ impl OcspResponder {
         certificate: &Certificate,
         not_before: UnixTime,
     ) -> Result<Option<Der>, ChannelError> {
-        let Some(responder) = self.responders.iter().find(|r| r.issued(certificate)) else { return Ok(None) };
+        let responders = self.responders();
+        let Some(responder) = responders.iter().find(|r| r.issued(certificate)) else { return Ok(None) };
         let question =
             Question::about(&responder.issuer_name, &responder.issuer_key_bits, &certificate.serial);
         Ok(self.answer(cx, &[question], Some(not_before))?.map(|answer| Der(answer.response)))
@@ -142,7 +133,7 @@ impl OcspResponder {
 
     /// Whether the certificate is from a CA that is answered for here.
     pub fn speaks_for(&self, certificate: &Certificate) -> bool {
-        self.responders.iter().any(|r| r.issued(certificate))
+        self.responders().iter().any(|r| r.issued(certificate))
     }
 
     fn answer(
@@ -153,7 +144,8 @@ impl OcspResponder {
     ) -> Result<Option<OcspAnswer>, ChannelError> {
         // One responder signs one answer, so all questions must be about one CA.
         let knows = |r: &&Responder| questions.iter().all(|q| r.is_asked_about(q));
-        let Some(responder) = self.responders.iter().find(knows) else { return Ok(None) };
+        let responders = self.responders();
+        let Some(responder) = responders.iter().find(knows) else { return Ok(None) };
         let mut statuses = Vec::new();
         for question in questions {
             let repository = responder.channel.repository().ok_or(ChannelError::Unsupported)?;
@@ -180,6 +172,41 @@ impl OcspResponder {
         self.kept.lock().put(name, Kept { statuses, made: now, response: response.clone() });
         Ok(Some(OcspAnswer { response, max_age: u64::try_from(REUSED_MILLIS / 1000).unwrap_or(0) }))
     }
+}
+
+fn responders(
+    authorities: &Authorities,
+    identities: &[Identity],
+    keys: &Arc<dyn Keys>,
+    log: &Arc<dyn AuditLog>,
+) -> Vec<Responder> {
+    let mut responders = Vec::new();
+    for (_, channel) in authorities.running() {
+        for published in channel.repository().map(|r| r.published()).unwrap_or_default() {
+            let Ok(ca) = Certificate::from_der(&published.certificate.0) else { continue };
+            let Some((identity, certificate)) = delegate(&ca, identities) else {
+                tracing::warn!(label = %published.label, "no OCSP responder key for this CA");
+                continue;
+            };
+            let bits = (key_bits(&ca.spki), key_bits(&certificate.spki));
+            let algorithm = SignatureAlgorithm::for_key(&certificate.spki);
+            let ((Ok(issuer_key_bits), Ok(key_bits)), Ok(algorithm)) = (bits, algorithm) else {
+                continue;
+            };
+            responders.push(Responder {
+                channel: Arc::clone(&channel),
+                label: published.label,
+                issuer_name: ca.subject.der().to_vec(),
+                issuer_key_bits,
+                key: AuditedKey::new(Arc::clone(keys), Arc::clone(log), identity.key.clone()),
+                certificate,
+                key_bits,
+                algorithm,
+                ceremonial: ceremonial(&ca, identities),
+            });
+        }
+    }
+    responders
 }
 
 impl Responder {

@@ -11,6 +11,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -213,6 +214,45 @@ impl Target {
         }
         whole.took = began.elapsed();
         Ok(whole)
+    }
+}
+
+/// A successful answer and how long it took.
+pub(super) type Done = (Duration, serde_json::Value);
+
+impl Target {
+    /// Makes these calls once each, over so many connections; the answers in no order. One that is no success ends it.
+    pub(super) async fn jobs(
+        &self,
+        (method, path): (Method, &'static str),
+        token: &str,
+        connections: usize,
+        bodies: Vec<Bytes>,
+    ) -> Result<Vec<Done>, BenchError> {
+        let bodies = Arc::new(bodies);
+        let next = Arc::new(AtomicUsize::new(0));
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..connections.clamp(1, 64) {
+            let (target, token, method) = (self.clone(), token.to_owned(), method.clone());
+            let (bodies, next, mut sender) = (Arc::clone(&bodies), Arc::clone(&next), self.connect().await?);
+            tasks.spawn(async move {
+                let mut done = Vec::new();
+                while let Some(body) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let asked = Instant::now();
+                    let (_, answer) = target.call(&mut sender, &method, path, &token, body.clone()).await?;
+                    if !succeeded(&answer) {
+                        return Err(BenchError::Refused(path.to_owned(), answer.to_string()));
+                    }
+                    done.push((asked.elapsed(), answer));
+                }
+                Ok::<Vec<Done>, BenchError>(done)
+            });
+        }
+        let mut all = Vec::new();
+        while let Some(joined) = tasks.join_next().await {
+            all.extend(joined.map_err(|e| BenchError::Http(e.to_string()))??);
+        }
+        Ok(all)
     }
 }
 

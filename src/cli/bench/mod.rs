@@ -8,6 +8,7 @@ mod log;
 mod processes;
 mod pyhanko;
 mod sign;
+mod signers;
 mod stamps;
 mod verify;
 
@@ -50,6 +51,7 @@ pub(super) enum Bench {
     Log(log::BenchLog),
     Stamps(stamps::Stamps),
     Calls(calls::Calls),
+    Signers(signers::Signers),
     /// Judge signed files again and again on one core, with the release check beside one public-key verification.
     Verify(verify::Verify),
 }
@@ -60,6 +62,7 @@ pub(super) fn run(command: &Bench, file: &Path) -> Result<(), Failure> {
         Bench::Log(args) => log::run(args),
         Bench::Stamps(args) => stamps::run(args, file),
         Bench::Calls(args) => calls::run(args),
+        Bench::Signers(args) => signers::run(args, file),
         Bench::Verify(args) => verify::run(args),
     }
 }

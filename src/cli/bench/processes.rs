@@ -44,8 +44,17 @@ impl Cpu {
 
 /// The largest resident size that the process has had, in MiB.
 pub(super) fn peak_mib(pid: u32) -> Option<u64> {
+    mib(pid, "VmHWM:")
+}
+
+/// The resident size that the process has now, in MiB.
+pub(super) fn resident_mib(pid: u32) -> Option<u64> {
+    mib(pid, "VmRSS:")
+}
+
+fn mib(pid: u32, name: &str) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kib| kib / 1024)
 }
 

@@ -86,6 +86,43 @@ pub(super) const CALLS: &[Endpoint] = &[
     },
     Endpoint {
         access: Access::Signer,
+        files: &["application/pem-certificate-chain"],
+        ..get(
+            "/x/certificates/{certificateId}",
+            "下载证书链",
+            "A certificate with its chain as PEM, leaf first; kept for ever, whatever became of it",
+            &[required("certificateId", Kind::Id, "证书 id", "The certificate", "\"1\"")],
+            |appliance, _, caller, args| {
+                let body = appliance.certificate_pem(caller, args.id("certificateId")?)?.into_bytes();
+                Ok(Reply::Raw { kind: "application/pem-certificate-chain", body })
+            },
+        )
+    },
+    Endpoint::post(
+        "/x/user/disable",
+        TAG,
+        "停用用户",
+        "A signer may act no more: its certificates are revoked and its keys destroyed; what it signed stays. Any call that it \
+         would act in answers 20001 用户已停用",
+        &[SIGNER],
+        |appliance, call, caller, args| {
+            appliance.disable_signer(call, caller, args.id("signerId")?, true)?;
+            Ok(Reply::Done(None))
+        },
+    ),
+    Endpoint::post(
+        "/x/user/enable",
+        TAG,
+        "启用用户",
+        "A disabled signer may act again, with a new certificate from its next signature on",
+        &[SIGNER],
+        |appliance, call, caller, args| {
+            appliance.disable_signer(call, caller, args.id("signerId")?, false)?;
+            Ok(Reply::Done(None))
+        },
+    ),
+    Endpoint {
+        access: Access::Signer,
         data: r#"{"seals": [{"moulageId": 1, "signerId": 1, "origin": "template", "created": 1790000000000, "maker": {"app": "quickstart", "client": "5f1e…", "from": "127.0.0.1"}, "record": 12, "revoked": null, "revoker": null}]}"#,
         ..get(
             "/x/seals",

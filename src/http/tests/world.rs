@@ -117,6 +117,9 @@ impl CertificateAuthorities for Authority {
     }
 
     fn revoke(&self, _: Cx, _: &str, _: &Revocation) -> Result<(), ChannelError> {
+        if let Some(error) = self.refuses.lock().clone() {
+            return Err(error);
+        }
         *self.revoked.lock() += 1;
         Ok(())
     }

@@ -39,7 +39,8 @@ struct Known {
     keys: HashMap<[u8; 32], [u8; 32]>,
 }
 
-const MASTER: &str = "master-secret";
+/// The master secret's row in [`Space::Meta`], and the context under which it is protected.
+pub(in crate::ops) const MASTER: &str = "master-secret";
 
 fn derive(master: &[u8], what: &str) -> Result<[u8; 32]> {
     let mac = Hmac::<Sha256>::new_from_slice(master).map_err(Error::internal)?;

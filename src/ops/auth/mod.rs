@@ -4,7 +4,7 @@ mod keyring;
 mod throttle;
 mod token;
 
-pub(super) use keyring::Secrets;
+pub(super) use keyring::{MASTER, Secrets};
 pub(super) use throttle::Throttle;
 
 use super::appliance::facts;
@@ -85,7 +85,7 @@ impl Appliance {
             return Err(Code::AppOffline.into());
         }
         if let Some(signer) = shown.signer {
-            self.signer(&app, signer)?;
+            self.acting_signer(&app, signer)?;
         }
         let token = Token {
             app: app.id.clone(),
@@ -135,7 +135,7 @@ impl Appliance {
             return Err(Code::AppOffline.into());
         }
         if let Some(signer) = token.signer {
-            self.signer(&app, signer).map_err(|_| refused())?;
+            self.acting_signer(&app, signer).map_err(|_| refused())?;
         }
         let renewed = if left <= life / 3 {
             let expires = now.plus_millis(life);

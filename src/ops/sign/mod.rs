@@ -130,7 +130,7 @@ impl Appliance {
             Asked::Before(id) => return Ok(Signing { id, warnings: Vec::new() }),
             Asked::First(once) => once,
         };
-        let signer = self.signer(app, request.signer)?;
+        let signer = self.acting_signer(app, request.signer)?;
         if let Some(seal) = request.seal {
             self.seal_of(app, signer.id, seal)?;
         }

@@ -21,16 +21,16 @@ const BACK_MILLIS: i64 = 3_600_000;
 /// Why `Issued` before `issue`: one description for what is to be made and what was found.
 #[derive(Debug)]
 pub(super) struct Issued {
-    pub(super) label: &'static str,
+    pub(super) label: String,
     pub(super) certificate: Vec<u8>,
     pub(super) found: bool,
 }
 
 /// What is to be issued.
 pub(super) struct Wanted<'a> {
-    label: &'static str,
+    label: String,
     folder: &'a Path,
-    common_name: &'static str,
+    common_name: String,
     authority: &'a Authority,
     subject_key: &'a StoredKey,
     issuer: Option<&'a Issued>,
@@ -50,9 +50,9 @@ impl Issued {
         let role = Role::Authority { path_length: None };
         let years = authority.root_years;
         let (subject_key, issuer_key) = (key, key);
-        let common_name = "Hufu Root CA";
+        let common_name = "Hufu Root CA".to_owned();
         Wanted {
-            label: label::ROOT,
+            label: label::ROOT.to_owned(),
             folder,
             common_name,
             authority,
@@ -65,7 +65,9 @@ impl Issued {
         }
     }
 
+    /// The `number`th issuing CA, from 1.
     pub(super) fn issuing<'a>(
+        number: u32,
         folder: &'a Path,
         authority: &'a Authority,
         key: &'a StoredKey,
@@ -74,7 +76,8 @@ impl Issued {
         now: UnixTime,
     ) -> Wanted<'a> {
         let role = Role::Authority { path_length: Some(0) };
-        Self::below(label::ISSUING, "Hufu Issuing CA 1", role, folder, authority, key, root, root_key, now)
+        let names = (label::issuing(number), format!("Hufu Issuing CA {number}"));
+        Self::below(names, role, folder, authority, key, root, root_key, now)
     }
 
     pub(super) fn stamping<'a>(
@@ -85,10 +88,13 @@ impl Issued {
         ca_key: &'a StoredKey,
         now: UnixTime,
     ) -> Wanted<'a> {
-        Self::below(label::TSA, "Hufu TSA 1", Role::TimeStamping, folder, authority, key, ca, ca_key, now)
+        let names = (label::TSA.to_owned(), "Hufu TSA 1".to_owned());
+        Self::below(names, Role::TimeStamping, folder, authority, key, ca, ca_key, now)
     }
 
+    /// The OCSP responder of the `number`th issuing CA.
     pub(super) fn responder<'a>(
+        number: u32,
         folder: &'a Path,
         authority: &'a Authority,
         key: &'a StoredKey,
@@ -96,13 +102,13 @@ impl Issued {
         ca_key: &'a StoredKey,
         now: UnixTime,
     ) -> Wanted<'a> {
-        Self::below(label::OCSP, "Hufu OCSP 1", Role::OcspResponder, folder, authority, key, ca, ca_key, now)
+        let names = (label::ocsp(number), format!("Hufu OCSP {number}"));
+        Self::below(names, Role::OcspResponder, folder, authority, key, ca, ca_key, now)
     }
 
     #[allow(clippy::too_many_arguments, reason = "one private constructor behind the four named ones")]
     fn below<'a>(
-        label: &'static str,
-        common_name: &'static str,
+        (label, common_name): (String, String),
         role: Role<'static>,
         folder: &'a Path,
         authority: &'a Authority,
@@ -133,7 +139,7 @@ impl Wanted<'_> {
     fn tbs(&self, serial: &[u8]) -> Result<(Vec<u8>, Vec<u8>), CeremonyError> {
         let algorithm = SignatureAlgorithm::for_key(&self.issuer_key.spki.0)?.identifier();
         let organization = &self.authority.organization;
-        let subject = authority_name(&self.authority.country, organization, self.common_name)?;
+        let subject = authority_name(&self.authority.country, organization, &self.common_name)?;
         let issuer_name = match self.issuer {
             Some(issuer) => Certificate::from_der(&issuer.certificate)?.subject.der().to_vec(),
             None => subject.clone(),
@@ -171,9 +177,9 @@ impl Wanted<'_> {
 /// Issues with the key of the given token, unless an earlier run has.
 pub(super) fn issue(issuer: &mut Ceremony, wanted: Wanted<'_>) -> Result<Issued, CeremonyError> {
     if let Some(certificate) = wanted.found() {
-        return Ok(Issued { label: wanted.label, certificate, found: true });
+        return Ok(Issued { label: wanted.label.clone(), certificate, found: true });
     }
-    let token = |source| CeremonyError::Key { seat: wanted.label, source };
+    let token = |source| CeremonyError::Issue { label: wanted.label.clone(), source };
     let mut serial = issuer.random(16).map_err(token)?;
     // Positive, and of full length.
     if let Some(first) = serial.first_mut() {
@@ -208,8 +214,9 @@ pub(super) fn root_crl(
         next_update: now.plus_millis(i64::from(authority.root_crl_days) * DAY_MILLIS),
         revoked: &[],
     })?;
-    let signature =
-        token.sign(key, &tbs).map_err(|source| CeremonyError::Key { seat: label::ROOT, source })?;
+    let signature = token
+        .sign(key, &tbs)
+        .map_err(|source| CeremonyError::Issue { label: label::ROOT.to_owned(), source })?;
     let path = folder.join(format!("{}.crl", label::ROOT));
     write(&path, &x509::assemble(&tbs, &algorithm, &signature))?;
     Ok(path)

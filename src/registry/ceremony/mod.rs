@@ -2,8 +2,12 @@
 //! run has made, so that an interrupted ceremony is simply run again.
 
 mod authority;
+mod recovery;
+mod rollover;
 mod transcript;
 
+pub use recovery::{FILE as RECOVERY_FILE, Recovery, Saved};
+pub use rollover::rollover;
 pub use transcript::{Transcript, clock_text};
 
 use crate::channels::Identity;
@@ -30,6 +34,16 @@ pub mod label {
     pub const OCSP: &str = "ocsp-issuing-1";
     /// The audit log's first checkpoint key.
     pub const AUDIT: &str = "audit-1";
+
+    /// The `number`th issuing CA, from 1.
+    pub fn issuing(number: u32) -> String {
+        format!("issuing-{number}")
+    }
+
+    /// Its OCSP responder.
+    pub fn ocsp(number: u32) -> String {
+        format!("ocsp-issuing-{number}")
+    }
 }
 
 /// Key types of the root, the first that its token offers.
@@ -69,9 +83,25 @@ pub enum CeremonyError {
         /// What it said.
         source: KeyError,
     },
+    /// A certificate or list was not signed.
+    #[error("{label}: {source}")]
+    Issue {
+        /// Which.
+        label: String,
+        /// What the token said.
+        source: KeyError,
+    },
     /// A PIN file is needed to initialise a token and is not there.
     #[error("{path}: {reason}")]
     Pin {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// Recovery components, or the keys wrapped under them, are not usable.
+    #[error("{path}: {reason}")]
+    Recovery {
         /// Which file.
         path: PathBuf,
         /// Why not.
@@ -90,7 +120,20 @@ pub enum CeremonyError {
     },
 }
 
-/// Runs the whole ceremony. `so_pin` is needed only where a token has to be initialised.
+/// What a key of the ceremony must be in for a fresh token to take the appliance over.
+const NEEDED: [(&str, &str); 8] = [
+    ("root", label::ROOT),
+    ("ca", label::ISSUING),
+    ("tsa", label::TSA),
+    ("tsa", label::OCSP),
+    ("audit", label::AUDIT),
+    ("signer", "hufu state key"),
+    ("signer", "hufu wrapping key"),
+    ("signer", "hufu mac key"),
+];
+
+/// Runs the whole ceremony. `so_pin` is needed only where a token has to be initialised; with `recovery` every key that is made
+/// now can be brought back with its components.
 ///
 /// # Errors
 /// See [`CeremonyError`].
@@ -98,6 +141,7 @@ pub fn run(
     site: &Site,
     file: &Path,
     so_pin: Option<&Path>,
+    recovery: Option<&Recovery>,
     now: UnixTime,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Transcript, CeremonyError> {
@@ -115,19 +159,19 @@ pub fn run(
         }
     }
 
-    let mut root = open(site, file, Seat::Root)?;
+    let mut root = open(site, file, Seat::Root, recovery)?;
     say(&mut transcript, format!("token root: {}", root.described()));
     let root_key = key(&mut root, Seat::Root, LONG_LIVED, label::ROOT, &mut transcript, &mut say)?;
     let authority = site.authority();
     let root_issued = issue(&mut root, Issued::root(&folder, authority, &root_key, now))?;
     report(&root_issued, &mut transcript, &mut say);
 
-    let mut ca = open(site, file, Seat::Served(Purpose::Ca))?;
+    let mut ca = open(site, file, Seat::Served(Purpose::Ca), recovery)?;
     own_keys(&mut ca, Seat::Served(Purpose::Ca), &mut transcript, &mut say)?;
     let ca_seat = Seat::Served(Purpose::Ca);
     let ca_key = key(&mut ca, ca_seat, USUAL, label::ISSUING, &mut transcript, &mut say)?;
     let issuing =
-        issue(&mut root, Issued::issuing(&folder, authority, &ca_key, &root_issued, &root_key, now))?;
+        issue(&mut root, Issued::issuing(1, &folder, authority, &ca_key, &root_issued, &root_key, now))?;
     report(&issuing, &mut transcript, &mut say);
     let root_crl = authority::root_crl(&mut root, &folder, authority, &root_issued, &root_key, now)?;
     say(&mut transcript, format!("revocation list of the root: {}", root_crl.display()));
@@ -135,38 +179,35 @@ pub fn run(
     drop(root);
 
     let tsa_seat = Seat::Served(Purpose::Tsa);
-    let mut tsa = open(site, file, tsa_seat)?;
+    let mut tsa = open(site, file, tsa_seat, recovery)?;
     own_keys(&mut tsa, tsa_seat, &mut transcript, &mut say)?;
     let tsa_key = key(&mut tsa, tsa_seat, USUAL, label::TSA, &mut transcript, &mut say)?;
     let ocsp_key = key(&mut tsa, tsa_seat, USUAL, label::OCSP, &mut transcript, &mut say)?;
     drop(tsa);
     let stamping = issue(&mut ca, Issued::stamping(&folder, authority, &tsa_key, &issuing, &ca_key, now))?;
     report(&stamping, &mut transcript, &mut say);
-    let responder = issue(&mut ca, Issued::responder(&folder, authority, &ocsp_key, &issuing, &ca_key, now))?;
+    let responder =
+        issue(&mut ca, Issued::responder(1, &folder, authority, &ocsp_key, &issuing, &ca_key, now))?;
     report(&responder, &mut transcript, &mut say);
     drop(ca);
 
     let audit_seat = Seat::Served(Purpose::Audit);
-    let mut audit = open(site, file, audit_seat)?;
+    let mut audit = open(site, file, audit_seat, recovery)?;
     own_keys(&mut audit, audit_seat, &mut transcript, &mut say)?;
     let audit_key = key(&mut audit, audit_seat, CHECKPOINTS, label::AUDIT, &mut transcript, &mut say)?;
     drop(audit);
-    let mut signer = open(site, file, Seat::Served(Purpose::Signer))?;
+    let mut signer = open(site, file, Seat::Served(Purpose::Signer), recovery)?;
     own_keys(&mut signer, Seat::Served(Purpose::Signer), &mut transcript, &mut say)?;
     drop(signer);
 
-    let above = |chain: &[&Issued]| chain.iter().map(|i| Der(i.certificate.clone())).collect::<Vec<_>>();
-    let identity = |label: &str, key: StoredKey, issued: &Issued, issuers: Vec<Der>| Identity {
-        label: label.to_owned(),
-        key,
-        certificate: Der(issued.certificate.clone()),
-        issuers,
-    };
-    let identities = vec![
-        identity(label::ISSUING, ca_key, &issuing, above(&[&root_issued])),
-        identity(label::TSA, tsa_key, &stamping, above(&[&issuing, &root_issued])),
-        identity(label::OCSP, ocsp_key, &responder, above(&[&issuing, &root_issued])),
+    let mut identities = vec![
+        identity(ca_key, &issuing, &[&root_issued]),
+        identity(tsa_key, &stamping, &[&issuing, &root_issued]),
+        identity(ocsp_key, &responder, &[&issuing, &root_issued]),
     ];
+    // What rollovers have added since stays.
+    let first: Vec<String> = identities.iter().map(|identity| identity.label.clone()).collect();
+    identities.extend(known_identities(site)?.into_iter().filter(|known| !first.contains(&known.label)));
     write_json(&site.identities_file(), &identities)?;
     write_json(&site.audit_key_file(), &audit_key)?;
     for name in ["signer-root.pem", "tsa-root.pem"] {
@@ -175,25 +216,74 @@ pub fn run(
         fs::write(&path, pem).map_err(|source| CeremonyError::Io { path, source })?;
     }
     say(&mut transcript, format!("identities: {}", site.identities_file().display()));
+    if let Some(recovery) = recovery {
+        let saved = recovery.saved()?;
+        let text = format!(
+            "recovery: {} keys come back with the components of check value {}",
+            saved.len(),
+            recovery.key().check_value()
+        );
+        say(&mut transcript, text);
+        let there = |(seat, label): &&(&str, &str)| {
+            saved.iter().any(|s| (s.seat.as_str(), s.key.label.as_str()) == (*seat, *label))
+        };
+        for (seat, label) in NEEDED.iter().filter(|needed| !there(needed)) {
+            say(
+                &mut transcript,
+                format!("recovery: {label} of token {seat} was made without it and cannot be recovered"),
+            );
+        }
+    }
     Ok(transcript)
 }
 
-fn made(step: Step, verb: &str) -> String {
+fn identity(key: StoredKey, issued: &Issued, above: &[&Issued]) -> Identity {
+    Identity {
+        label: issued.label.clone(),
+        key,
+        certificate: Der(issued.certificate.clone()),
+        issuers: above.iter().map(|issuer| Der(issuer.certificate.clone())).collect(),
+    }
+}
+
+/// The identities that ceremonies have made so far; none before the first.
+fn known_identities(site: &Site) -> Result<Vec<Identity>, CeremonyError> {
+    let path = site.identities_file();
+    let io = |source| CeremonyError::Io { path: path.clone(), source };
+    match fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        other => serde_json::from_slice(&other.map_err(io)?).map_err(|e| io(std::io::Error::other(e))),
+    }
+}
+
+pub(super) fn made(step: Step, verb: &str) -> String {
     match step {
         Step::Made => format!("{verb} now"),
         Step::Found => "already there".to_owned(),
     }
 }
 
-fn open(site: &Site, file: &Path, seat: Seat) -> Result<Ceremony, CeremonyError> {
+/// Opens a token for a ceremony; with `recovery` its new keys are wrapped for recovery.
+pub(super) fn open(
+    site: &Site,
+    file: &Path,
+    seat: Seat,
+    recovery: Option<&Recovery>,
+) -> Result<Ceremony, CeremonyError> {
     let token =
         site.tokens().of(seat, file).map_err(|(key, reason)| CeremonyError::Configuration { key, reason })?;
-    Ceremony::open(&super::tokens::settings(site, &token))
-        .map_err(|e| CeremonyError::Token { seat: seat.name(), reason: e.to_string() })
+    let ceremony = Ceremony::open(&super::tokens::settings(site, &token))
+        .map_err(|e| CeremonyError::Token { seat: seat.name(), reason: e.to_string() })?;
+    match recovery {
+        None => Ok(ceremony),
+        Some(recovery) => ceremony
+            .with_recovery(recovery.key(), recovery.keep(seat.name()))
+            .map_err(|source| CeremonyError::Key { seat: seat.name(), source }),
+    }
 }
 
 /// Makes the token if its label names none; tokens named by serial number are the site's own.
-fn initialise(
+pub(super) fn initialise(
     site: &Site,
     file: &Path,
     seat: Seat,

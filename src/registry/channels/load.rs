@@ -92,6 +92,27 @@ pub fn load(dir: &Path, texts: &Texts, parts: &Parts) -> Channels {
     }
 }
 
+/// Makes the channels over our own CA keys anew, from changed `parts`, and puts each in the place of the one of its name. The new
+/// ones have their revocation lists before anybody is told of them; a channel that cannot be made anew stays as it is.
+pub fn renew_local(dir: &Path, texts: &Texts, parts: &Parts, authorities: &Authorities, cx: Cx) {
+    let local = Mutex::new(Vec::new());
+    for (common, table) in parse_all(dir, texts).into_iter().flatten() {
+        let Some(factory) = CA.iter().find(|f| f.kind == common.kind && f.kind == LOCAL) else { continue };
+        let making = Making { parts, local: &local, common: &common };
+        let made = making.authority(factory, table).channel.and_then(|channel| {
+            channel.maintain(cx).map_err(|e| e.to_string())?;
+            Ok(channel)
+        });
+        match made {
+            Ok(channel) => authorities.replace(&common.name, channel),
+            Err(reason) => tracing::error!(channel = %common.name, %reason, "channel not renewed"),
+        }
+    }
+}
+
+/// The kind of channels that sign with our own CA keys.
+const LOCAL: &str = hufu_ca_local::FACTORY.kind;
+
 /// One channel file being turned into a channel.
 struct Making<'a> {
     parts: &'a Parts,
@@ -120,6 +141,8 @@ impl Making<'_> {
         let parts = self.parts;
         let issuer_key = |label: &str| self.issuer_key(label);
         let timestamper = |spec: &AuthoritySpec| self.time_authority(spec);
+        let cas = parts.identities.iter().filter(|i| i.key.purpose == Purpose::Ca);
+        let labels: Vec<String> = cas.map(|i| i.label.clone()).collect();
         let host = Host {
             name: &self.common.name,
             base: &parts.base,
@@ -129,6 +152,7 @@ impl Making<'_> {
             entropy: Arc::clone(&parts.entropy),
             timestamps: Arc::new(TimeProtocol),
             issuer_key: &issuer_key,
+            issuer_labels: &labels,
             timestamper: &timestamper,
         };
         let made = (factory.build)(&host, table);

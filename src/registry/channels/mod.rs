@@ -9,7 +9,7 @@ mod maintain;
 mod texts;
 
 pub use file::{Common, FileProblem, check};
-pub use load::{Channels, Parts, load};
+pub use load::{Channels, Parts, load, renew_local};
 pub use maintain::Maintenance;
 pub use texts::Texts;
 

@@ -2,5 +2,6 @@
 
 pub(crate) mod acts;
 mod faults;
+mod issuance;
 mod refusals;
 pub(crate) mod site;

@@ -7,9 +7,7 @@ use crate::keys::{
     Custody, Generation, KeyAlgorithm, KeyError, KeyId, KeyLocation, Purpose, StoredKey, ToBeSigned,
 };
 use crate::token::wire::{TokenAnswer, TokenDone, TokenRequest};
-use crate::x509::{self, Addresses, CrlSpec, Issuer, Role, SignatureAlgorithm, TbsSpec};
 use const_oid::db::rfc5911;
-use hufu_api::UnixTime;
 use std::io::{Read, Write};
 
 fn refused(answer: &TokenAnswer) -> bool {
@@ -108,57 +106,6 @@ fn wrapped_keys_are_bound_to_owner_public_key_and_blob() {
         assert!(refused(&worker.sign(&StoredKey { location, ..mine.clone() }, &document(1))));
     }
     assert!(worker.sign(&mine, &document(1)).is_ok());
-}
-
-#[test]
-fn a_ca_key_signs_no_more_than_its_rules_permit() {
-    let token = SoftToken::new();
-    let worker = TestWorker::start(&token, Purpose::Ca);
-    let key = token.key(Purpose::Ca);
-    let name = x509::authority_name("CN", "Hufu", "Issuing CA").unwrap();
-    let identifier = x509::key_identifier(&key.spki.0).unwrap();
-    let algorithm = SignatureAlgorithm::for_key(&key.spki.0).unwrap().identifier();
-    let issuer = Issuer { name: &name, key_identifier: &identifier };
-    let start = UnixTime::from_millis(now());
-    let days = |n: i64| start.plus_millis(n * 86_400_000);
-    let leaf = Role::Signer { extended_key_usage: &[], policies: &[], scene: None };
-    let good = TbsSpec {
-        serial: &[7; 16],
-        algorithm: &algorithm,
-        issuer,
-        subject: &name,
-        spki: &key.spki.0,
-        not_before: start,
-        not_after: days(365),
-        role: leaf,
-        addresses: Addresses::default(),
-    };
-    let sign = |spec: &TbsSpec<'_>| {
-        worker.sign(&key, &ToBeSigned::TbsCertificate(x509::certificate_tbs(spec).unwrap()))
-    };
-    for role in [leaf, Role::TimeStamping, Role::OcspResponder] {
-        assert!(matches!(sign(&TbsSpec { role, ..good }), Ok(TokenDone::Octets(_))));
-    }
-    assert!(refused(&sign(&TbsSpec { role: Role::Authority { path_length: Some(0) }, ..good })));
-    assert!(refused(&sign(&TbsSpec { not_after: days(20 * 365), ..good })));
-    let rsa = SignatureAlgorithm::RsaSha256.identifier();
-    assert!(refused(&sign(&TbsSpec { algorithm: &rsa, ..good })));
-    let mut tbs = x509::certificate_tbs(&good).unwrap();
-    tbs.push(0);
-    assert!(refused(&worker.sign(&key, &ToBeSigned::TbsCertificate(tbs))));
-
-    let list = CrlSpec {
-        algorithm: &algorithm,
-        issuer,
-        number: 1,
-        this_update: start,
-        next_update: days(7),
-        revoked: &[],
-    };
-    let tbs = x509::crl_tbs(&list).unwrap();
-    assert!(worker.sign(&key, &ToBeSigned::TbsCertList(tbs.clone())).is_ok());
-    // A list is no certificate and the other way round.
-    assert!(refused(&worker.sign(&key, &ToBeSigned::TbsCertificate(tbs))));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! its process, so ceremony and workers are processes of their own: this test program again.
 
 use crate::audit::{Receipt, ReceiptKey, Use};
+use crate::channels::Identity;
 use crate::ipc::call::Caller;
 use crate::ipc::child::Child;
 use crate::ipc::control::{self, Control, FromChild, KeyOctets, PeerRole, ToChild};
@@ -9,7 +10,8 @@ use crate::keys::{Custody, GenerateSpec, Generation, KeyAlgorithm, KeyId, Purpos
 use crate::token::ceremony::{self, Ceremony};
 use crate::token::wire::{TokenAnswer, TokenDone, TokenRequest};
 use crate::token::{CaRules, PinSource, TokenName, TokenSettings, WorkerSettings, pin, worker};
-use hufu_api::{Cx, RequestId, SignerKind, Subject};
+use crate::x509::{self, Addresses, Issuer, Role, SignatureAlgorithm, TbsSpec};
+use hufu_api::{Cx, Der, RequestId, SignerKind, Subject, UnixTime};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
@@ -83,6 +85,44 @@ fn ceremony_part(folder: &Path) {
         })
         .collect();
     std::fs::write(folder.join("keys.json"), serde_json::to_vec(&keys).unwrap()).unwrap();
+    let ca = keys.iter().find(|key| key.purpose == Purpose::Ca).unwrap().clone();
+    let tbs = ca_certificate(&ca, "Issuing CA");
+    let algorithm = SignatureAlgorithm::for_key(&ca.spki.0).unwrap().identifier();
+    let certificate = Der(x509::assemble(&tbs, &algorithm, &ceremony.sign(&ca, &tbs).unwrap()));
+    let identity = Identity { label: "issuing ca".into(), key: ca, certificate, issuers: vec![] };
+    std::fs::write(folder.join("identities.json"), serde_json::to_vec(&[identity]).unwrap()).unwrap();
+}
+
+/// The Name of the test CA.
+pub(super) fn ca_name(common_name: &str) -> Vec<u8> {
+    x509::authority_name("CN", "Hufu", common_name).unwrap()
+}
+
+fn ca_certificate(key: &StoredKey, common_name: &str) -> Vec<u8> {
+    let (name, identifier) = (ca_name(common_name), x509::key_identifier(&key.spki.0).unwrap());
+    let start = UnixTime::from_millis(now() - 60_000);
+    x509::certificate_tbs(&TbsSpec {
+        serial: &[1; 16],
+        algorithm: &SignatureAlgorithm::for_key(&key.spki.0).unwrap().identifier(),
+        issuer: Issuer::new(&name, &identifier),
+        subject: &name,
+        spki: &key.spki.0,
+        not_before: start,
+        not_after: start.plus_millis(2 * 366 * 86_400_000),
+        role: Role::Authority { path_length: Some(0) },
+        addresses: Addresses::default(),
+    })
+    .unwrap()
+}
+
+/// What its CA worker may sign.
+pub(crate) fn ca_rules(folder: &Path) -> CaRules {
+    CaRules {
+        max_validity_days: 366,
+        extended_key_usage: vec!["1.3.6.1.5.5.7.3.36".into()],
+        policies: vec!["1.3.6.1.4.1.32473.2".into()],
+        identities: folder.join("identities.json"),
+    }
 }
 
 pub(crate) fn settings(folder: &Path) -> TokenSettings {
@@ -268,7 +308,7 @@ impl TestWorker {
             token: token.settings(),
             sessions: token.sessions,
             unwrapped_keys: 2,
-            ca: CaRules::default(),
+            ca: ca_rules(token.path()),
         };
         let (control, theirs) = control::pair().unwrap();
         let mut process = part_command(token.path(), "worker").stdin(Stdio::from(theirs)).spawn().unwrap();
