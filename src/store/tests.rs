@@ -308,7 +308,7 @@ fn a_snapshot_taken_under_writing_is_the_state_between_two_commits() {
     });
     let mut rows: Vec<Row> = Vec::new();
     let mut slowly = |row| {
-        if rows.len() % 1_000 == 0 {
+        if rows.len().is_multiple_of(1_000) {
             // The writer gets its turn.
             running_turn(&store);
         }

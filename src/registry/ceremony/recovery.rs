@@ -233,9 +233,10 @@ mod tests {
         let text = fs::read_to_string(&files[1]).unwrap();
         fs::remove_file(&files[1]).unwrap();
         assert!(of(&files, dir.path()).is_err());
-        let at = text.rfind(WORD).unwrap() + 20;
-        let changed = if text.as_bytes()[at] == b'0' { "1" } else { "0" };
-        fs::write(&files[1], [&text[..at], changed, &text[at + 1..]].concat()).unwrap();
+        let mut octets = text.into_bytes();
+        let at = octets.len() - 20;
+        octets[at] = if octets[at] == b'0' { b'1' } else { b'0' };
+        fs::write(&files[1], octets).unwrap();
         assert!(of(&files, dir.path()).err().unwrap().to_string().contains("miswritten"));
     }
 
