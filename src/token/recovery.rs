@@ -66,7 +66,7 @@ pub struct Recoverable {
 }
 
 /// Puts a wrapped key where it outlives the token; returns once it is there.
-pub type Keep = Box<dyn FnMut(Recoverable) -> Result<(), String>>;
+pub type Keep = Box<dyn FnMut(Recoverable) -> Result<(), String> + Send>;
 
 /// A ceremony's recovery key in its token, and where wrapped keys go.
 pub(super) struct Recovery {

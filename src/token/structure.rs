@@ -19,12 +19,7 @@ const MAX_SMALL: usize = 64 << 10;
 ///
 /// # Errors
 /// [`KeyError::Refused`] with the reason.
-pub fn check(
-    purpose: Purpose,
-    key: &StoredKey,
-    ca: &Issuance,
-    what: &ToBeSigned,
-) -> Result<(), KeyError> {
+pub fn check(purpose: Purpose, key: &StoredKey, ca: &Issuance, what: &ToBeSigned) -> Result<(), KeyError> {
     let length = what.bytes().len();
     let limit = if matches!(what, ToBeSigned::TbsCertList(_)) { MAX_STRUCTURE } else { MAX_SMALL };
     if length > limit {
