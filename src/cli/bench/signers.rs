@@ -1,7 +1,7 @@
 //! `hufu bench signers`: whether the last of very many signers is made, and signs, as fast as the first.
 
 use super::load::Target;
-use super::{BenchError, Failure, number, processes};
+use super::{BenchError, Failure, processes};
 use crate::conf::{Seat, Site};
 use crate::keys::Purpose;
 use crate::token::ceremony::Ceremony;
@@ -109,7 +109,8 @@ pub(super) fn run(args: &Signers, file: &Path) -> Result<(), Failure> {
 }
 
 fn id(answer: &Value) -> Result<u64, BenchError> {
-    number(answer, "/data/signerId")?.parse().map_err(|_| BenchError::Http(format!("no id in {answer}")))
+    let id = answer.pointer("/data/signerId").and_then(Value::as_u64);
+    id.ok_or_else(|| BenchError::Http(format!("no id in {answer}")))
 }
 
 fn request(signer: u64, n: u64, input: &Path, documents: &Path) -> Bytes {

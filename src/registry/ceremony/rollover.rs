@@ -2,7 +2,10 @@
 
 use super::Transcript;
 use super::authority::{Issued, issue};
-use super::{CeremonyError, LONG_LIVED, Recovery, Say, USUAL, identity, key, known_identities, label, open, report, write_json};
+use super::{
+    CeremonyError, LONG_LIVED, Recovery, Say, USUAL, identity, key, known_identities, label, open, report,
+    write_json,
+};
 use crate::conf::{Seat, Site};
 use crate::keys::Purpose;
 use hufu_api::UnixTime;
