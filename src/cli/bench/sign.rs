@@ -171,7 +171,7 @@ fn token_rates(
     let mut ceremony = Ceremony::open(&tokens::settings(site, token))?;
     let cores = std::thread::available_parallelism().map_or(1, |n| u16::try_from(n.get()).unwrap_or(1));
     let one = ceremony.rate(algorithm, "hufu bench", 1, length)?;
-    let mut many = ceremony.rate(algorithm, "hufu bench", cores, length)?;
+    let mut many = ceremony.rate(algorithm, "hufu bench", cores.min(token.sessions), length)?;
     if token.sessions > cores {
         many = many.max(ceremony.rate(algorithm, "hufu bench", token.sessions, length)?);
     }
