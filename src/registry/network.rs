@@ -35,6 +35,9 @@ const FIRST_ANCHOR: Duration = Duration::from_secs(30);
 const ANCHOR_RETRY: Duration = Duration::from_secs(60);
 const ANCHOR_TIME: Duration = Duration::from_secs(30);
 
+/// How long the last look at the log may take when serving ends.
+const LAST_LOOK: Duration = Duration::from_secs(2);
+
 /// Pause between looks for what waits to be written to the log, and how long one writing may take.
 const WITHDRAWAL_PAUSE: Duration = Duration::from_secs(1);
 const WITHDRAWAL_TIME: Duration = Duration::from_secs(10);
@@ -63,6 +66,7 @@ pub fn serve(child: Network) -> Result<(), String> {
     let store = SledStore::open(&site.state_folder()).map_err(|e| format!("state: {e}"))?;
     schema::migrate(&store).map_err(|e| format!("state: {e}"))?;
     replay::fits(&store, head.size)?;
+    replay::remember(&store, head.size)?;
     let documents = documents(site)?;
     let replayed = replay::replay(cx, &log, &store, &documents)?;
     // Nobody serves yet.
@@ -158,6 +162,7 @@ pub fn serve(child: Network) -> Result<(), String> {
     let to_log = Arc::clone(&log) as Arc<dyn AuditLog>;
     super::backup::listen(&site.run_folder(), state, to_log, Arc::clone(&entropy))
         .map_err(|e| format!("backup socket: {e}"))?;
+    let (end_log, to_state, to_entropy) = (Arc::clone(&log), Arc::clone(&store), Arc::clone(&entropy));
     let health = Overview {
         site: site.clone(),
         clock,
@@ -194,10 +199,18 @@ pub fn serve(child: Network) -> Result<(), String> {
     // A reload that names unusable files is to be refused before anybody calls this process ready.
     http::listen::Tls::new(site.server.tls.clone()).map_err(|e| e.to_string())?;
     voice.ready(&format!("https://{}/{}", site.server.listen, site.server.service));
-    http::run(service, listeners, async move {
+    let served = http::run(service, listeners, async move {
         let _ = stopped.await;
     })
-    .map_err(|e| e.to_string())
+    .map_err(|e| e.to_string());
+    // All that was answered is in it. A log that does not answer now is not waited for.
+    let cx = own_cx(to_entropy.as_ref())?;
+    let deadline = Instant::now().checked_add(LAST_LOOK).unwrap_or(cx.deadline);
+    let seen = end_log.head(Cx { deadline, ..cx }).map_err(|e| e.to_string());
+    if let Err(error) = seen.and_then(|head| replay::remember(to_state.as_ref(), head.size)) {
+        tracing::warn!(%error, "state does not remember how long the log is");
+    }
+    served
 }
 
 /// The listening sockets that the supervisor has bound; `None` when it is told to stop before it has them.

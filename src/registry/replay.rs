@@ -3,7 +3,7 @@
 use crate::audit::{AuditReader, Body};
 use crate::documents::Documents;
 use crate::ops;
-use hufu_api::{Cx, Store, UnixTime};
+use hufu_api::{Cx, Expect, Key, Space, Store, StoreError, UnixTime, Write};
 use std::time::{Duration, Instant};
 
 /// Records read at once.
@@ -49,15 +49,32 @@ pub(super) fn replay(
     Ok(applied)
 }
 
+/// Where state remembers how long the log was.
+const SEEN: &[u8] = b"records of the log";
+
+fn seen() -> Key {
+    Key { space: Space::Meta, bytes: SEEN.to_vec() }
+}
+
 /// What state remembers of the log must be in it: a log of `size` records that ends before was set back, or belongs to another state.
 pub(super) fn fits(store: &dyn Store, size: u64) -> Result<(), String> {
-    match store.projected().map_err(|e| e.to_string())? {
-        Some(last) if last >= size => Err(format!(
-            "state shows record {last}, but the audit log ends with {size} records: it was set back; restore state and log from \
-             one backup"
-        )),
-        _ => Ok(()),
+    let text = |e: StoreError| e.to_string();
+    let shown = store.projected().map_err(text)?.map_or(0, |last| last.saturating_add(1));
+    let seen = store.get(&seen()).map_err(text)?;
+    let seen = seen.and_then(|row| row.value.try_into().ok()).map_or(0, u64::from_be_bytes);
+    let known = shown.max(seen);
+    if known > size {
+        return Err(format!(
+            "state knows of {known} records, but the audit log has {size}: it was set back; restore state and log from one backup"
+        ));
     }
+    Ok(())
+}
+
+/// Lets state remember that the log has `size` records; at start, and when serving ends.
+pub(super) fn remember(store: &dyn Store, size: u64) -> Result<(), String> {
+    let write = Write { key: seen(), expect: Expect::Any, value: Some(size.to_be_bytes().to_vec()) };
+    store.commit(&[write]).map_err(|e| e.to_string())
 }
 
 /// The time of the newest of `size` records: the clock must not be behind it.
