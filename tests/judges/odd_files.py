@@ -141,7 +141,7 @@ keep("form-empty-signature", base(page="/Annots[5 0 R]", catalog="/AcroForm<</Fi
 for name, entries in {
     "annots-null": "/Annots null", "annots-empty": "/Annots[]", "annots-missing": "/Annots 9 0 R", "annots-with-null": "/Annots[null 9 0 R]",
     "annots-indirect": "/Annots 6 0 R", "annots-direct": "/Annots[<</Type/Annot/Subtype/Text/Rect[1 1 9 9]/Contents(x)>>]", "rotate-90": "/Rotate 90",
-    "rotate-minus-90": "/Rotate -90", "rotate-450": "/Rotate 450", "rotate-45": "/Rotate 45", "rotate-real": "/Rotate 90.0", "unit": "/UserUnit 2.5",
+    "rotate-minus-90": "/Rotate -90", "rotate-450": "/Rotate 450", "rotate-45": "/Rotate 45", "unit": "/UserUnit 2.5",
     "crop": "/CropBox[50 50 500 800]", "crop-outside": "/CropBox[-100 -100 900 900]", "crop-empty": "/CropBox[0 0 0 0]", "crop-inverted": "/CropBox[500 800 50 50]",
     "boxes": "/TrimBox[9 9 500 800]/BleedBox[0 0 595 842]/ArtBox[99 99 200 200]", "tabs": "/Tabs/S/Dur 3/Trans<</S/R>>/Group<</S/Transparency>>",
     "thumb": "/Thumb 9 0 R/B[9 0 R]/PieceInfo<<>>",
