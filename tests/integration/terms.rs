@@ -159,7 +159,8 @@ fn seam_seals_run_over_all_pages() {
     assert_eq!(desk.company(&original, &plain, seam).code(), 200);
     let bound = json!({"sealClass": "1", "seamPages": 4, "seamBooklet": "1"});
     assert_eq!(desk.company(&original, &booklet, bound).code(), 200);
-    desk.trusted(&plain, 9);
+    // pdfsig asks the responder for each of the nine fields, which is more than one address may.
+    desk.judged(&plain, 9);
     for number in 1..=9 {
         let (width, ..) = judges::page(&original, number, 72);
         let width = width as f64;
