@@ -136,7 +136,7 @@ pub fn qpdf_is_content(file: &Path) {
 /// Renders one page (from 1) as an RGB image: width, height, pixels.
 pub fn page(file: &Path, number: usize, dpi: usize) -> (usize, usize, Vec<u8>) {
     let done = Command::new("pdftoppm")
-        .args(["-r", &dpi.to_string(), "-f", &number.to_string(), "-l", &number.to_string()])
+        .args(["-cropbox", "-r", &dpi.to_string(), "-f", &number.to_string(), "-l", &number.to_string()])
         .arg(file)
         .output()
         .unwrap();
