@@ -179,7 +179,7 @@ fn seam_seals_run_over_all_pages() {
     std::fs::write(&original, many_pages(1)).unwrap();
     assert_eq!(desk.company(&original, &single, json!({"sealClass": "1"})).code(), 200);
     let (left, _, right, _) = judges::changed_area(&original, &single, 1).unwrap();
-    assert!(right > 593.0 && right - left > 115.0, "a whole seal: {left} to {right}");
+    assert!(right > 593.0 && right - left > 111.0, "a whole seal: {left} to {right}");
 }
 
 #[test]
