@@ -229,6 +229,7 @@ impl Site {
         let Ok(mut stream) = UnixStream::connect(Self::socket(&self.token)) else {
             return "nobody there".into();
         };
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let mut said = String::new();
         match stream.read_to_string(&mut said) {
             Ok(_) if !said.is_empty() => said,

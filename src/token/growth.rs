@@ -27,6 +27,8 @@ pub(super) struct Growth {
 
 #[derive(Debug)]
 struct State {
+    /// Nobody's turn comes any more.
+    closed: bool,
     /// Sessions that take calls, the first ones.
     active: usize,
     all: usize,
@@ -47,16 +49,23 @@ impl Growth {
         let active = start.clamp(1, all.max(1));
         let (calls, crowded, fewer) = (0, 0, None);
         let calling = vec![None; all];
-        let state = State { active, all, begun: now, calls, crowded, fewer, rests_until: now, calling };
+        let state = State { closed: false, active, all, begun: now, calls, crowded, fewer, rests_until: now, calling };
         Self { state: Mutex::new(state), more: Condvar::new() }
     }
 
-    /// Waits until the session of that number, counted from 0, is to take calls.
-    pub(super) fn wait_for_turn(&self, number: usize) {
+    /// Waits until the session of that number, counted from 0, is to take calls. `false` once none is to.
+    pub(super) fn wait_for_turn(&self, number: usize) -> bool {
         let mut state = self.state.lock();
-        while number >= state.active + state.stuck(Instant::now()) {
+        while !state.closed && number >= state.active + state.stuck(Instant::now()) {
             self.more.wait_for(&mut state, LOOK);
         }
+        !state.closed
+    }
+
+    /// Lets no session take another call.
+    pub(super) fn close(&self) {
+        self.state.lock().closed = true;
+        self.more.notify_all();
     }
 
     /// Notes that the session of that number begins a call.

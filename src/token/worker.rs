@@ -19,18 +19,22 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Calls that may wait for a session, per session; more are turned away at once.
 const QUEUE_PER_SESSION: usize = 64;
+/// How long sessions may take to end when the worker does.
+const LAST_CALLS: Duration = Duration::from_secs(1);
 /// Exit status of a worker that wants to be replaced.
 const REPLACE_ME: u8 = 75;
 /// Exit status of a worker that must not be started again soon.
 const PIN_REFUSED: u8 = 77;
 
-struct Job {
-    incoming: Incoming<TokenRequest>,
-    answers: Answers<TokenAnswer>,
+/// What a session thread is given to do.
+enum Job {
+    Answer(Incoming<TokenRequest>, Answers<TokenAnswer>),
+    End,
 }
 
 /// What the session threads and the connections share.
@@ -45,7 +49,11 @@ struct Shared {
 /// Runs a worker until it is told to stop, loses its supervisor, or the token needs a new process.
 pub fn run(child: &Child) -> ExitCode {
     match start(child) {
-        Ok(worker) => worker.obey(child),
+        Ok(worker) => {
+            let code = worker.obey(child);
+            worker.end();
+            code
+        }
         Err(OpenError::PinRefused(why)) => {
             tracing::error!(%why, "the token refuses the PIN; not trying again");
             child.voice.say(&FromChild::PinRefused(why));
@@ -63,6 +71,7 @@ struct Worker {
     shared: Arc<Shared>,
     jobs: Sender<Job>,
     module: Arc<Module>,
+    sessions: Vec<JoinHandle<()>>,
 }
 
 fn start(child: &Child) -> Result<Worker, OpenError> {
@@ -90,12 +99,13 @@ fn start(child: &Child) -> Result<Worker, OpenError> {
     let growth = Growth::new(cores, count, Instant::now());
     let shared =
         Arc::new(Shared { service, busy: AtomicUsize::new(0), draining: AtomicBool::new(false), growth });
-    for (number, session) in sessions.into_iter().enumerate() {
+    let serve = |(number, session)| {
         let (shared, queue, condemn) = (Arc::clone(&shared), queue.clone(), child.condemn.clone());
-        spawn("token-session", move || serve_session((number, session), &shared, &queue, &condemn))?;
-    }
+        spawn("token-session", move || serve_session((number, session), &shared, &queue, &condemn))
+    };
+    let sessions = sessions.into_iter().enumerate().map(serve).collect::<Result<_, _>>()?;
     child.voice.ready(&ready);
-    Ok(Worker { shared, jobs, module })
+    Ok(Worker { shared, jobs, module, sessions })
 }
 
 /// As many sessions as configured, or as the token gives.
@@ -119,11 +129,10 @@ fn open_sessions(
     Ok(sessions)
 }
 
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
     std::thread::Builder::new()
         .name(name.into())
         .spawn(body)
-        .map(|_| ())
         .map_err(|error| OpenError::Token(format!("thread: {error}")))
 }
 
@@ -135,8 +144,10 @@ fn serve_session(
     condemn: &Sender<Order>,
 ) {
     loop {
-        shared.growth.wait_for_turn(number);
-        let Ok(Job { incoming, answers }) = queue.recv() else { return };
+        if !shared.growth.wait_for_turn(number) {
+            return;
+        }
+        let Ok(Job::Answer(incoming, answers)) = queue.recv() else { return };
         let Incoming { id, cx, body } = incoming;
         shared.growth.begins(number, Instant::now());
         let answer = shared.service.answer(&mut session, cx, body);
@@ -153,7 +164,7 @@ fn serve_session(
 }
 
 impl Worker {
-    fn obey(self, child: &Child) -> ExitCode {
+    fn obey(&self, child: &Child) -> ExitCode {
         loop {
             match child.orders.recv() {
                 Ok(Order::ReceiptKey(key)) => {
@@ -215,6 +226,27 @@ impl Worker {
         }
     }
 
+    /// Ends the sessions and the module, in this order. The process may then exit: a module's destructors beside a session that is
+    /// being closed crash, or wait for ever. A session that does not come back from the module leaves no orderly way out.
+    fn end(self) {
+        self.shared.draining.store(true, Ordering::SeqCst);
+        self.shared.growth.close();
+        let until = Instant::now() + LAST_CALLS;
+        for _ in &self.sessions {
+            let _ = self.jobs.send_deadline(Job::End, until);
+        }
+        while !self.sessions.iter().all(JoinHandle::is_finished) {
+            if Instant::now() >= until {
+                tracing::error!("a call does not come back from the PKCS#11 module");
+                let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        for session in self.sessions {
+            let _ = session.join();
+        }
+    }
+
     fn drain(&self, grace: Duration) {
         self.shared.draining.store(true, Ordering::SeqCst);
         let end = Instant::now() + grace;
@@ -232,7 +264,7 @@ impl Shared {
             return refuse("the worker is stopping");
         }
         self.busy.fetch_add(1, Ordering::SeqCst);
-        let job = Job { incoming, answers: answers.clone() };
+        let job = Job::Answer(incoming, answers.clone());
         if let Err(error) = jobs.try_send(job) {
             self.busy.fetch_sub(1, Ordering::SeqCst);
             refuse(match error {

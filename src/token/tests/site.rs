@@ -321,7 +321,7 @@ impl TestWorker {
                 FromChild::KeyTaken => break,
                 FromChild::Hello { .. } | FromChild::Ready(_) => {}
                 other => {
-                    process.wait().unwrap();
+                    end_of(&mut process);
                     return Err(other);
                 }
             }
@@ -370,14 +370,26 @@ impl TestWorker {
         while let Ok(Some((said, _))) = self.control.receive::<FromChild>() {
             last = Some(said);
         }
-        self.process.wait().unwrap();
+        end_of(&mut self.process);
         last
     }
 
     /// Tells it to stop and waits for its end.
     pub(super) fn stop(mut self) -> bool {
         self.control.send(&ToChild::Shutdown { grace_millis: 5000 }, None).unwrap();
-        self.process.wait().unwrap().success()
+        end_of(&mut self.process).success()
+    }
+}
+
+/// A process that is about to end does so soon.
+fn end_of(process: &mut std::process::Child) -> std::process::ExitStatus {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = process.try_wait().unwrap() {
+            return status;
+        }
+        assert!(start.elapsed() < Duration::from_secs(30), "process {} does not end", process.id());
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 
