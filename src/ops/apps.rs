@@ -127,7 +127,7 @@ impl Appliance {
         }
     }
 
-    /// Every application, by appId, without keys.
+    /// Every application in the order of their making, without keys.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -138,6 +138,8 @@ impl Appliance {
                 views.push(AppView { app: App { secrets: Vec::new(), ..row.value } });
             }
         }
+        // An id is random: the order of their making is the one that people know them by.
+        views.sort_by_key(|view| view.app.created);
         Ok(views)
     }
 

@@ -7,6 +7,7 @@ use super::disk::{Disk, SledFiles};
 use rustix::fs::{FlockOperation, flock};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Why sled could not be opened or written.
 #[derive(Debug, thiserror::Error)]
@@ -42,8 +43,21 @@ pub struct Durable {
     poison: Option<String>,
 }
 
+/// How long a predecessor that is just ending, or a process that was just forked from one, may hold the lock.
+const PREDECESSOR: Duration = Duration::from_secs(1);
 /// Values up to a quarter of this stay in sled's log.
 const SEGMENT_BYTES: usize = 2 << 20;
+
+fn wait_for_lock(files: &SledFiles) -> Result<(), ()> {
+    let start = Instant::now();
+    while flock(files.log(), FlockOperation::NonBlockingLockExclusive).is_err() {
+        if start.elapsed() >= PREDECESSOR {
+            return Err(());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
 
 impl Durable {
     /// Opens or creates the folder with at most `cache_bytes` of page cache.
@@ -65,8 +79,7 @@ impl Durable {
     ) -> Result<Self, DurableError> {
         let mut files = SledFiles::open(folder)?;
         // sled panics when its file is locked: look first. The lock is let go at once, sled takes its own.
-        flock(files.log(), FlockOperation::NonBlockingLockExclusive)
-            .map_err(|_| DurableError::InUse { folder: folder.to_owned() })?;
+        wait_for_lock(&files).map_err(|()| DurableError::InUse { folder: folder.to_owned() })?;
         flock(files.log(), FlockOperation::Unlock).map_err(std::io::Error::from)?;
         let config = sled::Config::new()
             .path(folder)

@@ -49,7 +49,17 @@ impl Growth {
         let active = start.clamp(1, all.max(1));
         let (calls, crowded, fewer) = (0, 0, None);
         let calling = vec![None; all];
-        let state = State { closed: false, active, all, begun: now, calls, crowded, fewer, rests_until: now, calling };
+        let state = State {
+            closed: false,
+            active,
+            all,
+            begun: now,
+            calls,
+            crowded,
+            fewer,
+            rests_until: now,
+            calling,
+        };
         Self { state: Mutex::new(state), more: Condvar::new() }
     }
 

@@ -33,7 +33,7 @@ const PIN_REFUSED: u8 = 77;
 
 /// What a session thread is given to do.
 enum Job {
-    Answer(Incoming<TokenRequest>, Answers<TokenAnswer>),
+    Answer(Box<Incoming<TokenRequest>>, Answers<TokenAnswer>),
     End,
 }
 
@@ -148,7 +148,7 @@ fn serve_session(
             return;
         }
         let Ok(Job::Answer(incoming, answers)) = queue.recv() else { return };
-        let Incoming { id, cx, body } = incoming;
+        let Incoming { id, cx, body } = *incoming;
         shared.growth.begins(number, Instant::now());
         let answer = shared.service.answer(&mut session, cx, body);
         shared.growth.answered(number, Instant::now(), !queue.is_empty());
@@ -238,7 +238,8 @@ impl Worker {
         while !self.sessions.iter().all(JoinHandle::is_finished) {
             if Instant::now() >= until {
                 tracing::error!("a call does not come back from the PKCS#11 module");
-                let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+                let _ =
+                    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
             }
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -264,7 +265,7 @@ impl Shared {
             return refuse("the worker is stopping");
         }
         self.busy.fetch_add(1, Ordering::SeqCst);
-        let job = Job::Answer(incoming, answers.clone());
+        let job = Job::Answer(Box::new(incoming), answers.clone());
         if let Err(error) = jobs.try_send(job) {
             self.busy.fetch_sub(1, Ordering::SeqCst);
             refuse(match error {
