@@ -124,6 +124,7 @@ pub(super) fn settings(file: &Path, listeners: Listeners) -> Result<Settings, Fa
                 sessions: token.sessions,
                 unwrapped_keys: 256,
                 ca: ca_rules(&site),
+                hidden: registry::confinement::hidden(&site, &token, file),
             },
             processes: token.workers,
             environment: token.environment.into_iter().map(|(k, v)| (k.into(), v.into())).collect(),
@@ -178,7 +179,9 @@ pub(super) fn internal(what: Internal) -> ExitCode {
         Internal::Network => {
             supervisor::child::confined_network(registry::confinement::limits, registry::network::serve)
         }
-        Internal::Audit => supervisor::child::audit(registry::audit::serve),
+        Internal::Audit => {
+            supervisor::child::confined_audit(registry::confinement::audit_limits, registry::audit::serve)
+        }
         Internal::Worker => supervisor::child::worker(),
         Internal::TokenTrial => super::token_report::child(),
     }

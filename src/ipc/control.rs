@@ -213,12 +213,19 @@ impl Control {
         let mut body = Zeroizing::new(vec![0; MAX_MESSAGE]);
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let received = rustix::io::retry_on_intr(|| {
-            let mut slices = [IoSliceMut::new(&mut body)];
-            rustix::net::recvmsg(&self.0, &mut slices, &mut ancillary, RecvFlags::CMSG_CLOEXEC)
-        });
-        let received = match received {
-            Err(rustix::io::Errno::CONNRESET) => return Ok(None),
+        let mut next = || {
+            rustix::io::retry_on_intr(|| {
+                let mut slices = [IoSliceMut::new(&mut body)];
+                rustix::net::recvmsg(&self.0, &mut slices, &mut ancillary, RecvFlags::CMSG_CLOEXEC)
+            })
+        };
+        // An end that goes without having read everything resets the connection. The kernel tells that once, and then gives out what
+        // was said before it.
+        let received = match next() {
+            Err(rustix::io::Errno::CONNRESET) => match next() {
+                Err(rustix::io::Errno::CONNRESET) => return Ok(None),
+                other => other?,
+            },
             other => other?,
         };
         let descriptor = ancillary

@@ -148,6 +148,18 @@ fn a_link_waits_for_a_replacement() {
 }
 
 #[test]
+fn last_words_are_heard_although_not_everything_was_read() {
+    let (supervisor, child) = control::pair().unwrap();
+    let child = Control::new(child);
+    supervisor.send(&ToChild::ReceiptKey(KeyOctets([1; 32])), None).unwrap();
+    child.send(&FromChild::Failed("why".into()), None).unwrap();
+    drop(child);
+    let heard = supervisor.receive::<FromChild>().unwrap().map(|(said, _)| said);
+    assert!(matches!(heard, Some(FromChild::Failed(why)) if why == "why"));
+    assert!(supervisor.receive::<FromChild>().unwrap().is_none());
+}
+
+#[test]
 fn control_messages_bring_descriptors() {
     let (supervisor, child) = control::pair().unwrap();
     let child = Control::new(child);

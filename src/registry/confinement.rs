@@ -1,6 +1,7 @@
-//! What the network process may touch, read off the configuration before its first thread.
+//! What each process may touch, read off the configuration before its first thread.
 
 use super::Told;
+use crate::conf::{Pin, Site, Token};
 use crate::files::fonts::SYSTEM_FOLDERS;
 use crate::supervisor::sandbox::Confinement;
 use std::fs::OpenOptions;
@@ -34,6 +35,50 @@ pub fn limits(settings: &[u8]) -> Result<Confinement, String> {
         channel(&table, &base, &mut limits)?;
     }
     Ok(limits)
+}
+
+/// The audit log's folder, its archive, its second copy and the run folder; of the rest what it reads at its start.
+///
+/// # Errors
+/// When settings cannot be read or the second copy cannot be made.
+pub fn audit_limits(settings: &[u8]) -> Result<Confinement, String> {
+    let told = Told::parse(settings)?;
+    let site = &told.site;
+    let mut limits = Confinement {
+        read: vec![site.pki_folder(), PathBuf::from("/dev/log")],
+        list: vec![site.data().to_owned()],
+        write: vec![site.audit_folder(), site.run_folder()],
+        programs: false,
+    };
+    if let Some(folder) = &site.audit.archive_folder {
+        std::fs::create_dir_all(folder)
+            .map_err(|e| format!("audit.archive_folder {}: {e}", folder.display()))?;
+        limits.write.push(folder.clone());
+    }
+    if let Some(path) = &site.audit.copy_to {
+        // Made now, as an outbox is below.
+        let made = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+        made.map_err(|error| format!("audit.copy_to {}: {error}", path.display()))?;
+        limits.write.push(path.clone());
+    }
+    Ok(limits)
+}
+
+/// What a token's workers must not see: state, log, documents, configuration, TLS keys and the other PINs. A folder that Debian or
+/// the token itself may need is not hidden with a file in it.
+pub fn hidden(site: &Site, token: &Token, file: &Path) -> Vec<PathBuf> {
+    let conf = file.parent().map(PathBuf::from);
+    let tls = site.server.tls.key.parent().map(PathBuf::from);
+    let pin = match &token.pin {
+        Pin::File(path) => path.parent().map(PathBuf::from),
+        Pin::Credential(_) => None,
+    };
+    let mut hidden = vec![site.data().to_owned()];
+    hidden.extend(site.documents().iter().map(|root| root.path.clone()));
+    hidden.extend([conf, tls, pin].into_iter().flatten());
+    hidden.extend(site.audit.copy_to.clone().into_iter().chain(site.audit.archive_folder.clone()));
+    hidden.retain(|path| path.components().count() > 2 && !token.module.starts_with(path));
+    hidden
 }
 
 /// Every file that a channel's settings name.

@@ -208,16 +208,24 @@ impl Overview {
                 let own: Vec<_> = states.iter().filter(|s| s.purpose == purpose).collect();
                 let healthy = own.iter().filter(|s| s.healthy).count();
                 let busy: usize = own.iter().map(|s| s.in_flight).sum();
+                // A worker says it with its first test signature.
+                let free = own.iter().any(|s| s.confined == Some(false));
                 let state = match (healthy, own.len()) {
                     (0, _) => State::Down,
-                    (h, all) if h < all => State::Warning,
+                    (h, all) if h < all || free => State::Warning,
                     _ => State::Up,
                 };
+                let bounds = match (free, own.iter().all(|s| s.confined == Some(true))) {
+                    (true, _) => ", not confined by this kernel",
+                    (false, true) => ", confined",
+                    _ => "",
+                };
+                let all = own.len();
                 part(
                     name,
                     vital,
                     state,
-                    Some(format!("{healthy} of {} workers, {busy} calls waiting", own.len())),
+                    Some(format!("{healthy} of {all} workers{bounds}, {busy} calls waiting")),
                 )
             })
             .collect()

@@ -1,6 +1,7 @@
 //! Entry points of the children: `hufu internal network|audit|worker`. What a process then does is handed in as a
 //! function; here is how it gets its settings and peers.
 
+use super::sandbox::token::Hidden;
 use super::sandbox::{self, Confinement};
 use crate::audit::ReceiptKey;
 use crate::ipc::audit::{AuditAnswer, AuditRequest};
@@ -8,10 +9,11 @@ use crate::ipc::child::{Child, Order, Voice};
 use crate::ipc::control::{ControlError, Door, FromChild, PeerRole};
 use crate::ipc::link::Link;
 use crate::keys::Generation;
-use crate::token::{self, Client};
+use crate::token::{self, Client, PinSource, WorkerSettings};
 use flume::{Receiver, Sender};
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,9 +121,27 @@ fn run_network(
     })
 }
 
-/// Runs the audit writer.
+/// Runs the audit writer unconfined.
 pub fn audit(serve: impl FnOnce(Audit) -> Result<(), String>) -> ExitCode {
-    with_child(Child::begin(), |child| {
+    run_audit(Child::begin(), serve)
+}
+
+/// Runs the audit writer confined to what `limits` makes of its settings.
+pub fn confined_audit(
+    limits: impl FnOnce(&[u8]) -> Result<Confinement, String>,
+    serve: impl FnOnce(Audit) -> Result<(), String>,
+) -> ExitCode {
+    let confine = |settings: &[u8], _: &Voice| {
+        sandbox::confine(&limits(settings)?).map(|_| ()).map_err(|error| error.to_string())
+    };
+    run_audit(Child::begin_confined(confine), serve)
+}
+
+fn run_audit(
+    begun: Result<Option<Child>, ControlError>,
+    serve: impl FnOnce(Audit) -> Result<(), String>,
+) -> ExitCode {
+    with_child(begun, |child| {
         let keys = client(&child.voice)?;
         let (tell, orders) = flume::unbounded();
         let (workers, voice) = (Arc::clone(&keys), child.voice.clone());
@@ -140,13 +160,31 @@ pub fn audit(serve: impl FnOnce(Audit) -> Result<(), String>) -> ExitCode {
     })
 }
 
-/// Runs a token worker.
+/// Runs a token worker, which sees nothing of the appliance's but what is its token's.
 pub fn worker() -> ExitCode {
-    match Child::begin() {
-        Ok(Some(child)) => token::worker::run(&child),
+    let mut confined = false;
+    let confine = |settings: &[u8], _: &Voice| {
+        let active = sandbox::token::confine(&hidden(settings)?).map_err(|error| error.to_string())?;
+        confined = active.files_denied && active.calls_denied;
+        Ok(())
+    };
+    match Child::begin_confined(confine) {
+        Ok(Some(child)) => token::worker::run(&child, confined),
         Ok(None) => ExitCode::SUCCESS,
         Err(error) => no_child(&error.to_string()),
     }
+}
+
+/// What a worker's settings hide from it. Its PIN, its module and the files that its environment names stay.
+fn hidden(settings: &[u8]) -> Result<Hidden, String> {
+    let settings: WorkerSettings = postcard::from_bytes(settings).map_err(|e| format!("settings: {e}"))?;
+    let mut but_read = vec![settings.token.module, settings.ca.identities];
+    if let PinSource::File(path) = settings.token.pin {
+        but_read.push(path);
+    }
+    let named = std::env::vars_os().map(|(_, value)| PathBuf::from(value));
+    let but_write = named.filter(|path| path.is_absolute()).chain([settings.token.pin_folder]).collect();
+    Ok(Hidden { all: settings.hidden, but_read, but_write })
 }
 
 fn with_child(

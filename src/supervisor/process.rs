@@ -74,18 +74,9 @@ impl Process {
         let hearing = std::thread::Builder::new()
             .name(format!("hear-{pid}"))
             .spawn(move || {
-                let mut reset = false;
-                loop {
-                    match listening.receive::<FromChild>() {
-                        Ok(Some((message, _))) => {
-                            if told.send(Event::Said(life, message)).is_err() {
-                                return;
-                            }
-                        }
-                        // A child that ends without having read everything resets the connection, and the kernel tells that
-                        // once before it gives out the child's last words.
-                        Err(_) if !reset => reset = true,
-                        Ok(None) | Err(_) => return,
+                while let Ok(Some((message, _))) = listening.receive::<FromChild>() {
+                    if told.send(Event::Said(life, message)).is_err() {
+                        return;
                     }
                 }
             })

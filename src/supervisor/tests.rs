@@ -82,6 +82,14 @@ fn network(handed: Network) -> Result<(), String> {
         let active = super::sandbox::active().unwrap();
         return Err(format!("could: {}; {active:?}", probe(Path::new(folder))));
     }
+    if path.ends_with("states.sock") {
+        let start = Instant::now();
+        while let Err(error) = handed.keys.check_health(cx(), Purpose::Signer) {
+            assert!(start.elapsed() < Duration::from_secs(20), "{error}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        return Err(format!("{:?}", handed.keys.states()));
+    }
     std::fs::remove_file(&path).ok();
     let listener = UnixListener::bind(&path).unwrap();
     handed.voice.ready("here");
@@ -189,6 +197,7 @@ impl Site {
             sessions: 1,
             unwrapped_keys: 4,
             ca: CaRules::default(),
+            hidden: Vec::new(),
         };
         Settings {
             doors: Vec::new(),
@@ -414,6 +423,27 @@ fn the_network_process_can_do_no_more_than_it_must() {
     }
     assert!(told.contains("could: write own, read own, rename own, thread, listen;"), "{told}");
     assert!(told.contains("files_denied: true, calls_denied: true"), "{told}");
+}
+
+#[test]
+fn a_worker_sees_nothing_of_the_appliance_but_what_is_its_tokens() {
+    let site = Site::start(SoftToken::new(), |settings| {
+        let path = String::from_utf8(settings.network.clone()).unwrap();
+        let pool = &mut settings.pools[0];
+        pool.processes = 1;
+        let network = PathBuf::from(&path).parent().unwrap().to_owned();
+        // Refused PINs are noted in a folder of their own.
+        pool.worker.token.pin_folder = network.with_file_name("pins");
+        std::fs::create_dir(&pool.worker.token.pin_folder).unwrap();
+        pool.worker.hidden = vec![network];
+        settings.network = path.replace("network.sock", "states.sock").into_bytes();
+    });
+    let told = site.ended.recv_timeout(Duration::from_secs(60)).unwrap().unwrap_err();
+    if std::fs::read_to_string("/sys/kernel/security/lsm").is_ok_and(|lsm| !lsm.contains("landlock")) {
+        println!("skipped: this kernel has no Landlock");
+        return;
+    }
+    assert!(told.contains("healthy: true") && told.contains("confined: Some(true)"), "{told}");
 }
 
 #[test]

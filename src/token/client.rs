@@ -36,6 +36,8 @@ struct Worker {
     unanswered: Mutex<Option<Instant>>,
     /// The last test signature: when it was asked for, and what went wrong.
     checked: Mutex<(Instant, Option<String>)>,
+    /// Whether its process is confined, once it said.
+    confined: Mutex<Option<bool>>,
 }
 
 /// State of one worker, for `/health`.
@@ -51,6 +53,8 @@ pub struct WorkerState {
     pub in_flight: usize,
     /// Why its last test signature failed, if it did.
     pub trouble: Option<String>,
+    /// Whether its process is confined, as it said with its last test signature.
+    pub confined: Option<bool>,
 }
 
 /// Who is told that a worker hangs.
@@ -99,7 +103,15 @@ impl Client {
         let link = Link::new(stream, move || tracing::info!(%generation, "token worker gone"))?;
         let hung = AtomicBool::new(false);
         let (unanswered, checked) = (Mutex::new(None), Mutex::new((Instant::now(), None)));
-        let worker = Arc::new(Worker { purpose, generation, link, hung, unanswered, checked });
+        let worker = Arc::new(Worker {
+            purpose,
+            generation,
+            link,
+            hung,
+            unanswered,
+            checked,
+            confined: Mutex::default(),
+        });
         let mut workers = self.workers.write();
         workers.retain(|old| !old.link.is_closed());
         workers.push(worker);
@@ -117,6 +129,7 @@ impl Client {
                 healthy: worker.is_usable(),
                 in_flight: worker.link.in_flight(),
                 trouble: worker.checked.lock().1.clone(),
+                confined: *worker.confined.lock(),
             })
             .collect()
     }
@@ -126,7 +139,10 @@ impl Client {
     /// # Errors
     /// See [`KeyError`].
     pub fn check_health(&self, cx: Cx, purpose: Purpose) -> Result<(), KeyError> {
-        self.call(cx, &*self.least_loaded(purpose)?, TokenRequest::Health).map(|_| ())
+        let worker = self.least_loaded(purpose)?;
+        let answer = self.call(cx, &worker, TokenRequest::Health);
+        worker.heard(&answer);
+        answer.map(|_| ())
     }
 
     /// The usable worker with the fewest calls waiting; ties go round.
@@ -179,6 +195,9 @@ impl Client {
             let asked = std::thread::Builder::new().name("token-probe".into()).spawn(move || {
                 let deadline = Instant::now() + HUNG_AFTER;
                 let alive = worker.link.call(Cx { request: RequestId(0), deadline }, TokenRequest::Health);
+                if let Ok(answer) = &alive {
+                    worker.heard(answer);
+                }
                 worker.checked.lock().1 = match &alive {
                     Ok(Ok(_)) => None,
                     Ok(Err(error)) => Some(error.to_string()),
@@ -197,6 +216,13 @@ impl Client {
 }
 
 impl Worker {
+    /// Notes what it said of its process.
+    fn heard(&self, answer: &TokenAnswer) {
+        if let Ok(TokenDone::Well { confined }) = answer {
+            *self.confined.lock() = Some(*confined);
+        }
+    }
+
     fn is_usable(&self) -> bool {
         !self.hung.load(Ordering::SeqCst) && !self.link.is_closed()
     }

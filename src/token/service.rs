@@ -28,6 +28,8 @@ pub(super) struct Service {
     pub(super) generation: Generation,
     pub(super) receipts: Receipts,
     pub(super) issuance: Issuance,
+    /// The process is, as tried at its start.
+    pub(super) confined: bool,
 }
 
 impl Service {
@@ -50,7 +52,7 @@ impl Service {
                 token.run(|t| Ok(t.session.generate_random_vec(n)?)).map(TokenDone::Octets)
             }
             TokenRequest::Random(_) => Err(KeyError::Refused("too many random octets".into())),
-            TokenRequest::Health => health(token).map(|()| TokenDone::Done),
+            TokenRequest::Health => health(token).map(|()| TokenDone::Well { confined: self.confined }),
         }
     }
 

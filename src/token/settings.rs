@@ -68,4 +68,6 @@ pub struct WorkerSettings {
     pub unwrapped_keys: u16,
     /// For a CA worker.
     pub ca: CaRules,
+    /// What is the appliance's own and not this worker's to see.
+    pub hidden: Vec<PathBuf>,
 }

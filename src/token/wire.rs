@@ -46,6 +46,11 @@ pub enum TokenDone {
     Octets(Vec<u8>),
     /// A revealed secret.
     Revealed(Secret),
+    /// A test signature was made; whether the worker's process is confined.
+    Well {
+        /// It sees nothing of the appliance's but its token's, and may not reach into other processes.
+        confined: bool,
+    },
     /// Done, nothing to give.
     Done,
 }

@@ -46,9 +46,10 @@ struct Shared {
     growth: Growth,
 }
 
-/// Runs a worker until it is told to stop, loses its supervisor, or the token needs a new process.
-pub fn run(child: &Child) -> ExitCode {
-    match start(child) {
+/// Runs a worker until it is told to stop, loses its supervisor, or the token needs a new process. `confined` is what it says of
+/// its process when it is asked how it is.
+pub fn run(child: &Child, confined: bool) -> ExitCode {
+    match start(child, confined) {
         Ok(worker) => {
             let code = worker.obey(child);
             worker.end();
@@ -74,7 +75,7 @@ struct Worker {
     sessions: Vec<JoinHandle<()>>,
 }
 
-fn start(child: &Child) -> Result<Worker, OpenError> {
+fn start(child: &Child, confined: bool) -> Result<Worker, OpenError> {
     let settings: WorkerSettings =
         postcard::from_bytes(&child.settings).map_err(|e| OpenError::Token(format!("settings: {e}")))?;
     let (module, first) = Module::open(&settings.token)?;
@@ -94,7 +95,7 @@ fn start(child: &Child) -> Result<Worker, OpenError> {
     );
     let receipts = Receipts::new(child.generation);
     let issuance = Issuance::new(settings.ca.clone());
-    let service = Service { settings, generation: child.generation, receipts, issuance };
+    let service = Service { settings, generation: child.generation, receipts, issuance, confined };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let growth = Growth::new(cores, count, Instant::now());
     let shared =

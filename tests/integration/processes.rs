@@ -84,6 +84,10 @@ fn the_network_process_has_no_module_no_pin_and_no_token_files() {
     let workers =
         children(daemon.supervisor()).into_iter().filter(|p| contains(&proc_file(*p, "maps"), b"softhsm"));
     assert!(workers.count() >= 4, "signer, ca, tsa and audit workers");
+    // Every process but the supervisor runs under a filter of system calls.
+    for pid in children(daemon.supervisor()) {
+        assert!(contains(&proc_file(pid, "status"), b"Seccomp:\t2"), "no filter in {}", command_line(pid));
+    }
 }
 
 /// Every answered signature is in the log and its file verifies; no half-written output.

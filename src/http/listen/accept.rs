@@ -15,12 +15,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 /// How long the end of a failed connection may take to announce.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// After a stop, how long a connection that was just made may take to bring the request that it was made for.
+const FIRST_REQUEST: Duration = Duration::from_secs(2);
 
 /// Who is at the other end; every request carries it as an extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,7 +194,10 @@ async fn http<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let begun = Arc::new(Notify::new());
+    let begins = Arc::clone(&begun);
     let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        begins.notify_one();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
         let framed = framed_once(request.headers());
@@ -210,9 +215,13 @@ where
         .max_buf_size(limits.head_bytes.max(8 << 10))
         .max_headers(limits.head_fields)
         .serve_connection(TokioIo::new(stream), service);
+    let last = async {
+        drain.stopped().await;
+        let _ = tokio::time::timeout(FIRST_REQUEST, begun.notified()).await;
+    };
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        () = drain.stopped() => {
+        () = last => {
             Pin::new(&mut connection).graceful_shutdown();
             (&mut connection).await
         }

@@ -87,6 +87,23 @@ fn a_stop_lets_requests_under_way_end() {
 }
 
 #[test]
+fn a_connection_that_was_just_made_brings_its_request_after_a_stop() {
+    let (address, stopper, thread) = start(Limits::default());
+    let mut made = TcpStream::connect(address).unwrap();
+    // Connections are taken in order: once the second one is answered the first has been taken.
+    ask(address, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stopper.stop();
+    while TcpStream::connect(address).is_ok() {
+        std::thread::yield_now();
+    }
+    made.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    made.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    thread.join().unwrap();
+}
+
+#[test]
 fn one_address_has_so_many_connections() {
     let (address, stopper, thread) = start(Limits { connections_per_address: 2, ..Limits::default() });
     let held: Vec<TcpStream> = (0..2).map(|_| TcpStream::connect(address).unwrap()).collect();

@@ -1,11 +1,13 @@
-//! Confining the network process: Landlock for files, seccomp for system calls. Done before its first thread, since
-//! Landlock holds for a thread and those that it starts.
+//! Confining the processes: Landlock for files, seccomp for system calls. Done before a process's first thread, since
+//! Landlock holds for a thread and those that it starts. The network process and the audit writer may do what is listed; a token
+//! worker, whose module nobody knows, all but what is listed ([`token`]).
 
 mod syscalls;
+pub mod token;
 
 use landlock::{
-    ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr,
-    RulesetStatus, Scope, path_beneath_rules,
+    ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, RestrictionStatus, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, RulesetStatus, Scope, path_beneath_rules,
 };
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -13,7 +15,7 @@ use std::sync::OnceLock;
 /// The newest Landlock interface that is used where the kernel has it.
 const LANDLOCK: ABI = ABI::V6;
 
-/// What every network process reads of the system: libraries, fonts, names, trust anchors, its own state.
+/// What every process reads of the system: libraries, fonts, names, trust anchors, its own state.
 const SYSTEM: [&str; 14] = [
     "/usr",
     "/lib",
@@ -31,7 +33,7 @@ const SYSTEM: [&str; 14] = [
     "/dev/urandom",
 ];
 
-/// What the network process may touch.
+/// What the network process or the audit writer may touch.
 #[derive(Clone, Debug, Default)]
 pub struct Confinement {
     /// Files and folders to read, beside the system's.
@@ -68,6 +70,9 @@ pub enum SandboxError {
     /// seccomp refused the filter.
     #[error("sandbox, system calls: {0}")]
     Calls(String),
+    /// A folder has more entries than there can be rules.
+    #[error("sandbox: too many files and folders beside what is hidden, in {0}")]
+    TooMany(PathBuf),
     /// This processor has no table.
     #[error("sandbox: no table of system calls for {0}")]
     Processor(&'static str),
@@ -132,9 +137,13 @@ fn confine_files(limits: &Confinement) -> Result<&'static str, SandboxError> {
         .add_rules(path_beneath_rules(&limits.read, read))?
         .add_rules(path_beneath_rules(&limits.write, write))?
         .restrict_self()?;
-    Ok(match status.ruleset {
+    Ok(enforced(&status))
+}
+
+fn enforced(status: &RestrictionStatus) -> &'static str {
+    match status.ruleset {
         RulesetStatus::FullyEnforced => "full",
         RulesetStatus::PartiallyEnforced => "partial",
         RulesetStatus::NotEnforced => "none",
-    })
+    }
 }

@@ -1,5 +1,5 @@
-//! The system calls that the network process needs; every other fails with EPERM. Not killed: a library that probes for a
-//! newer call falls back then, and a refusal is logged where it happens.
+//! The system calls that the network process and the audit writer need; every other fails with EPERM. Not killed: a library that
+//! probes for a newer call falls back then, and a refusal is logged where it happens. And those that no PKCS#11 module needs.
 
 use super::SandboxError;
 use libc as c;
@@ -205,6 +205,41 @@ const OLD_PROGRAMS: &[c::c_long] = &[c::SYS_fork, c::SYS_vfork];
 #[cfg(not(target_arch = "x86_64"))]
 const OLD_PROGRAMS: &[c::c_long] = &[];
 
+/// Into other processes, into the kernel, into other name spaces.
+const INTRUSIVE: &[c::c_long] = &[
+    c::SYS_ptrace,
+    c::SYS_process_vm_readv,
+    c::SYS_process_vm_writev,
+    c::SYS_pidfd_getfd,
+    c::SYS_kcmp,
+    c::SYS_bpf,
+    c::SYS_perf_event_open,
+    c::SYS_userfaultfd,
+    c::SYS_init_module,
+    c::SYS_finit_module,
+    c::SYS_delete_module,
+    c::SYS_kexec_load,
+    c::SYS_mount,
+    c::SYS_umount2,
+    c::SYS_move_mount,
+    c::SYS_open_tree,
+    c::SYS_fsopen,
+    c::SYS_pivot_root,
+    c::SYS_chroot,
+    c::SYS_setns,
+    c::SYS_unshare,
+    c::SYS_add_key,
+    c::SYS_request_key,
+    c::SYS_keyctl,
+    c::SYS_acct,
+    c::SYS_swapon,
+    c::SYS_swapoff,
+    c::SYS_reboot,
+    c::SYS_settimeofday,
+    c::SYS_clock_settime,
+    c::SYS_open_by_handle_at,
+];
+
 /// CLONE_NEW…: a name space of one's own is a way around.
 const NAME_SPACES: u64 = (c::CLONE_NEWNS
     | c::CLONE_NEWCGROUP
@@ -224,6 +259,15 @@ pub(super) fn confine(programs: bool) -> Result<(), SandboxError> {
     apply(no_clone3, SeccompAction::Allow, enosys, arch)?;
     let eperm = SeccompAction::Errno(u32::try_from(c::EPERM).unwrap_or(1));
     apply(allowed(programs).map_err(calls)?, eperm, SeccompAction::Allow, arch)
+}
+
+/// Forbids the calling thread, and those that it starts, what no PKCS#11 module needs.
+pub(super) fn forbid() -> Result<(), SandboxError> {
+    let arch = TargetArch::try_from(std::env::consts::ARCH)
+        .map_err(|_| SandboxError::Processor(std::env::consts::ARCH))?;
+    let rules = INTRUSIVE.iter().map(|call| (*call, Vec::new())).collect();
+    let eperm = SeccompAction::Errno(u32::try_from(c::EPERM).unwrap_or(1));
+    apply(rules, SeccompAction::Allow, eperm, arch)
 }
 
 fn calls(error: impl std::fmt::Display) -> SandboxError {

@@ -41,7 +41,7 @@ fn part() {
     let code = match std::env::var(PART).as_deref() {
         Ok("worker") => {
             let child = Child::begin().unwrap().unwrap();
-            worker::run(&child)
+            worker::run(&child, false)
         }
         Ok("ceremony") => {
             ceremony_part(Path::new(&std::env::var("HUFU_TEST_FOLDER").unwrap()));
@@ -309,6 +309,7 @@ impl TestWorker {
             sessions: token.sessions,
             unwrapped_keys: 2,
             ca: ca_rules(token.path()),
+            hidden: Vec::new(),
         };
         let (control, theirs) = control::pair().unwrap();
         let mut process = part_command(token.path(), "worker").stdin(Stdio::from(theirs)).spawn().unwrap();
