@@ -105,6 +105,7 @@ test("what is dangerous waits until another admin agrees", async () => {
   await visit("console-done", operator(desktop, "anna"), `${CONSOLE}#approvals`, async (page) => {
     await page.getByRole("button", { name: "执行" }).click();
     await page.getByRole("heading", { name: "已执行" }).waitFor();
+    assert.equal(await page.locator("#views .count").count(), 0, "nothing waits any more");
     await open(page, "证书");
     await own(page);
     await page.getByText("已吊销").first().waitFor();

@@ -60,6 +60,7 @@ function card(request, me, shell) {
 
 export async function show(main, shell) {
   const [me, { done: requests }, { done: operators }] = await Promise.all([look("whoami"), order("list_requests"), order("list_operators")]);
+  shell.waits(requests.length);
   main.replaceChildren(heading("审批", "Approvals"),
     el("p", { class: "soft" }, me.approvals > 1
       ? both(`重要操作需要 ${me.approvals} 名管理员同意，每一步都记入审计日志。`, `Dangerous acts need ${me.approvals} admins; each step is in the audit log.`)

@@ -32,8 +32,10 @@ const shell = {
   again: () => draw(false),
   told: (state) => {
     document.getElementById("overall").replaceWith(Object.assign(overall(state.word), { id: "overall" }));
-    if (waiting !== state.requests) { waiting = state.requests; links(here()[0]); }
+    shell.waits(state.requests);
   },
+  /** So many requests wait for approval. */
+  waits: (count) => { if (waiting !== count) { waiting = count; links(here()[0]); } },
   /** Whether this operator may do more than look. */
   mayAct: () => me !== null && me.role !== "auditor",
   /** Says something above the view. */
