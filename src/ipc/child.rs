@@ -6,6 +6,7 @@ use crate::keys::Generation;
 use flume::{Receiver, Sender};
 use rustix::mm::MlockAllFlags;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
+use rustix::thread::{CapabilitySet, capabilities};
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -158,8 +159,9 @@ pub fn harden() -> Result<(), ControlError> {
     rustix::thread::set_no_new_privs(true)?;
     let endless = Rlimit { current: None, maximum: None };
     let _ = rustix::process::setrlimit(Resource::Memlock, endless);
-    // Under a finite limit a later allocation would fail, and with it the process.
-    if rustix::process::getrlimit(Resource::Memlock).current.is_none() {
+    let privileged = capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK));
+    // Under a finite limit a later allocation would fail, and with it the process; CAP_IPC_LOCK knows no limit.
+    if privileged || rustix::process::getrlimit(Resource::Memlock).current.is_none() {
         let all = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
         if let Err(error) = rustix::mm::mlockall(all) {
             tracing::warn!(%error, "memory is not locked");

@@ -73,13 +73,15 @@ fn sandbox() -> Part {
     let Some(active) = sandbox::active() else {
         return part("sandbox", false, State::Down, Some("not confined".into()));
     };
-    let state = if active.files_denied && active.calls_denied { State::Up } else { State::Warning };
+    let whole = active.files_denied && active.calls_denied && active.unprivileged;
+    let state = if whole { State::Up } else { State::Warning };
     let said = |denied| if denied { "restricted" } else { "not restricted by this kernel" };
     let detail = format!(
-        "files {} (Landlock: {}), system calls {} (seccomp), no core dumps",
+        "files {} (Landlock: {}), system calls {} (seccomp), {} capabilities, no core dumps",
         said(active.files_denied),
         active.files,
-        said(active.calls_denied)
+        said(active.calls_denied),
+        if active.unprivileged { "no" } else { "still has" }
     );
     part("sandbox", false, state, Some(detail))
 }

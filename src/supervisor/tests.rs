@@ -422,7 +422,7 @@ fn the_network_process_can_do_no_more_than_it_must() {
         return;
     }
     assert!(told.contains("could: write own, read own, rename own, thread, listen;"), "{told}");
-    assert!(told.contains("files_denied: true, calls_denied: true"), "{told}");
+    assert!(told.contains("unprivileged: true, files_denied: true, calls_denied: true"), "{told}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use landlock::{
     ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, RestrictionStatus, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetStatus, Scope, path_beneath_rules,
 };
+use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -51,6 +52,8 @@ pub struct Confinement {
 pub struct Active {
     /// Landlock restricts files: `full`, `partial` (an older kernel), or `none` (a kernel without it).
     pub files: &'static str,
+    /// The process has no capability but to lock memory, should it have been started with more.
+    pub unprivileged: bool,
     /// The kernel really denies a file that is not allowed. Tried, not assumed.
     pub files_denied: bool,
     /// The kernel really denies a system call that is not allowed. Tried, not assumed.
@@ -98,17 +101,36 @@ pub fn confine(limits: &Confinement) -> Result<Active, SandboxError> {
         tracing::error!(%error, "files are not restricted");
         "none"
     });
+    if let Err(error) = give_up_privileges() {
+        tracing::error!(%error, "capabilities are not given up");
+    }
+    // Asked now: the filter below knows no such call.
+    let unprivileged = is_unprivileged();
     if let Err(error) = syscalls::confine(limits.programs) {
         tracing::error!(%error, "system calls are not restricted");
     }
     let active = Active {
         files,
+        unprivileged,
         files_denied: std::fs::read_dir("/").is_err(),
         // Harmless, allowed to everybody otherwise, and not on our list.
         calls_denied: rustix::process::getpriority_process(None).is_err(),
     };
     tracing::info!(?active, "confined");
     Ok(ACTIVE.get_or_init(|| active).clone())
+}
+
+/// Without CAP_IPC_LOCK memory that is locked already could not grow.
+fn give_up_privileges() -> rustix::io::Result<()> {
+    let mut sets = capabilities(None)?;
+    sets.effective &= CapabilitySet::IPC_LOCK;
+    sets.permitted &= CapabilitySet::IPC_LOCK;
+    sets.inheritable = CapabilitySet::empty();
+    set_capabilities(None, sets)
+}
+
+fn is_unprivileged() -> bool {
+    capabilities(None).is_ok_and(|sets| CapabilitySet::IPC_LOCK.contains(sets.permitted | sets.effective))
 }
 
 fn confine_files(limits: &Confinement) -> Result<&'static str, SandboxError> {

@@ -1,7 +1,7 @@
 //! Confining a token worker. What a vendor's PKCS#11 module touches is the vendor's affair: sockets, devices, folders that nobody
 //! lists. So a worker is not told what it may see but what it may not: everything that is the appliance's own and not its token's.
 
-use super::{Active, LANDLOCK, SandboxError, enforced, syscalls};
+use super::{Active, LANDLOCK, SandboxError, enforced, is_unprivileged, syscalls};
 use landlock::{
     Access, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr, Scope,
     path_beneath_rules,
@@ -40,6 +40,8 @@ pub fn confine(hidden: &Hidden) -> Result<Active, SandboxError> {
     }
     let active = Active {
         files,
+        // A module may need what its process was started with.
+        unprivileged: is_unprivileged(),
         files_denied: !all.is_empty() && all.iter().all(|path| is_denied(path)),
         // A process may always take its own descriptors that way.
         calls_denied: pidfd_open(own(), PidfdFlags::empty())
