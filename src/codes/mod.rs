@@ -135,7 +135,7 @@ codes! {
     KeyGenerationFailed = 60103, 502, "生成密钥错误", "The token did not generate the key", By("enrolment, scene certificates");
     CertificateInvalid = 60104, 502, "证书转换错误", "The channel's certificate fails our checks: key, chain, profile", By("enrolment, scene certificates");
     TokenSigningFailed = 60105, 502, "摘要签名加密错误", "The token did not sign", By("/sign/*");
-    CertificateRefused = 60106, 502, "zjca 证书申请失败", "The CA channel refused the certificate", By("enrolment, scene certificates");
+    CertificateRefused = 60106, 502, "zjca 证书申请失败", "No CA channel gives the certificate: it refused, or cannot be reached now; the message names the channel and its reason", By("enrolment, scene certificates");
     CertificateMissing = 60108, 409, "证书查询不到", "The signer has no valid certificate", By("/sign/*");
     ContractGone = 60109, 404, "合同不存在", "There is no such contract", Never("20100 is answered instead");
     ImpressionGone = 60110, 404, "印模不存在", "There is no such seal", Never("20205 is answered instead");

@@ -121,12 +121,11 @@ pub(super) fn key_error(error: &KeyError, otherwise: Code) -> Error {
 /// A certificate channel's failure.
 pub(super) fn ca_error(error: &ChannelError) -> Error {
     match error {
-        // The CA's own words, which it means for whoever asks; the channel's name stands before them.
-        ChannelError::Refused(why) => {
+        // The channel's name and its reason: the CA's no, or why it cannot be asked now.
+        ChannelError::Refused(why) | ChannelError::Unavailable(why) => {
             Error::with(Code::CertificateRefused, format!("zjca 证书申请失败：{why}")).because(error)
         }
         ChannelError::Unsupported => Error::new(Code::CertificateRefused).because(error),
-        ChannelError::Unavailable(_) => Error::new(Code::Overloaded).because(error),
         ChannelError::Timeout => Error::new(Code::GatewayTimeout).because(error),
         ChannelError::BadAnswer(_) => Error::new(Code::CertificateInvalid).because(error),
         _ => Error::new(Code::BadGateway).because(error),

@@ -4,8 +4,8 @@ use super::Told;
 use crate::conf::{Pin, Site, Token};
 use crate::files::fonts::SYSTEM_FOLDERS;
 use crate::supervisor::sandbox::Confinement;
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The folders of configuration, state, documents, fonts and TLS files, and the files that channels name. Not the audit
@@ -93,6 +93,13 @@ fn channel(table: &toml::Table, base: &Path, limits: &mut Confinement) -> Result
                 let made = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
                 made.map_err(|error| format!("outbox {}: {error}", path.display()))?;
                 limits.write.push(path);
+            } else if key == "folders" && path.is_dir() {
+                // A missing one is told by the channel, which does not start then.
+                limits.write.push(path);
+            } else if key == "renewed" {
+                let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
+                made.map_err(|error| format!("renewed {}: {error}", path.display()))?;
+                limits.write.push(path);
             } else if path.is_file() {
                 limits.read.push(path);
             }
@@ -130,8 +137,13 @@ mod tests {
         assert!(limits.write.is_empty() && !limits.programs);
         channel(&"kind = \"sms-dev\"\noutbox = \"out\"\n".parse().unwrap(), folder.path(), &mut limits)
             .unwrap();
-        assert_eq!(limits.write, [named("out")]);
-        channel(&"kind = \"ca-exec\"\n".parse().unwrap(), folder.path(), &mut limits).unwrap();
+        channel(&"kind = \"ca-est\"\nrenewed = \"est\"\n".parse().unwrap(), folder.path(), &mut limits)
+            .unwrap();
+        assert_eq!(limits.write, [named("out"), named("est")]);
+        assert!(named("est").is_dir());
+        let table = "kind = \"ca-exec\"\nfolders = [\"est\", \"missing\"]\n".parse().unwrap();
+        channel(&table, folder.path(), &mut limits).unwrap();
+        assert_eq!(limits.write, [named("out"), named("est"), named("est")]);
         assert!(limits.programs);
     }
 }

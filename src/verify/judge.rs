@@ -483,10 +483,11 @@ fn bound(document: &Document<'_>, revision: usize, judged: &mut Judged, budget: 
     let start = document.revisions().get(revision).map_or(0, |r| r.start);
     let Some(left) = budget.checked_sub(start) else { return };
     *budget = left;
-    if let Some(finding) = scene::unbound(binding, document.bytes(), start) {
+    let finding = scene::judge(binding, document.bytes(), start);
+    if finding.severity == Severity::Failure {
         judged.problem.get_or_insert(SubIndication::SigConstraintsFailure);
-        judged.findings.push(finding);
     }
+    judged.findings.push(finding);
 }
 
 fn cryptography_of(

@@ -1,31 +1,35 @@
-//! Scene certificates are bound to the document that they were made for: SHA-256 of the file before the signature.
+//! Scene certificates are bound to the document that they were made for (SHA-256 of the file before the signature) and to the
+//! consent that the signature rests on (its record in the issuing appliance's audit log).
 
 use super::finding::{Finding, Subject};
 use crate::x509::asn1::{Asn1Error, Rules, Value, tag};
 use crate::x509::{Certificate, SCENE_BINDING_OID};
+use hufu_api::SceneBinding;
 use sha2::{Digest, Sha256};
 
 /// Ends of line between what was signed and what the signature added.
 const MOST_BLANKS: usize = 16;
 
 /// What a scene certificate says of its document; `None`: it is no scene certificate.
-pub(super) fn binding(certificate: &Certificate) -> Option<Result<[u8; 32], Asn1Error>> {
-    certificate.extension(&SCENE_BINDING_OID).map(|extension| document_of(&extension.value))
+pub(super) fn binding(certificate: &Certificate) -> Option<Result<SceneBinding, Asn1Error>> {
+    certificate.extension(&SCENE_BINDING_OID).map(|extension| read(&extension.value))
 }
 
-fn document_of(value: &[u8]) -> Result<[u8; 32], Asn1Error> {
+fn read(value: &[u8]) -> Result<SceneBinding, Asn1Error> {
     let mut fields = Value::parse(value, Rules::Der)?.typed(tag::SEQUENCE)?.children()?;
     let digest = fields.expect(tag::OCTET_STRING)?.content;
-    fields.optional(tag::INTEGER)?;
+    let consent = fields.optional(tag::INTEGER)?.map(|number| number.unsigned()).transpose()?;
     fields.end()?;
-    digest.try_into().map_err(|_| Asn1Error::Content("digest"))
+    let document_sha256 = digest.try_into().map_err(|_| Asn1Error::Content("digest"))?;
+    Ok(SceneBinding { document_sha256, consent })
 }
 
-/// Why a signature with that binding, which added everything from `start` on, is not one over its document.
-pub(super) fn unbound(binding: Result<[u8; 32], Asn1Error>, bytes: &[u8], start: usize) -> Option<Finding> {
-    let failure = |detail: String| Some(Finding::failure(Subject::Cryptography, "scene-binding", detail));
-    let wanted = match binding {
-        Ok(wanted) => wanted,
+/// Judges a signature with that binding, which added everything from `start` on: a failure where it is not one over its
+/// document, else what it is bound to.
+pub(super) fn judge(binding: Result<SceneBinding, Asn1Error>, bytes: &[u8], start: usize) -> Finding {
+    let failure = |detail: String| Finding::failure(Subject::Cryptography, "scene-binding", detail);
+    let bound = match binding {
+        Ok(bound) => bound,
         Err(error) => return failure(format!("the scene certificate's binding does not read: {error}")),
     };
     // A line end between two revisions may be the earlier one's or the later one's.
@@ -37,8 +41,13 @@ pub(super) fn unbound(binding: Result<[u8; 32], Asn1Error>, bytes: &[u8], start:
     let mut hash = Sha256::new();
     hash.update(bytes.get(..length).unwrap_or_default());
     for _ in 0..MOST_BLANKS {
-        if <[u8; 32]>::from(hash.clone().finalize()) == wanted {
-            return None;
+        if <[u8; 32]>::from(hash.clone().finalize()) == bound.document_sha256 {
+            let consent = bound.consent.map_or_else(
+                || "without a consent on record".to_owned(),
+                |record| format!("with the consent of audit record {record}"),
+            );
+            let detail = format!("the scene certificate was made for this document alone, {consent}");
+            return Finding::info(Subject::Cryptography, "scene-bound", detail);
         }
         let Some(next) = bytes.get(length).filter(|_| length < start || blank(length)) else { break };
         hash.update([*next]);
@@ -50,13 +59,12 @@ pub(super) fn unbound(binding: Result<[u8; 32], Asn1Error>, bytes: &[u8], start:
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::finding::Severity;
     use super::*;
     use crate::x509::scene_binding;
-    use hufu_api::SceneBinding;
 
-    fn made_for(document: &[u8]) -> Result<[u8; 32], Asn1Error> {
-        let scene = SceneBinding { document_sha256: Sha256::digest(document).into(), consent: Some(7) };
-        document_of(&scene_binding(&scene))
+    fn made_for(document: &[u8], consent: Option<u64>) -> Result<SceneBinding, Asn1Error> {
+        read(&scene_binding(&SceneBinding { document_sha256: Sha256::digest(document).into(), consent }))
     }
 
     #[test]
@@ -66,23 +74,29 @@ mod tests {
         {
             let file = format!("{document}{glue}7 0 obj");
             for start in document.trim_end().len()..=document.len() + glue.len() {
-                assert_eq!(
-                    unbound(made_for(document.as_bytes()), file.as_bytes(), start),
-                    None,
-                    "{file:?} {start}"
-                );
+                let found = judge(made_for(document.as_bytes(), Some(7)), file.as_bytes(), start);
+                assert_eq!((found.severity, found.code), (Severity::Info, "scene-bound"), "{file:?} {start}");
+                assert!(found.detail.ends_with("consent of audit record 7"), "{}", found.detail);
             }
         }
+        let found = judge(made_for(b"", None), b"", 0);
+        assert!(found.detail.ends_with("without a consent on record"), "{}", found.detail);
     }
 
     #[test]
     fn a_binding_to_another_document_or_none_is_found() {
         let file = b"%%EOF\n7 0 obj";
-        let other = unbound(made_for(b"%%EOX\n"), file, 6).unwrap();
-        assert!(other.detail.contains("another document"));
+        let other = judge(made_for(b"%%EOX\n", None), file, 6);
+        assert!(other.severity == Severity::Failure && other.detail.contains("another document"));
         // Not even to one that the file begins with, earlier than its own.
-        assert!(unbound(made_for(b"%%E"), file, 6).is_some());
-        assert!(unbound(document_of(&[0x30, 0]), file, 6).unwrap().detail.contains("does not read"));
-        assert!(unbound(made_for(b""), b"", 0).is_none());
+        assert_eq!(judge(made_for(b"%%E", None), file, 6).severity, Severity::Failure);
+        for broken in [&[0x30, 0][..], &[0x30, 3, 4, 1, 0]] {
+            let found = judge(read(broken), file, 6);
+            assert!(found.severity == Severity::Failure && found.detail.contains("does not read"));
+        }
+        // A consent number is one number, no text and no negative one.
+        let mut value = scene_binding(&SceneBinding { document_sha256: [0; 32], consent: Some(7) });
+        *value.last_mut().unwrap() = 0xff;
+        assert!(judge(read(&value), file, 6).detail.contains("does not read"));
     }
 }

@@ -25,6 +25,11 @@ fn run(program: impl AsRef<std::ffi::OsStr>, args: &[&std::ffi::OsStr]) -> (i32,
 
 /// What pyHanko says of every signature, in strict mode, trusting `roots` and `tsa_roots` only.
 pub fn pyhanko(file: &Path, roots: &Path, tsa_roots: &Path) -> Vec<Value> {
+    pyhanko_with(file, roots, tsa_roots, &[])
+}
+
+/// The same with further arguments of the judge.
+pub fn pyhanko_with(file: &Path, roots: &Path, tsa_roots: &Path, arguments: &[&str]) -> Vec<Value> {
     let done = Command::new(venv().join("bin/python"))
         .arg(top().join("tests/judges/pyhanko_judge.py"))
         .arg(file)
@@ -32,6 +37,7 @@ pub fn pyhanko(file: &Path, roots: &Path, tsa_roots: &Path) -> Vec<Value> {
         .arg(roots)
         .arg("--tsa-trust")
         .arg(tsa_roots)
+        .args(arguments)
         .output()
         .unwrap();
     let verdict: Value = serde_json::from_slice(&done.stdout)

@@ -11,10 +11,12 @@
 )]
 
 mod attack;
+mod channels;
 mod clock;
 mod conformance;
 mod daemon;
 mod disk;
+mod est;
 mod evidence;
 mod examples;
 mod foreign;
@@ -28,6 +30,7 @@ mod pki;
 mod processes;
 mod recovery;
 mod reload;
+mod scene;
 mod signed_contract;
 mod soak;
 mod surface_life;

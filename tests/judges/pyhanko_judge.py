@@ -1,6 +1,6 @@
 """Lets pyHanko, in strict mode, judge every signature and time stamp of a PDF. Prints one JSON object.
 
-usage: pyhanko_judge.py FILE --trust PEM... [--tsa-trust PEM...] [--other PEM...] [--at ISO-TIME] [--revocation]
+usage: pyhanko_judge.py FILE --trust PEM... [--tsa-trust PEM...] [--other PEM...] [--at ISO-TIME] [--revocation ocsp|crl|dss]
 """
 
 import argparse
@@ -10,9 +10,10 @@ import sys
 
 from pyhanko.keys import load_certs_from_pemder
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.validation import validate_pdf_signature, validate_pdf_timestamp
+from pyhanko.sign.validation import DocumentSecurityStore, validate_pdf_signature, validate_pdf_timestamp
 from pyhanko.sign.diff_analysis import DEFAULT_DIFF_POLICY
 from pyhanko_certvalidator import ValidationContext
+from pyhanko_certvalidator.policy_decl import CertRevTrustPolicy, RevocationCheckingPolicy, RevocationCheckingRule
 
 
 def main():
@@ -22,19 +23,28 @@ def main():
     args.add_argument("--tsa-trust", nargs="+", default=[])
     args.add_argument("--other", nargs="*", default=[])
     args.add_argument("--at")
-    args.add_argument("--revocation", action="store_true")
+    args.add_argument("--revocation", choices=["ocsp", "crl", "dss"],
+                      help="what must prove that nobody is revoked: fetched answers, fetched lists, or what the file carries alone")
     args = args.parse_args()
 
     moment = datetime.datetime.fromisoformat(args.at) if args.at else None
 
+    def revocation(proof):
+        """Hard-fail for every certificate below the root; of CAs a list is all that is published."""
+        leaf = {"dss": RevocationCheckingRule.CRL_OR_OCSP_REQUIRED, "ocsp": RevocationCheckingRule.OCSP_REQUIRED, "crl": RevocationCheckingRule.CRL_REQUIRED}[proof]
+        return CertRevTrustPolicy(RevocationCheckingPolicy(leaf, RevocationCheckingRule.CRL_REQUIRED))
+
     def context(roots):
-        return ValidationContext(
-            trust_roots=list(load_certs_from_pemder(roots)),
-            other_certs=list(load_certs_from_pemder(args.other)),
-            moment=moment,
-            allow_fetching=args.revocation,
-            revocation_mode="require" if args.revocation else "soft-fail",
-        )
+        settings = {
+            "trust_roots": list(load_certs_from_pemder(roots)),
+            "other_certs": list(load_certs_from_pemder(args.other)),
+            "moment": moment,
+            "allow_fetching": args.revocation in ("ocsp", "crl"),
+            "revinfo_policy": revocation(args.revocation) if args.revocation else None,
+        }
+        if args.revocation == "dss":
+            return DocumentSecurityStore.read_dss(reader).as_validation_context(settings)
+        return ValidationContext(**settings)
 
     signers = lambda: context(args.trust)
     stampers = lambda: context(args.tsa_trust or args.trust)

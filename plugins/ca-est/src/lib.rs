@@ -5,6 +5,7 @@
 
 mod attributes;
 mod certs_only;
+mod own;
 
 use attributes::Wanted;
 use base64::Engine;
@@ -12,11 +13,12 @@ use base64::engine::general_purpose::STANDARD;
 pub use certs_only::{certificates, chain_for};
 use hufu_api::{
     CaChannel, Chain, ChannelError, Clock, Csr, Cx, Der, Enrollment, Factory, Host, PluginError, Profile,
-    Revocation, Ticket,
+    Revocation, Ticket, UnixTime,
 };
 use hufu_https::{Answer, Call, Client, Scheme, Tls};
 use hufu_x509::Request;
-use parking_lot::Mutex;
+use own::{Own, Renewal};
+use parking_lot::{Mutex, RwLock};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,11 +49,17 @@ struct Settings {
     /// Roots of the server's certificate, and the client certificate.
     #[serde(default)]
     tls: Tls,
+    /// A folder for renewed client certificates with their keys, readable by its owner only. Without it the client certificate is
+    /// renewed by hand.
+    renewed: Option<PathBuf>,
 }
 
 /// An EST server.
 pub struct EstCa {
-    client: Client,
+    client: RwLock<Client>,
+    own: Own,
+    files: (PathBuf, Scheme),
+    renewal: Mutex<Option<Renewal>>,
     base: String,
     authorization: Option<(String, String)>,
     clock: Arc<dyn Clock>,
@@ -93,11 +101,18 @@ impl EstCa {
             }
             _ => return no("username and password belong together"),
         };
+        if settings.renewed.is_some() && settings.tls.certificate.is_none() {
+            return no("renewed: there is no client certificate to renew");
+        }
+        let own = Own::new(settings.tls, base, settings.renewed.as_deref());
         let url = settings.url.trim_end_matches('/');
         let base_url =
             if url.contains("/.well-known/est") { url.to_owned() } else { format!("{url}/.well-known/est") };
         Ok(Self {
-            client: Client::new(&settings.tls, base, scheme)?,
+            client: RwLock::new(Client::new(&own.tls(), base, scheme)?),
+            own,
+            files: (base.to_owned(), scheme),
+            renewal: Mutex::default(),
             base: base_url,
             authorization,
             clock,
@@ -119,7 +134,8 @@ impl EstCa {
             body: body.map(str::as_bytes),
             limit: MAX_ANSWER,
         };
-        self.client.call(cx, &call)
+        let client = self.client.read().clone();
+        client.call(cx, &call)
     }
 
     /// simpleenroll (4.2.1): the same request goes again until the CA has decided.
@@ -131,26 +147,66 @@ impl EstCa {
         }
         let answer = self.call(cx, "simpleenroll", Some(&STANDARD.encode(request)))?;
         match answer.status {
-            200 => {
-                let issued =
-                    certificates(&decoded(&answer)?).map_err(|e| ChannelError::BadAnswer(e.to_string()))?;
-                let authorities = self.ca_certificates(cx)?;
-                let chain = chain_for(&key, issued, &authorities);
-                let chain =
-                    chain.ok_or_else(|| ChannelError::BadAnswer("no certificate for this key".into()))?;
-                Ok(Enrollment::Issued(Chain(chain)))
-            }
+            200 => Ok(Enrollment::Issued(Chain(self.issued(cx, &answer, &key)?))),
             202 => {
-                // Seconds, or a date, which we take as an hour: the next try is told the same again.
-                let retry = answer.header("retry-after").and_then(|v| v.trim().parse::<i64>().ok());
-                let pause = retry.unwrap_or(3600).clamp(1, LONGEST_RETRY);
-                let not_before = self.clock.now_untrusted().plus_millis(pause * 1000);
+                let not_before = self.again(&answer);
                 Ok(Enrollment::Pending(Ticket { opaque: request.to_vec(), not_before }))
             }
             _ => Err(match (refusal(&answer), wanted.hint()) {
                 (ChannelError::Refused(said), Some(hint)) => ChannelError::Refused(format!("{said}; {hint}")),
                 (other, _) => other,
             }),
+        }
+    }
+
+    /// The chain over `key` in an answer of 200.
+    fn issued(&self, cx: Cx, answer: &Answer, key: &[u8]) -> Result<Vec<Der>, ChannelError> {
+        let issued = certificates(&decoded(answer)?).map_err(|e| ChannelError::BadAnswer(e.to_string()))?;
+        let chain = chain_for(key, issued, &self.ca_certificates(cx)?);
+        chain.ok_or_else(|| ChannelError::BadAnswer("no certificate for this key".into()))
+    }
+
+    /// When to ask again after a 202: Retry-After in seconds, or a date, which we take as an hour, since the next try is told
+    /// the same again.
+    fn again(&self, answer: &Answer) -> UnixTime {
+        let retry = answer.header("retry-after").and_then(|v| v.trim().parse::<i64>().ok());
+        let pause = retry.unwrap_or(3600).clamp(1, LONGEST_RETRY);
+        self.clock.now_untrusted().plus_millis(pause * 1000)
+    }
+
+    /// simplereenroll (4.2.2) for our own client certificate, in the last third of its life; when to look again.
+    fn renew_own(&self, cx: Cx) -> Result<Option<UnixTime>, ChannelError> {
+        let unreadable = |PluginError(why)| ChannelError::Unavailable(why);
+        let Some(old) = self.own.certificate().map_err(unreadable)? else { return Ok(None) };
+        let (now, due) = (self.clock.now_untrusted(), own::due(&old));
+        if now < due {
+            return Ok(Some(due));
+        }
+        if !self.own.renews() {
+            let days = old.not_after.millis().saturating_sub(now.millis()) / 86_400_000;
+            let why = format!("the client certificate ends in {days} days; replace it, or set `renewed`");
+            return Err(ChannelError::Unavailable(why));
+        }
+        let mut waiting = self.renewal.lock();
+        let renewal = match waiting.take() {
+            Some(renewal) => renewal,
+            None => Renewal::of(&old)?,
+        };
+        let answer = self.call(cx, "simplereenroll", Some(&STANDARD.encode(&renewal.request)))?;
+        match answer.status {
+            200 => {
+                let chain = self.issued(cx, &answer, renewal.spki())?;
+                self.own.store(&renewal, &chain, now)?;
+                let (base, scheme) = &self.files;
+                *self.client.write() = Client::new(&self.own.tls(), base, *scheme).map_err(unreadable)?;
+                let new = self.own.certificate().map_err(unreadable)?;
+                Ok(new.as_ref().map(own::due))
+            }
+            202 => {
+                *waiting = Some(renewal);
+                Ok(Some(self.again(&answer)))
+            }
+            _ => Err(refusal(&answer)),
         }
     }
 
@@ -211,6 +267,10 @@ impl CaChannel for EstCa {
 
     fn authorities(&self, cx: Cx) -> Result<Vec<Der>, ChannelError> {
         self.ca_certificates(cx)
+    }
+
+    fn maintain(&self, cx: Cx) -> Result<Option<UnixTime>, ChannelError> {
+        self.renew_own(cx)
     }
 }
 

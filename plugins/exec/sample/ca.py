@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A whole ca-exec channel: a small CA that keeps its key in a file and issues with the openssl command.
 
-For trying out the protocol, not for production. Settings: dir, a folder that this process may write to.
+For trying out the protocol, not for production. Settings: dir, a folder that this process may write to (one of the channel's `folders`).
 """
 import base64
 import json
@@ -63,7 +63,7 @@ class Channel:
             lines.append("extendedKeyUsage = " + ",".join(profile["extended_key_usage"]))
         if profile["policies"]:
             lines.append("certificatePolicies = " + ",".join(profile["policies"]))
-        with tempfile.NamedTemporaryFile("w", suffix=".ext") as extensions:
+        with tempfile.NamedTemporaryFile("w", suffix=".ext", dir=self.folder) as extensions:
             extensions.write("\n".join(lines))
             extensions.flush()
             days = max(1, profile["validity_seconds"] // 86400)

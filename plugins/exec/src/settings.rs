@@ -31,6 +31,9 @@ pub(crate) struct Settings {
     /// Given to the child in `hello`: name and file, readable by its owner only.
     #[serde(default)]
     secrets: BTreeMap<String, PathBuf>,
+    /// Existing folders that the child may write to; the appliance's confinement, which the child shares, denies it all others.
+    #[serde(default)]
+    folders: Vec<PathBuf>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -81,12 +84,16 @@ impl Settings {
             processes: 1,
             settings: toml::Table::new(),
             secrets: BTreeMap::new(),
+            folders: vec![],
         })
     }
 
     pub(crate) fn check(self, base: &Path) -> Result<Checked, PluginError> {
         if !(1..=MOST_PROCESSES).contains(&self.processes) {
             return Err(PluginError(format!("processes: must be from 1 to {MOST_PROCESSES}")));
+        }
+        if let Some(missing) = self.folders.iter().find(|folder| !base.join(folder).is_dir()) {
+            return Err(PluginError(format!("folders: {} is no folder", missing.display())));
         }
         let interpreter = self.interpreter.map(|i| Pinned::new(i.program, &i.sha256)).transpose()?;
         let mut secrets = BTreeMap::new();

@@ -7,7 +7,7 @@ use hufu_api::{
     CaChannel, CertificateAuthorities, ChannelError, Clock, Csr, Cx, Der, Enrolled, Enrollment, Profile,
     Revocation, Ticket,
 };
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +39,8 @@ pub struct Authorities {
 struct Entry {
     settings: CaEntry,
     channel: RwLock<Running>,
+    /// What its last maintenance failed with.
+    trouble: Mutex<Option<String>>,
 }
 
 impl std::ops::Deref for Entry {
@@ -58,7 +60,11 @@ impl Entry {
 impl Authorities {
     /// Brings the configured channels together, in the order of configuration.
     pub fn new(entries: Vec<CaEntry>, clock: Arc<dyn Clock>) -> Self {
-        let entry = |settings: CaEntry| Entry { channel: RwLock::new(settings.channel.clone()), settings };
+        let entry = |settings: CaEntry| Entry {
+            channel: RwLock::new(settings.channel.clone()),
+            trouble: Mutex::default(),
+            settings,
+        };
         Self { entries: entries.into_iter().map(entry).collect(), clock }
     }
 
@@ -71,8 +77,21 @@ impl Authorities {
 
     /// Every channel's name with its standing, or why it could not be started.
     pub fn health(&self) -> Vec<(String, Result<StandingReport, String>)> {
-        let state = |e: &Entry| e.running().map(|_| e.standing.report());
+        let state = |e: &Entry| {
+            let report = e.running().map(|_| e.standing.report())?;
+            let last_error = report.last_error.or_else(|| e.trouble.lock().clone());
+            Ok(StandingReport { last_error, ..report })
+        };
         self.entries.iter().map(|e| (e.name.clone(), state(e))).collect()
+    }
+
+    /// Remembers how a channel's maintenance went; whether that is news.
+    pub fn maintained(&self, name: &str, trouble: Option<String>) -> bool {
+        let Some(entry) = self.entries.iter().find(|e| e.name == name) else { return false };
+        let mut before = entry.trouble.lock();
+        let news = *before != trouble;
+        *before = trouble;
+        news
     }
 
     /// The channels that started, by name.

@@ -93,7 +93,7 @@ async fn what_the_channel_says() {
         (ChannelError::Refused("no".into()), 60106),
         (ChannelError::Timeout, 504),
         (ChannelError::BadAnswer("x".into()), 60104),
-        (ChannelError::Unavailable("x".into()), 503),
+        (ChannelError::Unavailable("x".into()), 60106),
     ] {
         *world.authority.refuses.lock() = Some(error);
         assert_eq!(world.post("/user/person", &person()).await.code(), code);

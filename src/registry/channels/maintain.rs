@@ -65,14 +65,18 @@ fn round(authorities: &Authorities, clock: &dyn Clock, entropy: &dyn Entropy) ->
         }
         let request = RequestId(u128::from_be_bytes(id));
         let Some(deadline) = Instant::now().checked_add(ROUND) else { return AFTER_FAILURE };
-        match channel.maintain(Cx { request, deadline }) {
+        let done = channel.maintain(Cx { request, deadline });
+        let news = authorities.maintained(name, done.as_ref().err().map(ToString::to_string));
+        match done {
             Ok(None) => {}
             Ok(Some(next)) => {
                 let millis = next.millis().saturating_sub(clock.now_untrusted().millis());
                 pause = pause.min(Duration::from_millis(u64::try_from(millis).unwrap_or(0)));
             }
             Err(error) => {
-                tracing::warn!(channel = %name, %request, %error, "maintenance failed");
+                if news {
+                    tracing::warn!(channel = %name, %request, %error, "maintenance failed");
+                }
                 pause = pause.min(AFTER_FAILURE);
             }
         }
