@@ -101,11 +101,11 @@ pub fn locate(document: &[u8], keyword: &str, limits: &Limits) -> Result<Located
         crate::pdf::syntax::Limits { stream_bytes: 32 << 20, total_bytes: 256 << 20, ..Default::default() };
     let unreadable = |e: SyntaxError| LocateError::Unreadable(e.to_string());
     let opened = Document::open_to_sign_within(document, bounds).map_err(unreadable)?;
-    let pages = pages::pages(opened.latest()).map_err(unreadable)?;
-    let number = u32::try_from(pages.len()).unwrap_or(u32::MAX);
-    if number > limits.pages {
-        return Err(LocateError::TooLarge("pages"));
-    }
+    let most = usize::try_from(limits.pages).unwrap_or(usize::MAX);
+    let pages = pages::pages_within(opened.latest(), most).map_err(|error| match error {
+        SyntaxError::Limit(what) => LocateError::TooLarge(what),
+        error => unreadable(error),
+    })?;
     let readable = prepare::readable(&opened)?;
     // The interpreter is somebody else's: whatever a file makes it do, the search ends with an answer.
     let unread = || LocateError::Unreadable("the page content cannot be interpreted".into());

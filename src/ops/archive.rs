@@ -89,7 +89,7 @@ impl Appliance {
         let _place = self.stamping_place(Level::BLta)?;
         let reach = if order.online { Reach::Network } else { Reach::Here };
         let prefix = content.prefix.clone();
-        let lasting = self.make_lasting(call, &content.bytes, prefix, Level::BLta, Strict::Nobody(reach))?;
+        let lasting = self.make_lasting(call, &document, prefix, Level::BLta, Strict::Nobody(reach))?;
         let output_sha256 = hex::encode(lasting.prefix.digest());
         let staged = target
             .stage(call.cx, vec![content.bytes.clone(), Bytes::from(lasting.tail)])

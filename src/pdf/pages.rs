@@ -210,6 +210,14 @@ fn descend(view: View<'_, '_>, mut index: usize, number: u32) -> Result<Option<P
 /// # Errors
 /// [`SyntaxError`] if the page tree cannot be read, loops, or holds more than 200,000 pages.
 pub fn pages(view: View<'_, '_>) -> Result<Vec<Page>, SyntaxError> {
+    pages_within(view, MAX_PAGES)
+}
+
+/// [`pages`] of a document that may not have more than `most`.
+///
+/// # Errors
+/// [`SyntaxError`] as for [`pages`].
+pub(crate) fn pages_within(view: View<'_, '_>, most: usize) -> Result<Vec<Page>, SyntaxError> {
     let (id, root) = root(view)?;
     let mut out = Vec::new();
     let mut seen = HashSet::from([id]);
@@ -223,7 +231,7 @@ pub fn pages(view: View<'_, '_>) -> Result<Vec<Page>, SyntaxError> {
             Some(id) if is_leaf(&dict) => {
                 let number = u32::try_from(out.len() + 1).map_err(|_| NO_TREE)?;
                 out.push(inherited.page(view, number, id, &dict)?);
-                if out.len() > MAX_PAGES {
+                if out.len() > most {
                     return Err(SyntaxError::Limit("pages"));
                 }
             }

@@ -1,11 +1,13 @@
 //! What is given to interpreters of page content. They are others' code and bound neither nesting nor work everywhere: what would run them
 //! out of stack, memory or time is refused before. What they do with the rest is their callers' to limit.
 
+mod circles;
 mod content;
 
 use super::pages::pages;
 use super::syntax::{Dict, Document, Object, ObjectId, SyntaxError, View};
-use content::Content;
+use circles::Parts;
+use content::{Call, Content};
 use std::collections::{HashMap, HashSet};
 
 /// Stack of a thread that interprets content, in bytes: enough for [`MAX_NESTING`].
@@ -54,6 +56,7 @@ pub(crate) fn check(document: &Document<'_>, bounds: Bounds) -> Result<(), Synta
     let (mut left, mut segments) = (bounds.content, 0.0);
     // Tiling patterns and glyphs of Type 3 fonts, with the names that they get from elsewhere.
     let mut inner = Vec::new();
+    let mut parts = Parts::default();
     for number in 1..view.size() {
         let Some(id) = view.id(number) else { continue };
         let object = match view.object(id) {
@@ -62,6 +65,7 @@ pub(crate) fn check(document: &Document<'_>, bounds: Bounds) -> Result<(), Synta
             Err(_) => continue,
             Ok(object) => object,
         };
+        parts.add(id, &object);
         let mut dictionaries = Vec::new();
         collect(&object, &mut dictionaries);
         for dict in dictionaries {
@@ -104,6 +108,9 @@ pub(crate) fn check(document: &Document<'_>, bounds: Bounds) -> Result<(), Synta
             }
             forms.insert(id, (content, resources(view, &stream.dict)));
         }
+    }
+    if parts.circle() {
+        return Err(SyntaxError::Limit("parts within each other"));
     }
     let mut seen = HashSet::new();
     if bounds.drawn && inner.iter().any(|(id, names)| calls_out(&forms, *id, names, &mut seen, 0)) {
@@ -207,14 +214,27 @@ fn integer(view: View<'_, '_>, item: Option<&Object>) -> Option<i64> {
     view.resolve(item?).ok()?.as_number().map(|n| n as i64)
 }
 
-/// What names in a content stream call: `/Resources /XObject`, `None` where it has no resources of its own.
-fn resources(view: View<'_, '_>, dict: &Dict) -> Option<HashMap<Vec<u8>, ObjectId>> {
+/// What names in a content stream call: `/Resources /XObject`, and the groups of soft masks in `/ExtGState`; `None` where it
+/// has no resources of its own.
+fn resources(view: View<'_, '_>, dict: &Dict) -> Option<Names> {
     let resources = view.get_dict(dict, "Resources").ok()??;
-    let named = view.get_dict(&resources, "XObject").ok().flatten().unwrap_or_default();
-    Some(named.iter().filter_map(|(k, v)| Some((k.as_bytes().to_vec(), v.as_reference()?))).collect())
+    let listed = |key| view.get_dict(&resources, key).ok().flatten().unwrap_or_default();
+    let mut names = Names::new();
+    for (name, value) in listed("XObject").iter() {
+        names.extend(value.as_reference().map(|id| (Call::Object(name.as_bytes().to_vec()), id)));
+    }
+    for (name, state) in listed("ExtGState").iter() {
+        let mask = match view.resolve(state) {
+            Ok(Object::Dictionary(state)) => view.get_dict(&state, "SMask").ok().flatten(),
+            _ => None,
+        };
+        let group = mask.as_ref().and_then(|mask| mask.get("G")?.as_reference());
+        names.extend(group.map(|id| (Call::State(name.as_bytes().to_vec()), id)));
+    }
+    Some(names)
 }
 
-type Names = HashMap<Vec<u8>, ObjectId>;
+type Names = HashMap<Call, ObjectId>;
 type Forms = HashMap<ObjectId, (Content, Option<Names>)>;
 
 /// Form XObjects that call each other.
@@ -243,11 +263,15 @@ impl Calls {
                 let cost = self.run(part, &names, 0).ok_or(too_many.clone())?;
                 total = total.saturating_add(cost);
             }
+            for form in appearances(view, &dict) {
+                let cost = self.run(form, &names, 0).ok_or(too_many.clone())?;
+                total = total.saturating_add(cost);
+            }
             if total > MAX_CALLS {
                 return Err(too_many);
             }
         }
-        // Appearances, patterns and glyphs are called by other names.
+        // Patterns and glyphs are called by other names.
         let all: Vec<ObjectId> = self.forms.keys().copied().collect();
         for id in all {
             self.run(id, &Names::new(), 0).ok_or(too_many.clone())?;
@@ -284,6 +308,20 @@ impl Calls {
         self.cost.insert(id, total);
         Some(total)
     }
+}
+
+/// What a page's annotations show: `/AP /N`, which may be one stream for each state. They may use the page's resources.
+fn appearances(view: View<'_, '_>, page: &Dict) -> Vec<ObjectId> {
+    let mut found = Vec::new();
+    for annotation in view.get_array(page, "Annots").unwrap_or_default() {
+        let Ok(Object::Dictionary(annotation)) = view.resolve(&annotation) else { continue };
+        let Ok(Some(shown)) = view.get_dict(&annotation, "AP") else { continue };
+        found.extend(shown.get("N").and_then(Object::as_reference));
+        if let Ok(Object::Dictionary(states)) = view.get(&shown, "N") {
+            found.extend(states.iter().filter_map(|(_, state)| state.as_reference()));
+        }
+    }
+    found
 }
 
 /// The names that a page's content calls; resources may be the page tree's.

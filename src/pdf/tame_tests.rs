@@ -79,6 +79,52 @@ fn calls_of_forms_are_counted() {
 }
 
 #[test]
+fn masks_and_appearances_do_not_call_themselves() {
+    let calls = Some("calls of form XObjects");
+    let state = "/ExtGState<</G<</SMask<</S/Luminosity/G 5 0 R>>>>>>";
+    let group = form("/G gs 0 0 9 9 re f", &format!("/Group<</S/Transparency>>/Resources<<{state}>>"));
+    assert_eq!(refused(&page("/G gs 0 0 9 9 re f", state, &[group])), calls);
+    let inherits = form("/G gs 0 0 9 9 re f", "/Group<</S/Transparency>>");
+    assert_eq!(refused(&page("/G gs 0 0 9 9 re f", state, &[inherits])), calls);
+    let honest = form("/Other gs 0 0 9 9 re f", "/Group<</S/Transparency>>");
+    assert_eq!(refused(&page("/G gs 0 0 9 9 re f", state, &[honest])), None);
+    // An appearance without resources uses the page's.
+    let names = "/XObject<</X 5 0 R>>>>/Annots[<</Rect[0 0 9 9]/AP<</N 5 0 R>>>>]/Other<<";
+    assert_eq!(refused(&page("", names, &[form("/X Do", "")])), calls);
+    let names = "/XObject<</X 5 0 R>>>>/Annots[<</Rect[0 0 9 9]/AP<</N<</On 5 0 R>>>>>>]/Other<<";
+    assert_eq!(refused(&page("", names, &[form("/X Do", "")])), calls);
+}
+
+#[test]
+fn nothing_is_a_part_of_itself() {
+    let parts = Some("parts within each other");
+    for bad in [
+        "<</FunctionType 3/Domain[0 1]/Functions[5 0 R]/Bounds[]/Encode[0 1]>>",
+        "<</FunctionType 3/Domain[0 1]/Functions 6 0 R/Bounds[]/Encode[0 1]>>",
+        "[/Indexed 5 0 R 1 <00>]",
+        "[/Separation/A/DeviceRGB 5 0 R]",
+        "[/Pattern 5 0 R]",
+        "[/ICCBased 7 0 R]",
+        "5 0 R",
+        "<</Subtype/Type0/DescendantFonts[5 0 R]>>",
+    ] {
+        let more = [bad.to_owned(), "[5 0 R]".to_owned(), stream("", "/N 3/Alternate 5 0 R")];
+        assert_eq!(refused(&page("", "/ColorSpace<</C 5 0 R>>", &more)), parts, "{bad}");
+    }
+    let masks = [
+        stream("x", "/Subtype/Image/Width 1/Height 1/SMask 6 0 R"),
+        stream("x", "/Subtype/Image/Mask 5 0 R"),
+    ];
+    assert_eq!(refused(&page("", "", &masks)), parts);
+    let chain = |n: usize| -> Vec<String> {
+        let one = |i| format!("[/Indexed {} 0 R 1 <00>]", i + 6);
+        (0..n).map(one).chain(["/DeviceRGB".to_owned()]).collect()
+    };
+    assert_eq!(refused(&page("", "", &chain(20))), None);
+    assert_eq!(refused(&page("", "", &chain(40))), parts);
+}
+
+#[test]
 fn dashes_are_estimated() {
     assert_eq!(refused(&page("[1e-7] 0 d 0 0 m 200 100 l S", "", &[])), Some("lines"));
     assert_eq!(refused(&page("[0.0000001 0.0000001] 0 d 0 0 m 200 100 l S", "", &[])), Some("lines"));

@@ -451,7 +451,7 @@ fn candidate(document: &Document<'_>, found: Found, evidence: &Evidence, budget:
     let view = document.as_of(found.revision);
     let timestamp =
         found.dict.is_name("Type", "DocTimeStamp") || found.dict.is_name("SubFilter", "ETSI.RFC3161");
-    let coverage = structure::coverage(bytes, view, &found.dict);
+    let coverage = structure::coverage(view, &found.dict);
     let mut judged = Judged::default();
     let revision = match &coverage {
         Ok(coverage) => revisions::covered(document, coverage.end),

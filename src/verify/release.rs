@@ -6,11 +6,10 @@ use super::form::signature_fields;
 use super::permissions::Permissions;
 use super::report::Permission;
 use super::structure;
-use crate::pdf::syntax::{Document, Object};
+use crate::pdf::syntax::{Document, Object, Pieces, SyntaxError};
 use std::collections::BTreeSet;
 
-/// A larger input that nobody signed before is not put together with its update only to be looked at: what was added
-/// can take nothing from anybody there.
+/// A larger input that nobody signed before is not looked at once more: what was added can take nothing from anybody there.
 const SMALL: usize = 1 << 20;
 
 /// [`release_check`] of an input and the update that follows it. An update to a file that nobody signed before, which is
@@ -19,12 +18,13 @@ const SMALL: usize = 1 << 20;
 /// # Errors
 /// The first reason not to release the file.
 pub fn release_check_of_update(input: &Document<'_>, update: &[u8], cms: &[u8]) -> Result<(), Finding> {
-    let bytes = input.bytes();
+    let file = input.file();
     let signed = signature_fields(input.latest()).iter().any(|field| field.value.is_some());
-    if !signed && (bytes.len() > SMALL || Document::open(bytes).is_err()) {
+    if !signed && (file.len() > SMALL || Document::open_pieces(file).is_err()) {
         return Ok(());
     }
-    release_check(&[bytes, update].concat(), bytes.len(), cms)
+    let update = file.update_and(update);
+    judge(Document::open_pieces(Pieces::updated(file.input(), &update)), file.len(), cms)
 }
 
 /// Judges the one revision that was appended to the first `input_length` bytes of `file`: it is one revision, exactly
@@ -38,13 +38,19 @@ pub fn release_check_of_update(input: &Document<'_>, update: &[u8], cms: &[u8]) 
 /// # Errors
 /// The first reason not to release the file.
 pub fn release_check(file: &[u8], input_length: usize, cms: &[u8]) -> Result<(), Finding> {
-    let document = match Document::open(file) {
-        Ok(document) => document,
-        Err(error) => return Err(reason("unreadable", error.to_string())),
-    };
+    judge(Document::open(file), input_length, cms)
+}
+
+fn judge(
+    document: Result<Document<'_>, SyntaxError>,
+    input_length: usize,
+    cms: &[u8],
+) -> Result<(), Finding> {
+    let document = document.map_err(|error| reason("unreadable", error.to_string()))?;
+    let length = document.file().len();
     let last = document.revisions().len().saturating_sub(1);
     let starts_there =
-        document.revisions().last().is_some_and(|r| r.start <= input_length && r.end == file.len());
+        document.revisions().last().is_some_and(|r| r.start <= input_length && r.end == length);
     let Some(before) = last.checked_sub(1).filter(|_| starts_there) else {
         return Err(reason("not-one-revision", "what was added is not exactly one revision".into()));
     };
@@ -59,8 +65,8 @@ pub fn release_check(file: &[u8], input_length: usize, cms: &[u8]) -> Result<(),
             continue;
         }
         let Ok(Object::Dictionary(dict)) = view.resolve(value) else { continue };
-        if let Ok(coverage) = structure::coverage(file, view, &dict)
-            && coverage.end == file.len()
+        if let Ok(coverage) = structure::coverage(view, &dict)
+            && coverage.end == length
             && coverage.contents == cms
         {
             let timestamp = dict.is_name("Type", "DocTimeStamp");
@@ -85,7 +91,7 @@ fn harms_nobody(document: &Document<'_>, before: usize, later: &LaterSignatures)
     let (old, new) = (document.as_of(before), document.latest());
     let touched = diff::touched(document, old, before + 1);
     let permissions = Permissions::of(old);
-    let digests = Digests::of_file(document.bytes().len());
+    let digests = Digests::of_file(document.file().len());
     let changes = match diff::compare(old, new, &touched, &Edges::default(), &permissions, later, &digests) {
         Ok(changes) => changes,
         Err(diff::GaveUp(why)) => return Err(reason("not-comparable", why)),
@@ -116,7 +122,7 @@ mod tests {
         let (all, _) = found::signatures(&document);
         let mut ends: Vec<_> = all
             .iter()
-            .filter_map(|s| structure::coverage(file, document.latest(), &s.dict).ok())
+            .filter_map(|s| structure::coverage(document.latest(), &s.dict).ok())
             .map(|c| (c.end, c.contents))
             .collect();
         ends.sort();

@@ -16,7 +16,8 @@ pub(super) struct Coverage {
 }
 
 /// Checks the dictionary. `Err` has the reasons; the signature then covers nothing that one could rely on.
-pub(super) fn coverage(bytes: &[u8], view: View<'_, '_>, dict: &Dict) -> Result<Coverage, Vec<Finding>> {
+pub(super) fn coverage(view: View<'_, '_>, dict: &Dict) -> Result<Coverage, Vec<Finding>> {
+    let bytes = view.document().file();
     let usf = |code, detail: &str| {
         vec![Finding::failure(Subject::Structure, code, detail).attack(Attack::UniversalForgery)]
     };
@@ -61,9 +62,9 @@ pub(super) fn coverage(bytes: &[u8], view: View<'_, '_>, dict: &Dict) -> Result<
             format!("the unsigned hole {first}..{second} is not exactly the /Contents value ({found})"),
         ));
     }
-    let digits = bytes.get(first + 1..second - 1).unwrap_or_default();
-    let delimited = bytes.get(first) == Some(&b'<') && bytes.get(second - 1) == Some(&b'>');
-    let Some(mut decoded) = unhex(digits).filter(|_| delimited) else {
+    let value = bytes.get(first..second).unwrap_or_default();
+    let digits = value.strip_prefix(b"<").and_then(|v| v.strip_suffix(b">"));
+    let Some(mut decoded) = digits.and_then(unhex) else {
         return Err(swa("contents-not-hex", "/Contents has something other than hexadecimal digits".into()));
     };
     let Some(used) = first_value_length(&decoded).filter(|&n| n <= decoded.len()) else {

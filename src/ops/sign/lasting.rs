@@ -12,7 +12,7 @@ use crate::pdf::sign::{
     About, EmbeddedSignature, Field, Format, Kind, SignError, SignatureRequest, Signed, ValidationMaterial,
     add_validation_material, embedded_signatures, prepare,
 };
-use crate::pdf::syntax::Document;
+use crate::pdf::syntax::{Document, Pieces};
 use crate::tsp::Token;
 use crate::x509::Certificate;
 use hufu_api::{Der, Reach, StatusProof, StatusQuestion, UnixTime};
@@ -43,27 +43,27 @@ pub(in crate::ops) enum Strict<'a> {
 }
 
 impl Appliance {
-    /// Adds what `level` asks for behind the file `signed`: the security store with what every signature in it needs, then for
+    /// Adds what `level` asks for behind the document `signed`: the security store with what every signature in it needs, then for
     /// B-LTA a document time stamp. `prefix` is the SHA-256 state over `signed`.
     pub(in crate::ops) fn make_lasting(
         &self,
         call: &Call,
-        signed: &[u8],
+        signed: &Document<'_>,
         prefix: PrefixHash,
         level: Level,
         strict: Strict<'_>,
     ) -> Result<Lasting> {
-        let document = Document::open_to_sign(signed).map_err(|e| syntax_error(&e))?;
-        let (material, incomplete) = self.material(call, &document, strict)?;
+        let (material, incomplete) = self.material(call, signed, strict)?;
         let mut tail = if material.is_empty() {
             Vec::new()
         } else {
-            add_validation_material(&document, &material, self.entropy()?).map_err(|e| sign_error(&e))?
+            add_validation_material(signed, &material, self.entropy()?).map_err(|e| sign_error(&e))?
         };
         let mut prefix = prefix.followed_by(&tail);
         if level == Level::BLta {
-            let whole = [signed, tail.as_slice()].concat();
-            let document = Document::open_to_sign(&whole).map_err(|e| syntax_error(&e))?;
+            let update = signed.file().update_and(&tail);
+            let file = Pieces::updated(signed.file().input(), &update);
+            let document = Document::open_pieces(file).map_err(|e| syntax_error(&e))?;
             let (stamp, after) = self.document_time_stamp(call, &document, &prefix)?.into_prefix();
             tail.extend(stamp);
             prefix = after;

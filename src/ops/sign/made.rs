@@ -3,7 +3,7 @@
 use super::credential::{Credential, bound_to};
 use super::input::Content;
 use super::lasting::Strict;
-use super::{Terms, sign_error};
+use super::{Terms, sign_error, syntax_error};
 use crate::audit::{Act, Actor, Ending, Facts, Intent, Outcome, Permit, Spent, Use};
 use crate::codes::Code;
 use crate::keys::ToBeSigned;
@@ -17,7 +17,7 @@ use crate::pdf::place::Place;
 use crate::pdf::sign::{
     About, EmptyField, Field, Format, Kind, Prepared, SignError, SignatureRequest, Signed, prepare,
 };
-use crate::pdf::syntax::Document;
+use crate::pdf::syntax::{Document, Pieces};
 use crate::verify::release_check_of_update;
 use crate::x509;
 use hufu_api::{HashAlgorithm, Imprint, UnixTime};
@@ -232,7 +232,8 @@ impl Appliance {
         if level < Level::BLt {
             return Ok((tail, prefix, Vec::new()));
         }
-        let whole = [&job.input.bytes[..], &tail].concat();
+        let file = Pieces::updated(&job.input.bytes, &tail);
+        let whole = Document::open_pieces(file).map_err(|e| syntax_error(&e))?;
         let lasting = self.make_lasting(call, &whole, prefix, level, Strict::Ours(cms))?;
         tail.extend(lasting.tail);
         Ok((tail, lasting.prefix, lasting.incomplete))

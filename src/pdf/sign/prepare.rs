@@ -90,7 +90,7 @@ fn check_request(
     request: &SignatureRequest<'_>,
 ) -> Result<(), SignError> {
     let bad = |what: &str| Err(SignError::Request(what.to_owned()));
-    if usize::try_from(prefix.hashed_bytes()) != Ok(document.bytes().len()) {
+    if usize::try_from(prefix.hashed_bytes()) != Ok(document.file().len()) {
         return bad("the hash state is not that of the document");
     }
     if request.reserve == 0 || request.reserve > MAX_RESERVE {

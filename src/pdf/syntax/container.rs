@@ -69,7 +69,7 @@ impl Container {
             }
         };
         let at = self.first.checked_add(found.1).ok_or(missing)?;
-        let mut parser = Parser::new(&self.bytes, at, limits);
+        let mut parser = Parser::new(self.bytes.as_slice(), at, limits);
         let parsed = parser.object();
         spend(parser.work_since(at))?;
         let mut object = parsed?;

@@ -6,6 +6,7 @@ use super::error::{Result, SyntaxError, malformed};
 use super::finding::{Finding, FindingKind};
 use super::lexer::Lexer;
 use super::parser::Parser;
+use super::pieces::Pieces;
 use super::revision::{self, Revision};
 use super::section::{Section, SectionKind};
 use super::view::View;
@@ -19,7 +20,7 @@ use std::rc::Rc;
 /// A document over its bytes. Opening reads the cross-reference chain alone; objects are parsed when asked for.
 #[derive(Debug)]
 pub struct Document<'a> {
-    pub(super) data: &'a [u8],
+    file: Pieces<'a>,
     pub(super) limits: Limits,
     pub(super) revisions: Vec<Revision<'a>>,
     pub(super) encryption: Option<Encryption>,
@@ -60,16 +61,29 @@ impl<'a> Document<'a> {
     /// [`SyntaxError`]: no PDF, a chain that is broken, loops or exceeds the limits, encryption that the empty user
     /// password does not open.
     pub fn open_within(data: &'a [u8], limits: Limits) -> Result<Self> {
-        let mut document = Self::bare(data, limits)?;
-        let (_, start) = revision::last_startxref(data)?;
-        let chain = revision::chain(start, limits.sections, |offset| document.section(offset))?;
-        document.revisions = revision::group(data, chain);
+        Self::follow(Self::bare(data, limits)?)
+    }
+
+    /// Reads the cross-reference chain of a file that need not lie in one piece.
+    ///
+    /// # Errors
+    /// [`SyntaxError`] as for [`Document::open_within`].
+    pub fn open_pieces(file: Pieces<'a>) -> Result<Self> {
+        Self::follow(Self { file, ..Self::bare(file.input(), Limits::default())? })
+    }
+
+    /// Reads the cross-reference chain.
+    fn follow(mut document: Self) -> Result<Self> {
+        let file = document.file;
+        let (_, start) = revision::last_startxref(file.end())?;
+        let chain = revision::chain(start, document.limits.sections, |offset| document.section(offset))?;
+        document.revisions = revision::group(file, chain);
         if let Some(last) = document.revisions.last() {
-            let rest = data.get(last.end..).unwrap_or_default();
+            let rest = file.at(last.end).from(last.end);
             if rest.iter().any(|&b| !super::lexer::is_white(b)) {
                 document
                     .findings
-                    .push(Finding { kind: FindingKind::JunkAfterEof, span: last.end..data.len() });
+                    .push(Finding { kind: FindingKind::JunkAfterEof, span: last.end..file.len() });
             }
         }
         document.open_encryption()?;
@@ -86,7 +100,7 @@ impl<'a> Document<'a> {
             findings.push(Finding { kind: FindingKind::JunkBeforeHeader, span: 0..header });
         }
         Ok(Self {
-            data,
+            file: Pieces::whole(data),
             limits,
             revisions: Vec::new(),
             encryption: None,
@@ -119,9 +133,14 @@ impl<'a> Document<'a> {
         Ok(())
     }
 
-    /// The bytes.
+    /// The bytes; of [`Document::open_pieces`] those of the input.
     pub fn bytes(&self) -> &'a [u8] {
-        self.data
+        self.file.input()
+    }
+
+    /// All bytes, an update's included.
+    pub fn file(&self) -> Pieces<'a> {
+        self.file
     }
 
     /// The bounds it is read within.
@@ -131,8 +150,8 @@ impl<'a> Document<'a> {
 
     /// The header's version, `1.7` for `%PDF-1.7`; the catalogue may name a later one.
     pub fn header_version(&self) -> Option<(u8, u8)> {
-        let at = memchr::memmem::find(self.data.get(..self.data.len().min(1024))?, b"%PDF-")?;
-        match self.data.get(at + 5..at + 8)? {
+        let at = memchr::memmem::find(self.bytes().get(..self.bytes().len().min(1024))?, b"%PDF-")?;
+        match self.bytes().get(at + 5..at + 8)? {
             [a @ b'0'..=b'9', b'.', b @ b'0'..=b'9'] => Some((a - b'0', b - b'0')),
             _ => None,
         }
@@ -184,7 +203,7 @@ impl<'a> Document<'a> {
         let worked = self.worked.get().saturating_add(units);
         self.worked.set(worked);
         // What object streams hold counts as well, but a bomb buys no time.
-        let size = self.data.len();
+        let size = self.file.len();
         let unpacked = self.decoded.get().min(size.saturating_mul(8));
         if worked > self.limits.all_work(size.saturating_add(unpacked)) {
             return Err(SyntaxError::Limit("structure for its size"));
@@ -207,14 +226,14 @@ impl<'a> Document<'a> {
 
     /// One cross-reference section.
     fn section(&self, offset: usize) -> Result<Section<'a>> {
-        let mut lexer = Lexer::new(self.data, offset);
-        if offset >= self.data.len() {
+        let mut lexer = Lexer::new(self.file.at(offset), offset);
+        if offset >= self.file.len() {
             return malformed(offset, "cross-reference offset behind the end");
         }
         lexer.skip_white();
         let moved = lexer.pos != offset;
         let mut section = if lexer.keyword(b"xref") {
-            Section::table(self.data, lexer.pos - 4, lexer.pos, &self.limits)?
+            Section::table(self.file.at(offset), lexer.pos - 4, lexer.pos, &self.limits)?
         } else {
             let indirect = self.indirect(View::new(self, 0), lexer.pos, None)?;
             match indirect.object {
@@ -241,14 +260,14 @@ impl<'a> Document<'a> {
         offset: usize,
         expected: Option<ObjectId>,
     ) -> Result<Indirect> {
-        let mut lexer = Lexer::new(self.data, offset);
+        let mut lexer = Lexer::new(self.file.at(offset), offset);
         lexer.skip_white();
         let start = lexer.pos;
         let id = lexer.object_header()?;
         if expected.is_some_and(|e| e != id) {
             return malformed(offset, "another object than the cross-reference says");
         }
-        let mut parser = Parser::new(self.data, lexer.pos, &self.limits);
+        let mut parser = Parser::new(self.file.at(offset), lexer.pos, &self.limits);
         let parsed = parser.object();
         self.spend(parser.work_since(start))?;
         let mut object = parsed?;
@@ -305,7 +324,7 @@ impl<'a> Document<'a> {
             _ => None,
         };
         let end = length.and_then(|n| start.checked_add(usize::try_from(n).ok()?));
-        if let Some(end) = end.filter(|&e| e <= self.data.len()) {
+        if let Some(end) = end.filter(|&e| e <= self.file.len()) {
             lexer.pos = end;
             lexer.skip_white();
             if lexer.keyword(b"endstream") {
@@ -314,8 +333,8 @@ impl<'a> Document<'a> {
         }
         // The length is wrong: the data end before the next `endstream`. Looking for it costs time, so it is rationed.
         findings.push(FindingKind::StreamLength);
-        let rest = self.data.get(start..).unwrap_or_default();
-        let budget = self.data.len().saturating_mul(2).saturating_sub(self.scanned.get());
+        let rest = self.file.at(start).from(start);
+        let budget = self.file.len().saturating_mul(2).saturating_sub(self.scanned.get());
         let rest = rest.get(..rest.len().min(budget)).unwrap_or_default();
         let found = memchr::memmem::find(rest, b"endstream");
         self.scanned.set(self.scanned.get().saturating_add(found.unwrap_or(rest.len())));
@@ -358,7 +377,7 @@ impl<'a> Document<'a> {
 
     /// A stream's data as they stand in the file: encoded, and encrypted if the document is.
     pub fn raw(&self, stream: &Stream) -> &'a [u8] {
-        self.data.get(stream.data.clone()).unwrap_or_default()
+        self.file.get(stream.data.clone()).unwrap_or_default()
     }
 
     /// A stream's data decrypted, still encoded.

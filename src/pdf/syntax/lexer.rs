@@ -1,6 +1,7 @@
 //! Characters and tokens (ISO 32000-2 7.2).
 
 use super::error::{Result, malformed};
+use super::pieces::Piece;
 
 /// White space (table 1).
 pub(crate) fn is_white(byte: u8) -> bool {
@@ -20,21 +21,22 @@ pub(crate) fn is_regular(byte: u8) -> bool {
 /// A position in bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Lexer<'a> {
-    pub(super) data: &'a [u8],
+    piece: Piece<'a>,
+    /// Offset in the file.
     pub(super) pos: usize,
 }
 
 impl<'a> Lexer<'a> {
-    pub(crate) fn new(data: &'a [u8], pos: usize) -> Self {
-        Self { data, pos }
+    pub(crate) fn new(piece: impl Into<Piece<'a>>, pos: usize) -> Self {
+        Self { piece: piece.into(), pos }
     }
 
     pub(crate) fn peek(&self) -> Option<u8> {
-        self.data.get(self.pos).copied()
+        self.piece.byte(self.pos)
     }
 
     pub(crate) fn peek_at(&self, ahead: usize) -> Option<u8> {
-        self.data.get(self.pos.checked_add(ahead)?).copied()
+        self.piece.byte(self.pos.checked_add(ahead)?)
     }
 
     pub(crate) fn bump(&mut self) {
@@ -42,7 +44,7 @@ impl<'a> Lexer<'a> {
     }
 
     pub(crate) fn rest(&self) -> &'a [u8] {
-        self.data.get(self.pos..).unwrap_or_default()
+        self.piece.from(self.pos)
     }
 
     /// White space and comments.
@@ -52,7 +54,7 @@ impl<'a> Lexer<'a> {
                 self.pos += 1;
             } else if byte == b'%' {
                 let line = self.rest().iter().position(|&b| b == b'\n' || b == b'\r');
-                self.pos = line.map_or(self.data.len(), |n| self.pos + n);
+                self.pos = line.map_or(self.piece.end(), |n| self.pos + n);
             } else {
                 break;
             }

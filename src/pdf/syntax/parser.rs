@@ -2,9 +2,10 @@
 
 use super::error::{Result, SyntaxError, malformed};
 use super::lexer::{Lexer, is_regular, is_white};
+use super::pieces::Piece;
 use super::{Dict, Limits, Name, Object, ObjectId, PdfString, Real};
 
-/// Parses objects out of `data`.
+/// Parses objects out of a piece of a file.
 #[derive(Clone, Debug)]
 pub(crate) struct Parser<'a> {
     pub(super) lexer: Lexer<'a>,
@@ -14,9 +15,9 @@ pub(crate) struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    pub(crate) fn new(data: &'a [u8], pos: usize, limits: &Limits) -> Self {
+    pub(crate) fn new(piece: impl Into<Piece<'a>>, pos: usize, limits: &Limits) -> Self {
         Self {
-            lexer: Lexer::new(data, pos),
+            lexer: Lexer::new(piece, pos),
             depth: limits.depth,
             nodes: limits.nodes,
             most_nodes: limits.nodes,

@@ -3,6 +3,7 @@
 use super::error::{Result, SyntaxError, malformed};
 use super::finding::{Finding, FindingKind};
 use super::lexer::Lexer;
+use super::pieces::{Piece, Pieces};
 use super::section::{Entry, Section, SectionKind};
 use super::{Dict, Object};
 use std::collections::HashSet;
@@ -54,11 +55,11 @@ impl Revision<'_> {
 }
 
 /// The last `startxref` of the file: where the keyword stands, and its number.
-pub(super) fn last_startxref(data: &[u8]) -> Result<(usize, u64)> {
-    let from = data.len().saturating_sub(64 << 10);
-    let tail = data.get(from..).unwrap_or_default();
+pub(super) fn last_startxref(data: Piece<'_>) -> Result<(usize, u64)> {
+    let from = data.end().saturating_sub(64 << 10).max(data.start());
+    let tail = data.from(from);
     let Some(at) = memchr::memmem::rfind(tail, b"startxref").map(|n| n + from) else {
-        return malformed(data.len(), "no startxref");
+        return malformed(data.end(), "no startxref");
     };
     let mut lexer = Lexer::new(data, at + b"startxref".len());
     lexer.skip_space();
@@ -110,7 +111,7 @@ pub(super) fn chain<'a>(
 }
 
 /// Groups a chain (newest first) into revisions, oldest first.
-pub(super) fn group<'a>(data: &[u8], chain: Vec<Section<'a>>) -> Vec<Revision<'a>> {
+pub(super) fn group<'a>(data: Pieces<'_>, chain: Vec<Section<'a>>) -> Vec<Revision<'a>> {
     let mut newest_first: Vec<Vec<Section<'a>>> = Vec::new();
     for section in chain {
         match newest_first.last_mut() {
@@ -148,8 +149,8 @@ pub(super) fn group<'a>(data: &[u8], chain: Vec<Section<'a>>) -> Vec<Revision<'a
 }
 
 /// `startxref`, a number, `%%EOF` and one end of line behind a section.
-fn end_of_revision(data: &[u8], from: usize) -> Option<(u64, usize)> {
-    let mut lexer = Lexer::new(data, from);
+fn end_of_revision(data: Pieces<'_>, from: usize) -> Option<(u64, usize)> {
+    let mut lexer = Lexer::new(data.at(from), from);
     lexer.skip_space();
     if !lexer.keyword(b"startxref") {
         return None;

@@ -3,6 +3,7 @@
 use super::error::{Result, SyntaxError, malformed};
 use super::finding::{Finding, FindingKind};
 use super::parser::Parser;
+use super::pieces::Piece;
 use super::{Dict, Limits, Object, ObjectId};
 
 /// Where an object is.
@@ -53,7 +54,7 @@ pub struct Section<'a> {
     pub(super) findings: Vec<Finding>,
 }
 
-/// Objects `first .. first + count`, their rows beginning at `row` (in [`Rows::Table`]: at this byte).
+/// Objects `first .. first + count`, their rows beginning at `row` (in [`Rows::Table`]: at this offset).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Subsection {
     pub(super) first: u32,
@@ -64,7 +65,7 @@ pub(super) struct Subsection {
 #[derive(Clone, Debug)]
 pub(super) enum Rows<'a> {
     /// 20-byte entries in the file.
-    Table(&'a [u8]),
+    Table(Piece<'a>),
     /// Rows of a decoded stream.
     Packed { widths: [usize; 3], bytes: Vec<u8> },
     /// Entries that had to be read one by one.
@@ -91,9 +92,9 @@ impl<'a> Section<'a> {
     fn row(&self, range: &Subsection, index: u32) -> Option<Entry> {
         let index = usize::try_from(index).ok()?;
         match &self.rows {
-            Rows::Table(bytes) => {
+            Rows::Table(piece) => {
                 let at = index.checked_mul(20)?.checked_add(range.row)?;
-                bytes.get(at..at.checked_add(20)?).and_then(table_row)
+                piece.get(at..at.checked_add(20)?).and_then(table_row)
             }
             Rows::Packed { widths, bytes } => {
                 let width: usize = widths.iter().sum();
@@ -159,8 +160,8 @@ impl<'a> Section<'a> {
     }
 
     /// Reads a table; `pos` stands behind the keyword `xref`.
-    pub(super) fn table(data: &'a [u8], offset: usize, pos: usize, limits: &Limits) -> Result<Self> {
-        let mut parser = Parser::new(data, pos, limits);
+    pub(super) fn table(piece: Piece<'a>, offset: usize, pos: usize, limits: &Limits) -> Result<Self> {
+        let mut parser = Parser::new(piece, pos, limits);
         let mut section = Self {
             offset,
             end: pos,
@@ -168,7 +169,7 @@ impl<'a> Section<'a> {
             trailer: Dict::new(),
             hidden: None,
             ranges: Vec::new(),
-            rows: Rows::Table(data),
+            rows: Rows::Table(piece),
             findings: Vec::new(),
         };
         let mut odd = false;
@@ -180,7 +181,7 @@ impl<'a> Section<'a> {
             }
             let range = subsection_head(&mut parser)?;
             let length = usize::try_from(range.count).ok().and_then(|n| n.checked_mul(20));
-            let bytes = length.and_then(|n| data.get(range.row..range.row.checked_add(n)?));
+            let bytes = length.and_then(|n| piece.get(range.row..range.row.checked_add(n)?));
             let regular = bytes.is_some_and(|b| b.chunks_exact(20).all(is_standard_row));
             if !regular {
                 odd = true;
@@ -246,9 +247,7 @@ impl<'a> Section<'a> {
         let head = first.first == 1
             && self.row(&first, 0) == Some(Entry::Free)
             && match &self.rows {
-                Rows::Table(bytes) => {
-                    bytes.get(first.row..).is_some_and(|b| b.starts_with(b"0000000000 65535 f"))
-                }
+                Rows::Table(piece) => piece.from(first.row).starts_with(b"0000000000 65535 f"),
                 _ => false,
             };
         if head {

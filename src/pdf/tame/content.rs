@@ -8,11 +8,20 @@ const MAX_DASHES: f64 = 2_000_000.0;
 /// No number in a stream with inline images is larger, so that none of their sides is.
 const MAX_INLINE_SIDE: f64 = 10_000.0;
 
+/// A name that may run another content stream.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Call {
+    /// `/Name Do`
+    Object(Vec<u8>),
+    /// `/Name gs`, whose soft mask is a group.
+    State(Vec<u8>),
+}
+
 /// What a content stream does that may cost out of proportion.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Content {
-    /// `/Name Do`: how often.
-    pub(super) calls: HashMap<Vec<u8>, u64>,
+    /// How often each is called.
+    pub(super) calls: HashMap<Call, u64>,
     /// Whether it paints with patterns or writes text.
     pub(super) calls_out: bool,
     /// Whether it has inline images.
@@ -45,7 +54,12 @@ impl Content {
                 b"l" | b"c" | b"v" | b"y" | b"re" | b"h" => content.segments += 1.0,
                 b"Do" => {
                     if let Some(name) = name.take() {
-                        *content.calls.entry(name).or_default() += 1;
+                        *content.calls.entry(Call::Object(name)).or_default() += 1;
+                    }
+                }
+                b"gs" => {
+                    if let Some(name) = name.take() {
+                        *content.calls.entry(Call::State(name)).or_default() += 1;
                     }
                 }
                 b"BI" => content.inline_images = true,

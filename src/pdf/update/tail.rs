@@ -63,8 +63,8 @@ impl Update<'_, '_> {
     /// [`SyntaxError`] when an object cannot be encrypted or a table cannot hold an offset.
     pub(in crate::pdf) fn finish(self) -> Result<Tail, SyntaxError> {
         let document = self.view().document();
-        let bytes = document.bytes();
-        let length = u64::try_from(bytes.len()).map_err(|_| SyntaxError::Limit("bytes"))?;
+        let file = document.file();
+        let length = u64::try_from(file.len()).map_err(|_| SyntaxError::Limit("bytes"))?;
         let newest = document.revisions().last().and_then(|r| r.sections.first());
         let previous = newest.filter(|s| !s.is_rebuilt()).map(|s: &Section<'_>| s.offset);
         let rebuilt: Vec<Row> = newest
@@ -73,7 +73,7 @@ impl Update<'_, '_> {
             .flat_map(|s| s.entries())
             .filter_map(Row::of_entry)
             .collect();
-        let line_end = !matches!(bytes.last(), Some(b'\n' | b'\r'));
+        let line_end = !matches!(file.last(), Some(b'\n' | b'\r'));
         let style = Style {
             base: length,
             // Only a stream can say that objects are in object streams.
