@@ -12,6 +12,7 @@
 
 use super::*;
 use crate::tsp::Token;
+use crate::x509::signature::Work;
 use std::path::PathBuf;
 
 /// A signature dictionary, found by its ByteRange.
@@ -54,7 +55,7 @@ fn judge(found: &Found<'_>) -> Result<String, String> {
             .map_err(|e| e.to_string());
     }
     if read.content.as_ref().is_some_and(|c| c.len() == 20) {
-        return legacy::verify_pkcs7_sha1(&read, content)
+        return legacy::verify_pkcs7_sha1(&read, content, &Work::new(100))
             .map(|v| format!("{} {:?}", v.scheme, v.findings))
             .map_err(|e| e.to_string());
     }
@@ -169,14 +170,22 @@ fn signatures_of_the_old_web_capture_form_verify() {
         let pdf = std::fs::read(path).unwrap();
         let certificate = certificate(&pdf).unwrap_or_else(|| panic!("{}", path.display()));
         for found in signatures(&pdf) {
-            let verdict =
-                legacy::verify_x509_rsa(&found.contents, &certificate, Content::Pieces(&found.pieces));
+            let verdict = legacy::verify_x509_rsa(
+                &found.contents,
+                &certificate,
+                Content::Pieces(&found.pieces),
+                &Work::new(100),
+            );
             match verdict {
                 Ok(verified) => {
                     assert!(!verified.weaknesses.is_empty(), "SHA-1 or a short key goes unnamed");
                     let changed = [found.pieces[0], b"x", found.pieces[1]];
-                    let changed =
-                        legacy::verify_x509_rsa(&found.contents, &certificate, Content::Pieces(&changed));
+                    let changed = legacy::verify_x509_rsa(
+                        &found.contents,
+                        &certificate,
+                        Content::Pieces(&changed),
+                        &Work::new(100),
+                    );
                     assert_eq!(changed, Err(crate::x509::signature::SignatureError::Invalid));
                     good += 1;
                 }

@@ -15,6 +15,7 @@ use super::*;
 use crate::tsp::{Request, Token, check_response};
 use crate::x509::asn1::{self, tag};
 use crate::x509::ocsp::{OcspRead, OcspRequest};
+use crate::x509::signature::{PublicKey, SignatureError, Work};
 use crate::x509::testing::{Pki, crl, now};
 use crate::x509::{Certificate, CrlRead, Name, Role, SignatureAlgorithm};
 use hufu_api::HashAlgorithm;
@@ -116,12 +117,32 @@ fn many_certificates_of_one_name_cost_little() {
         .collect();
     let started = Instant::now();
     let content = Content::Pieces(&[DOCUMENT]);
-    let verified = made.signers[0].verify(made.content_type, content, &twins).unwrap();
+    let verified = made.signers[0].verify(made.content_type, content, &twins, &Work::new(100)).unwrap();
     assert_eq!(verified.certificate, signer.certificate);
     let without: Vec<Vec<u8>> = twins.into_iter().skip(1).collect();
-    let refused = made.signers[0].verify(made.content_type, content, &without);
+    let refused = made.signers[0].verify(made.content_type, content, &without, &Work::new(100));
     assert_eq!(refused, Err(SignerError::OtherCertificate));
     eprintln!("200 certificates of one name and number: {:?}", started.elapsed());
+}
+
+#[test]
+fn public_key_checks_are_paid_for_and_end() {
+    let pki = Pki::new(SignatureAlgorithm::EcdsaSha256);
+    let signer = pki.signer(SignatureAlgorithm::EcdsaSha256);
+    let made = SignedData::from_bytes(&sign(&pki, &signer, Encapsulated::Detached, true).cms).unwrap();
+    let work = Work::new(3);
+    let once = || made.verify_single_within(Some(Content::Pieces(&[DOCUMENT])), &[], &work);
+    for _ in 0..3 {
+        assert!(once().is_ok());
+    }
+    let too_much = SignerError::Signature(SignatureError::TooMuchWork);
+    assert_eq!(once(), Err(too_much.clone()));
+    // What has no signed attributes and is hashed by the key's own algorithm pays for its length.
+    assert_eq!(
+        Work::new(100).take(&PublicKey::from_spki(&signer.certificate.spki).unwrap(), 8 << 20),
+        Err(SignatureError::TooMuchWork)
+    );
+    assert_eq!(once(), Err(too_much), "nothing is left");
 }
 
 /// xorshift64*: repeatable, and good enough to choose bytes.

@@ -9,7 +9,7 @@
 use super::material::{Material, Missing, needed};
 use super::*;
 use crate::x509::SignatureAlgorithm;
-use crate::x509::signature::{Digest, SignatureError};
+use crate::x509::signature::{Digest, SignatureError, Work};
 use crate::x509::testing::{Folder, Identity, Pki, judge, openssl};
 
 pub(super) const DOCUMENT: &[u8] = b"the two parts of a contract";
@@ -139,9 +139,9 @@ fn another_certificate_with_the_same_name_and_number_is_not_taken() {
         der[position + 6] = b'8';
         der
     };
-    let outcome = made.signers[0].verify(made.content_type, content, &[twin]);
+    let outcome = made.signers[0].verify(made.content_type, content, &[twin], &Work::new(100));
     assert_eq!(outcome, Err(SignerError::OtherCertificate));
-    let outcome = made.signers[0].verify(made.content_type, content, &[]);
+    let outcome = made.signers[0].verify(made.content_type, content, &[], &Work::new(100));
     assert_eq!(outcome, Err(SignerError::NoCertificate));
 }
 

@@ -5,7 +5,9 @@ use super::ess::{self, Binding};
 use super::read::{SignedData, SignerId, SignerInfo};
 use super::{CmsError, oid};
 use crate::x509::asn1::{Rules, Value, to_der};
-use crate::x509::signature::{Digest, Hasher, Message, PublicKey, Scheme, SignatureError, Weakness, verify};
+use crate::x509::signature::{
+    Digest, Hasher, Message, PublicKey, Scheme, SignatureError, Weakness, Work, verify,
+};
 use crate::x509::{Certificate, X509Error, parse_time};
 use const_oid::ObjectIdentifier;
 use hufu_api::UnixTime;
@@ -134,7 +136,7 @@ impl SignerInfo {
     }
 
     /// Verifies this signature over `content`. The signer's certificate is looked for among `certificates` (DER): the SignedData's own
-    /// and whatever else is at hand.
+    /// and whatever else is at hand. What is tried is paid out of `work`.
     ///
     /// # Errors
     /// See [`SignerError`].
@@ -143,12 +145,13 @@ impl SignerInfo {
         content_type: ObjectIdentifier,
         content: Content<'_>,
         certificates: &[Vec<u8>],
+        work: &Work,
     ) -> Result<VerifiedSigner, SignerError> {
         let candidates = self.candidates(certificates)?;
         let mut last = SignerError::NoCertificate;
         // More than one certificate can carry the same issuer and serial number; the one that is bound and verifies counts.
         for certificate in candidates {
-            match self.verify_with(content_type, content, certificate) {
+            match self.verify_with(content_type, content, certificate, work) {
                 Ok(verified) => return Ok(verified),
                 Err(error) => last = error,
             }
@@ -157,14 +160,12 @@ impl SignerInfo {
     }
 
     /// Verifies with a given certificate.
-    ///
-    /// # Errors
-    /// See [`SignerError`].
-    pub fn verify_with(
+    fn verify_with(
         &self,
         content_type: ObjectIdentifier,
         content: Content<'_>,
         certificate: Certificate,
+        work: &Work,
     ) -> Result<VerifiedSigner, SignerError> {
         let mut findings = Vec::new();
         let digest = self.digest()?;
@@ -180,7 +181,7 @@ impl SignerInfo {
                 if content_type != oid::DATA && content_type != oid::SM_DATA {
                     return Err(SignerError::Attributes("must be present for this type of content".into()));
                 }
-                self.verify_bare(&key, scheme, content)?
+                self.verify_bare(&key, scheme, content, work)?
             }
             Some(set) => {
                 if self.message_digest()? != content.digest(digest)? {
@@ -189,7 +190,10 @@ impl SignerInfo {
                 self.check_content_type(content_type)?;
                 self.check_algorithm_protection()?;
                 signing_time = self.signing_time()?;
-                let over = |bytes| verify(&key, scheme, Message::Bytes(bytes), &self.signature);
+                let over = |bytes: &[u8]| {
+                    work.take(&key, bytes.len())?;
+                    verify(&key, scheme, Message::Bytes(bytes), &self.signature)
+                };
                 if set.transmitted == set.der {
                     over(&set.der)?
                 } else if let Ok(verified) = over(&set.der) {
@@ -221,7 +225,13 @@ impl SignerInfo {
         key: &PublicKey,
         scheme: Scheme,
         content: Content<'_>,
+        work: &Work,
     ) -> Result<crate::x509::signature::Verified, SignerError> {
+        let octets = match content {
+            Content::Pieces(pieces) => pieces.iter().map(|piece| piece.len()).sum(),
+            Content::Digest(..) => 0,
+        };
+        work.take(key, octets)?;
         let verified = match (scheme, content) {
             (Scheme::Ed25519 | Scheme::Sm2WithSm3, Content::Pieces(pieces)) => {
                 verify(key, scheme, Message::Bytes(&pieces.concat()), &self.signature)
@@ -347,6 +357,19 @@ impl SignedData {
         detached: Option<Content<'_>>,
         more: &[Vec<u8>],
     ) -> Result<VerifiedSigner, SignerError> {
+        self.verify_single_within(detached, more, &Work::new(u32::MAX))
+    }
+
+    /// The same, paid out of `work`: for what strangers made.
+    ///
+    /// # Errors
+    /// As [`Self::verify_single`].
+    pub fn verify_single_within(
+        &self,
+        detached: Option<Content<'_>>,
+        more: &[Vec<u8>],
+        work: &Work,
+    ) -> Result<VerifiedSigner, SignerError> {
         let [signer] = self.signers.as_slice() else {
             return Err(SignerError::Attributes(format!(
                 "{} signers where one is expected",
@@ -357,9 +380,9 @@ impl SignedData {
         certificates.extend_from_slice(more);
         match (&self.content, detached) {
             (Some(inside), None) => {
-                signer.verify(self.content_type, Content::Pieces(&[inside]), &certificates)
+                signer.verify(self.content_type, Content::Pieces(&[inside]), &certificates, work)
             }
-            (None, Some(outside)) => signer.verify(self.content_type, outside, &certificates),
+            (None, Some(outside)) => signer.verify(self.content_type, outside, &certificates, work),
             (Some(_), Some(_)) => Err(SignerError::Attributes("content stands inside and outside".into())),
             (None, None) => Err(SignerError::Attributes("there is no content".into())),
         }

@@ -2,7 +2,7 @@
 
 use crate::cms::{self, CmsError, Content, Finding, SignedData, SignerError, VerifiedSigner};
 use crate::x509::asn1::{AnyOid, Asn1Error, Rules, Value, tag};
-use crate::x509::signature::{Digest, SignatureError};
+use crate::x509::signature::{Digest, SignatureError, Work};
 use crate::x509::{Certificate, X509Error, parse_time};
 use const_oid::db::rfc5280::ID_KP_TIME_STAMPING;
 use hufu_api::UnixTime;
@@ -151,10 +151,23 @@ impl Token {
     /// # Errors
     /// See [`TokenError`].
     pub fn verify(&self, data: Content<'_>, more: &[Vec<u8>]) -> Result<VerifiedToken, TokenError> {
+        self.verify_within(data, more, &Work::new(u32::MAX))
+    }
+
+    /// As [`Self::verify`], paid out of `work`.
+    ///
+    /// # Errors
+    /// See [`TokenError`].
+    pub fn verify_within(
+        &self,
+        data: Content<'_>,
+        more: &[Vec<u8>],
+        work: &Work,
+    ) -> Result<VerifiedToken, TokenError> {
         if data.digest(self.info.digest)? != self.info.imprint {
             return Err(TokenError::OtherData);
         }
-        self.verify_signature(more)
+        self.verify_signature_within(more, work)
     }
 
     /// Verifies all but the imprint.
@@ -162,7 +175,19 @@ impl Token {
     /// # Errors
     /// See [`TokenError`].
     pub fn verify_signature(&self, more: &[Vec<u8>]) -> Result<VerifiedToken, TokenError> {
-        let signer = self.signed_data.verify_single(None, more)?;
+        self.verify_signature_within(more, &Work::new(u32::MAX))
+    }
+
+    /// As [`Self::verify_signature`], paid out of `work`.
+    ///
+    /// # Errors
+    /// See [`TokenError`].
+    pub fn verify_signature_within(
+        &self,
+        more: &[Vec<u8>],
+        work: &Work,
+    ) -> Result<VerifiedToken, TokenError> {
+        let signer = self.signed_data.verify_single_within(None, more, work)?;
         let mut findings: Vec<_> = signer.findings.iter().cloned().map(TokenFinding::Signature).collect();
         findings.extend(usage(&signer.certificate)?);
         if self.info.digest.is_broken() {

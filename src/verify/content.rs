@@ -19,6 +19,9 @@ const PAINTING: [&[u8]; 9] = [b"S", b"s", b"f", b"F", b"f*", b"B", b"b", b"B*", 
 pub(super) struct Shown {
     /// The text in order; `None` when a font hides it (composite, or with an encoding of its own).
     pub text: Option<String>,
+    /// The text in order where every code stands for the character that it is in ASCII: also in fonts whose encodings differ
+    /// beyond ASCII alone, as forms' fonts do (PDFDocEncoding).
+    pub ascii: Option<String>,
     /// Whether areas or lines are painted.
     pub paints: bool,
 }
@@ -28,8 +31,8 @@ pub(super) fn shown(view: View<'_, '_>, content: &[u8], resources: &Dict) -> Res
     let fonts = view.get_dict(resources, "Font").ok().flatten().unwrap_or_default();
     let mut out = String::new();
     let mut paints = false;
-    let mut legible = true;
-    let mut simple = true;
+    let (mut legible, mut ascii) = (true, true);
+    let mut font = Encoding::Plain;
     let mut operands: Vec<Token> = Vec::new();
     for token in Tokens::new(content) {
         let Token::Operator(operator) = token else {
@@ -48,10 +51,12 @@ pub(super) fn shown(view: View<'_, '_>, content: &[u8], resources: &Dict) -> Res
         paints |= PAINTING.contains(&operator);
         match operator {
             b"Tf" => {
-                simple = operands.iter().find_map(Token::name).is_none_or(|n| is_simple(view, &fonts, n));
+                let name = operands.iter().find_map(Token::name);
+                font = name.map_or(Encoding::Plain, |name| encoding(view, &fonts, name));
             }
             b"Tj" | b"TJ" | b"'" | b"\"" => {
-                legible &= simple;
+                legible &= font == Encoding::Plain;
+                ascii &= font != Encoding::Other;
                 for text in operands.iter().filter_map(Token::text) {
                     out.extend(text.iter().map(|&b| char::from(b)));
                 }
@@ -60,19 +65,54 @@ pub(super) fn shown(view: View<'_, '_>, content: &[u8], resources: &Dict) -> Res
         }
         operands.clear();
     }
-    Ok(Shown { text: legible.then_some(out), paints })
+    ascii &= out.is_ascii();
+    Ok(Shown { text: legible.then(|| out.clone()), ascii: ascii.then_some(out), paints })
 }
 
-/// A font whose codes are characters: simple, not symbolic, without /Differences.
-fn is_simple(view: View<'_, '_>, fonts: &Dict, name: &[u8]) -> bool {
+/// What a font's codes are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    /// Characters: a simple font without /Differences.
+    Plain,
+    /// Characters as far as ASCII goes: the /Differences are beyond it.
+    Ascii,
+    /// Nobody can tell.
+    Other,
+}
+
+fn encoding(view: View<'_, '_>, fonts: &Dict, name: &[u8]) -> Encoding {
     let font = fonts.get_bytes(name).and_then(|f| view.resolve(f).ok());
-    let Some(font) = font.as_ref().and_then(Object::as_dict) else { return true };
-    let encoding = view.get(font, "Encoding").unwrap_or_default();
-    let standard = match &encoding {
-        Object::Dictionary(d) => !d.contains("Differences"),
-        _ => true,
-    };
-    standard && (font.is_name("Subtype", "Type1") || font.is_name("Subtype", "TrueType"))
+    let Some(font) = font.as_ref().and_then(Object::as_dict) else { return Encoding::Plain };
+    if !font.is_name("Subtype", "Type1") && !font.is_name("Subtype", "TrueType") {
+        return Encoding::Other;
+    }
+    match view.get(font, "Encoding").unwrap_or_default() {
+        Object::Dictionary(own) if own.contains("Differences") => match view.get_array(&own, "Differences") {
+            Ok(differences) if leaves_ascii(&differences) => Encoding::Ascii,
+            _ => Encoding::Other,
+        },
+        _ => Encoding::Plain,
+    }
+}
+
+/// Whether no printable ASCII code gets another character (table 112). The two quotes have the names that they have in
+/// PDFDocEncoding.
+fn leaves_ascii(differences: &[Object]) -> bool {
+    let mut code = 0_i64;
+    differences.iter().all(|item| {
+        if let Some(next) = item.as_integer() {
+            code = next;
+            return true;
+        }
+        let kept = match (code, item.as_name()) {
+            (32..=126, Some(name)) => {
+                matches!((code, name), (39, b"quotesingle") | (96, b"grave") | (32, b"space"))
+            }
+            (_, name) => name.is_some(),
+        };
+        code = code.saturating_add(1);
+        kept
+    })
 }
 
 /// Lexical tokens of a content stream; only what telling the text needs.

@@ -6,7 +6,7 @@ use crate::cms::{self, Content, SignedData, SignerError, VerifiedSigner, legacy}
 use crate::tsp::Token;
 use crate::x509::Certificate;
 use crate::x509::asn1::{Asn1Error, Rules, Value, tag};
-use crate::x509::signature::{Digest, SignatureError};
+use crate::x509::signature::{Digest, Scheme, SignatureError, Work};
 use hufu_api::UnixTime;
 
 /// How /Contents is to be read (ISO 32000-2 12.8.3, EN 319 142-1 6.2).
@@ -66,22 +66,24 @@ impl Judged {
     }
 }
 
-/// Judges `contents` over the signed `pieces`. `cert` is the dictionary's /Cert, `more` are certificates at hand.
+/// Judges `contents` over the signed `pieces`. `cert` is the dictionary's /Cert, `more` are certificates at hand; public-key
+/// checks are paid out of `work`.
 pub(super) fn judge(
     format: Format,
     contents: &[u8],
     pieces: &[&[u8]],
     cert: Option<&[u8]>,
     more: &[Vec<u8>],
+    work: &Work,
 ) -> Judged {
     match format {
-        Format::X509Rsa => x509_rsa(contents, pieces, cert),
-        Format::Timestamp => document_timestamp(contents, pieces, more),
-        Format::Detached | Format::Pkcs7Sha1 => signed_data(format, contents, pieces, more),
+        Format::X509Rsa => x509_rsa(contents, pieces, cert, work),
+        Format::Timestamp => document_timestamp(contents, pieces, more, work),
+        Format::Detached | Format::Pkcs7Sha1 => signed_data(format, contents, pieces, more, work),
     }
 }
 
-fn signed_data(format: Format, contents: &[u8], pieces: &[&[u8]], more: &[Vec<u8>]) -> Judged {
+fn signed_data(format: Format, contents: &[u8], pieces: &[&[u8]], more: &[Vec<u8>], work: &Work) -> Judged {
     let mut judged = Judged::default();
     let read = match SignedData::from_bytes(contents) {
         Ok(read) => read,
@@ -90,8 +92,8 @@ fn signed_data(format: Format, contents: &[u8], pieces: &[&[u8]], more: &[Vec<u8
     carry(&mut judged, &read);
     let content = hashed(&read, format, pieces);
     let outcome = match format {
-        Format::Pkcs7Sha1 => legacy::verify_pkcs7_sha1(&read, content.as_content(pieces)),
-        _ => read.verify_single(Some(content.as_content(pieces)), more),
+        Format::Pkcs7Sha1 => legacy::verify_pkcs7_sha1(&read, content.as_content(pieces), work),
+        _ => read.verify_single_within(Some(content.as_content(pieces)), more, work),
     };
     if let Some(signer) = read.signers.first() {
         judged.signature.clone_from(&signer.signature);
@@ -126,11 +128,24 @@ impl Hashed {
 fn hashed(read: &SignedData, format: Format, pieces: &[&[u8]]) -> Hashed {
     let digest = match format {
         Format::Pkcs7Sha1 => Some(Digest::Sha1),
-        _ => read.signers.first().filter(|s| s.signed.is_some()).and_then(|s| s.digest().ok()),
+        _ => read.signers.first().and_then(content_digest),
     };
     match digest.and_then(|d| Content::Pieces(pieces).digest(d).ok().map(|v| (d, v))) {
         Some((digest, value)) => Hashed::Digest(digest, value),
         None => Hashed::Pieces,
+    }
+}
+
+/// The hash of the content: what digestAlgorithm says, without signed attributes what the signature algorithm says. SM2 and
+/// Ed25519 hash bare content in their own ways.
+fn content_digest(signer: &cms::SignerInfo) -> Option<Digest> {
+    let named = signer.digest().ok()?;
+    if signer.signed.is_some() {
+        return Some(named);
+    }
+    match Scheme::from_identifier(&signer.signature_algorithm, Some(named)).ok()? {
+        Scheme::Sm2WithSm3 | Scheme::Ed25519 => None,
+        scheme => scheme.digest(),
     }
 }
 
@@ -199,6 +214,9 @@ fn verdict(
                 SignerError::Signature(SignatureError::Unsupported(_)) => {
                     judged.fail(SubIndication::CryptoConstraintsFailure, "unsupported-algorithm", detail)
                 }
+                SignerError::Signature(SignatureError::TooMuchWork) => {
+                    judged.fail(SubIndication::SigConstraintsFailure, "too-much-work", detail)
+                }
                 SignerError::Signature(_) => {
                     judged.fail(SubIndication::SigCryptoFailure, "signature-invalid", detail)
                 }
@@ -252,7 +270,7 @@ fn signer_certificate(read: &SignedData, more: &[Vec<u8>]) -> Option<Certificate
     })
 }
 
-fn document_timestamp(contents: &[u8], pieces: &[&[u8]], more: &[Vec<u8>]) -> Judged {
+fn document_timestamp(contents: &[u8], pieces: &[&[u8]], more: &[Vec<u8>], work: &Work) -> Judged {
     let mut judged = Judged::default();
     let token = match Token::from_bytes(contents) {
         Ok(token) => token,
@@ -262,7 +280,7 @@ fn document_timestamp(contents: &[u8], pieces: &[&[u8]], more: &[Vec<u8>]) -> Ju
     judged.digest_algorithm = Some(token.info.digest.to_string());
     let imprint = Content::Pieces(pieces).digest(token.info.digest);
     judged.digest_ok = imprint.is_ok_and(|d| d == token.info.imprint);
-    let outcome = token.signed_data.verify_single(None, more);
+    let outcome = token.signed_data.verify_single_within(None, more, work);
     let digest_ok = judged.digest_ok;
     let mut judged = verdict(judged, outcome, &token.signed_data, more);
     judged.digest_ok = digest_ok;
@@ -275,7 +293,7 @@ fn document_timestamp(contents: &[u8], pieces: &[&[u8]], more: &[Vec<u8>]) -> Ju
     judged
 }
 
-fn x509_rsa(contents: &[u8], pieces: &[&[u8]], cert: Option<&[u8]>) -> Judged {
+fn x509_rsa(contents: &[u8], pieces: &[&[u8]], cert: Option<&[u8]>, work: &Work) -> Judged {
     let mut judged = Judged::default();
     let Some(cert) = cert else {
         return judged.fail(
@@ -292,7 +310,7 @@ fn x509_rsa(contents: &[u8], pieces: &[&[u8]], cert: Option<&[u8]>) -> Judged {
         }
     };
     judged.certificates.push(cert.to_vec());
-    let outcome = legacy::verify_x509_rsa(contents, &certificate, Content::Pieces(pieces));
+    let outcome = legacy::verify_x509_rsa(contents, &certificate, Content::Pieces(pieces), work);
     judged.signer = Some(certificate);
     judged.findings.push(Finding::warning(
         Subject::Cryptography,
@@ -312,6 +330,9 @@ fn x509_rsa(contents: &[u8], pieces: &[&[u8]], cert: Option<&[u8]>) -> Judged {
         }
         Err(SignatureError::Unsupported(what)) => {
             judged.fail(SubIndication::CryptoConstraintsFailure, "unsupported-algorithm", what)
+        }
+        Err(error @ SignatureError::TooMuchWork) => {
+            judged.fail(SubIndication::SigConstraintsFailure, "too-much-work", error.to_string())
         }
         Err(error) => judged.fail(SubIndication::SigCryptoFailure, "signature-invalid", error.to_string()),
     }

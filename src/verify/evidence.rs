@@ -2,8 +2,7 @@
 
 use super::report::Origin;
 use crate::pdf::syntax::{Object, View};
-use crate::x509::path::{Crl, Ocsp};
-use der::Decode;
+use crate::x509::path::{self, Crl, Ocsp, StandIn};
 use hufu_api::{Statement, StatusProof};
 use std::sync::Arc;
 use x509_cert::Certificate;
@@ -22,6 +21,8 @@ pub(super) struct Evidence {
     pub certificates: Vec<Vec<u8>>,
     /// Those that can be read, and those of OCSP responders.
     pub pool: Vec<Arc<Certificate>>,
+    /// Those of the pool that are read as something else than they were signed as.
+    pub stand_ins: Vec<StandIn>,
     pub crls: Vec<Crl>,
     /// Where each of `crls` came from.
     pub crl_origins: Vec<Origin>,
@@ -76,7 +77,10 @@ impl Evidence {
     fn add_certificate(&mut self, der: &[u8]) {
         if self.certificates.len() < MAX_ITEMS && !self.certificates.iter().any(|known| known == der) {
             self.certificates.push(der.to_vec());
-            self.add_to_pool(Certificate::from_der(der).ok());
+            if let Ok((certificate, stand_in)) = path::read(der) {
+                self.add_to_pool([certificate]);
+                self.stand_ins.extend(stand_in);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! The verdict over a file: every signature found, covered, verified, compared, trusted.
 
+use super::budget::{Budget, TooMuchHashing};
 use super::cryptography::{self, Format, Judged};
 use super::diff::{self, Digests, Edges, LaterSignature, LaterSignatures};
 use super::evidence::Evidence;
@@ -17,6 +18,7 @@ use super::{pages, pdf_date, revisions, scene};
 use crate::pdf::syntax::inspect::Inspection;
 use crate::pdf::syntax::{Dict, Document, Limits, Object, SyntaxError, View};
 use crate::x509::path::{Purpose, RevocationPolicy, TrustStore, Verifier};
+use crate::x509::signature::Work;
 use hufu_api::{Statement, UnixTime};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
@@ -93,6 +95,7 @@ struct Case<'c, 'a> {
     options: &'c Options<'c>,
     evidence: Evidence,
     verifier: Verifier,
+    work: Work,
     digests: Digests,
     candidates: Vec<Candidate>,
     inspection: Option<Result<Inspection, Finding>>,
@@ -109,7 +112,7 @@ impl<'c, 'a> Case<'c, 'a> {
         }
         let evidence =
             Evidence::of_dss(document.latest()).with_outside(options.certificates, options.statements);
-        let mut budget = hashing_budget(document.bytes().len());
+        let mut budget = Budget::of_file(document.bytes().len());
         let mut candidates: Vec<Candidate> =
             found.into_iter().map(|f| candidate(document, f, &evidence, &mut budget)).collect();
         candidates.sort_by_key(|c| (c.end(), c.found.holder));
@@ -120,7 +123,8 @@ impl<'c, 'a> Case<'c, 'a> {
         findings.extend(revisions::trailing(document));
         let verifier = trust::verifier();
         let digests = Digests::of_file(document.bytes().len());
-        Self { document, store, options, evidence, verifier, digests, candidates, inspection, findings }
+        let work = budget.work;
+        Self { document, store, options, evidence, verifier, work, digests, candidates, inspection, findings }
     }
 
     fn report(self) -> Report {
@@ -288,6 +292,7 @@ impl<'c, 'a> Case<'c, 'a> {
             purpose: Purpose::Signing,
             revocation: self.options.revocation,
             verifier: &self.verifier,
+            work: &self.work,
         }
     }
 
@@ -416,7 +421,8 @@ impl<'c, 'a> Case<'c, 'a> {
         let question = self.question(proven.unwrap_or(self.options.now), proven.is_some());
         let answer = trust::ask(signer, &evidence, question);
         findings.extend(answer.findings);
-        (answer.chain, answer.problem.is_none(), answer.problem)
+        let weak = answer.weak.then_some(SubIndication::CryptoConstraintsFailure);
+        (answer.chain, answer.problem.is_none(), answer.problem.or(weak))
     }
 }
 
@@ -441,12 +447,7 @@ fn lost_since(lost: &Result<Option<usize>, diff::GaveUp>, revision: usize) -> Op
 /// Objects that are walked to tell revisions apart, at most.
 const MAX_TOLD_APART: usize = 200_000;
 
-/// Bytes that may be hashed for one file: honest files have a handful of signatures.
-fn hashing_budget(length: usize) -> usize {
-    length.saturating_mul(16).max(64 << 20)
-}
-
-fn candidate(document: &Document<'_>, found: Found, evidence: &Evidence, budget: &mut usize) -> Candidate {
+fn candidate(document: &Document<'_>, found: Found, evidence: &Evidence, budget: &mut Budget) -> Candidate {
     let bytes = document.bytes();
     let view = document.as_of(found.revision);
     let timestamp =
@@ -458,12 +459,9 @@ fn candidate(document: &Document<'_>, found: Found, evidence: &Evidence, budget:
         Err(_) => Err(Finding::info(Subject::Structure, "no-coverage", "nothing is covered")),
     };
     if let Ok(coverage) = &coverage {
-        judged = match budget.checked_sub(coverage.end) {
-            Some(left) => {
-                *budget = left;
-                cryptography_of(bytes, view, &found.dict, coverage, evidence)
-            }
-            None => {
+        judged = match budget.hash(coverage.end, &found.dict) {
+            Ok(()) => cryptography_of(bytes, view, &found.dict, coverage, evidence, &budget.work),
+            Err(TooMuchHashing) => {
                 let detail = "too many bytes would have to be hashed for the signatures of this file";
                 judged.findings.push(Finding::failure(Subject::File, "too-much-hashing", detail));
                 judged.problem = Some(SubIndication::SigConstraintsFailure);
@@ -472,7 +470,7 @@ fn candidate(document: &Document<'_>, found: Found, evidence: &Evidence, budget:
         };
     }
     if let Ok(revision) = &revision {
-        bound(document, *revision, &mut judged, budget);
+        bound(document, *revision, &mut judged, &mut budget.octets);
     }
     Candidate { found, coverage, revision, judged, timestamp }
 }
@@ -496,6 +494,7 @@ fn cryptography_of(
     dict: &Dict,
     coverage: &Coverage,
     evidence: &Evidence,
+    work: &Work,
 ) -> Judged {
     let sub_filter = dict.get("SubFilter").and_then(Object::as_name).unwrap_or(b"adbe.pkcs7.detached");
     let Some(format) = Format::of(sub_filter) else {
@@ -515,7 +514,7 @@ fn cryptography_of(
         Ok(Object::Array(items)) => items.first().and_then(Object::as_string).map(|s| s.as_bytes().to_vec()),
         _ => None,
     };
-    cryptography::judge(format, &coverage.contents, &pieces, cert.as_deref(), &evidence.certificates)
+    cryptography::judge(format, &coverage.contents, &pieces, cert.as_deref(), &evidence.certificates, work)
 }
 
 fn structural_findings(candidate: &Candidate, findings: &mut Vec<Finding>) -> Option<SubIndication> {

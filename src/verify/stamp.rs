@@ -8,6 +8,7 @@ use crate::cms::Content;
 use crate::tsp::{Token, TokenError};
 use crate::x509::Certificate;
 use crate::x509::path::Purpose;
+use crate::x509::signature::SignatureError;
 
 /// What a token stamps: its own bytes are hashed already, or are to be.
 pub(super) enum Stamped<'a> {
@@ -27,8 +28,10 @@ pub(super) fn judge(
     let data = &token.signed_data;
     let evidence = evidence.with_carried(&data.certificates, &data.crls, &data.ocsp_responses);
     let outcome = match stamped {
-        Stamped::Bytes(bytes) => token.verify(Content::Pieces(&[bytes]), &evidence.certificates),
-        Stamped::Document(true) => token.verify_signature(&evidence.certificates),
+        Stamped::Bytes(bytes) => {
+            token.verify_within(Content::Pieces(&[bytes]), &evidence.certificates, question.work)
+        }
+        Stamped::Document(true) => token.verify_signature_within(&evidence.certificates, question.work),
         Stamped::Document(false) => Err(TokenError::OtherData),
     };
     let mut report = TimestampReport {
@@ -46,6 +49,9 @@ pub(super) fn judge(
                 TokenError::OtherData => (Indication::TotalFailed, SubIndication::HashFailure),
                 TokenError::Signer(crate::cms::SignerError::NoCertificate) => {
                     (Indication::Indeterminate, SubIndication::NoSigningCertificateFound)
+                }
+                TokenError::Signer(crate::cms::SignerError::Signature(SignatureError::TooMuchWork)) => {
+                    (Indication::Indeterminate, SubIndication::SigConstraintsFailure)
                 }
                 TokenError::Signer(_) => (Indication::TotalFailed, SubIndication::SigCryptoFailure),
                 TokenError::NotATsa => (Indication::Indeterminate, SubIndication::ChainConstraintsFailure),
@@ -65,6 +71,7 @@ pub(super) fn judge(
     let certificate: &Certificate = &verified.signer.certificate;
     let question = Question { at: token.info.time, proven: true, purpose: Purpose::TimeStamping, ..question };
     let answer = trust::ask(certificate, &evidence, question);
+    weak |= answer.weak;
     report.chain = answer.chain;
     report.findings.extend(answer.findings);
     report.sub_indication = answer.problem;

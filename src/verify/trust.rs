@@ -7,8 +7,8 @@ use crate::x509::Certificate;
 use crate::x509::path::{
     self, PathError, PolicyInputs, Purpose, Request, RevocationPolicy, Status, TrustStore, Verifier, Witness,
 };
-use crate::x509::signature::verify_signed;
-use der::{Decode, Encode};
+use crate::x509::signature::{PublicKey, Scheme, Weakness, Work, verify_signed, weaknesses};
+use der::Encode;
 use hufu_api::UnixTime;
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
@@ -24,10 +24,12 @@ pub(super) struct Question<'a> {
     pub revocation: RevocationPolicy,
     /// Shared by all chains of the file.
     pub verifier: &'a Verifier,
+    /// Shared by all signatures of the file.
+    pub work: &'a Work,
 }
 
 /// What the chains of one file may cost together, in P-256 verifications.
-const MAX_COST: u32 = 600;
+const MAX_COST: u32 = 450;
 
 /// The public-key checks for all chains of one file.
 pub(super) fn verifier() -> Verifier {
@@ -39,19 +41,22 @@ pub(super) fn verifier() -> Verifier {
 pub(super) struct Answer {
     pub chain: Vec<CertificateReport>,
     pub problem: Option<SubIndication>,
+    /// A certificate of the chain is signed with an algorithm that is broken or withdrawn.
+    pub weak: bool,
     pub findings: Vec<Finding>,
 }
 
 /// Builds and judges the chain of `leaf`.
 pub(super) fn ask(leaf: &Certificate, evidence: &Evidence, question: Question<'_>) -> Answer {
     let own = |certificate: &Certificate| vec![describe(certificate)];
-    let read = match x509_cert::Certificate::from_der(leaf.der()) {
+    let (read, stand_in) = match path::read(leaf.der()) {
         Ok(read) => read,
         Err(error) => {
             let detail = format!("the signer's certificate is not as RFC 5280 has it: {error}");
             return Answer {
                 chain: own(leaf),
                 problem: Some(SubIndication::CertificateChainGeneralFailure),
+                weak: false,
                 findings: vec![Finding::warning(Subject::Trust, "certificate-form", detail)],
             };
         }
@@ -68,9 +73,12 @@ pub(super) fn ask(leaf: &Certificate, evidence: &Evidence, question: Question<'_
         policies: PolicyInputs::default(),
         check,
     };
+    question.verifier.admit(stand_in.as_slice());
+    question.verifier.admit(&evidence.stand_ins);
     match path::validate_within(&read, &request, question.verifier) {
         Ok(path) => Answer {
-            findings: revocation_findings(&path, evidence),
+            weak: !weak_links(&path.chain).is_empty(),
+            findings: [revocation_findings(&path, evidence), weak_links(&path.chain)].concat(),
             problem: path
                 .revocation
                 .iter()
@@ -87,6 +95,7 @@ pub(super) fn ask(leaf: &Certificate, evidence: &Evidence, question: Question<'_
                 chain: describe_all(&failure.chain, &[], evidence),
                 findings: vec![Finding::warning(Subject::Trust, code(&failure.error), detail)],
                 problem: Some(sub_indication(&failure.error, question.proven)),
+                weak: false,
             }
         }
     }
@@ -152,6 +161,29 @@ fn revocation_findings(path: &path::Path, evidence: &Evidence) -> Vec<Finding> {
     findings
 }
 
+/// Certificates below the anchor whose issuers signed them with what is broken or withdrawn.
+fn weak_links(chain: &[x509_cert::Certificate]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (certificate, issuer) in chain.iter().zip(chain.iter().skip(1)) {
+        let key = issuer.tbs_certificate.subject_public_key_info.to_der();
+        let (Ok(key), Ok(algorithm)) = (key, certificate.signature_algorithm.to_der()) else { continue };
+        for weakness in link_weaknesses(&key, &algorithm) {
+            let subject = &certificate.tbs_certificate.subject;
+            let detail = format!("the certificate of {subject} is signed weakly: {weakness}");
+            findings.push(Finding::warning(Subject::Trust, "weak-algorithm", detail));
+        }
+    }
+    findings
+}
+
+/// A DSA key without parameters cannot be read alone, and is weak all the same.
+fn link_weaknesses(key: &[u8], algorithm: &[u8]) -> Vec<Weakness> {
+    match (PublicKey::from_spki(key), Scheme::from_identifier(algorithm, None)) {
+        (Ok(key), Ok(scheme)) => weaknesses(&key, scheme),
+        _ => vec![Weakness::Dsa],
+    }
+}
+
 const fn code(error: &PathError) -> &'static str {
     match error {
         PathError::Expired(_) => "certificate-expired",
@@ -200,7 +232,10 @@ fn describe_all(
 ) -> Vec<CertificateReport> {
     let mut all = Vec::new();
     for (n, certificate) in chain.iter().enumerate() {
-        let read = certificate.to_der().ok().and_then(|der| Certificate::from_der(&der).ok());
+        let read = certificate.to_der().ok().and_then(|der| {
+            let stand_in = evidence.stand_ins.iter().find(|s| s.der == der);
+            Certificate::from_der(stand_in.map_or(&der, |s| &s.original)).ok()
+        });
         all.extend(read.map(|c| CertificateReport {
             revocation: revocation.get(n).and_then(|status| revocation_report(status, evidence)),
             ..describe(&c)

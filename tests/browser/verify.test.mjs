@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import { after, test } from "node:test";
 import { call, person, sign } from "./appliance.mjs";
-import { desktop, quit, visit } from "./browser.mjs";
+import { desktop, phone, quit, visit } from "./browser.mjs";
 
 after(quit);
 
@@ -90,3 +90,45 @@ test("no signature, and no PDF", async () => {
     await page.locator("#state .verdict.bad").getByText("未能检查").waitFor();
   });
 });
+
+const ENGLISH = {
+  honest: /this system does not trust|is trusted|cannot be fully confirmed/,
+  exchanged: /was modified after this signature\. Do not trust what it shows now\./,
+};
+
+for (const [device, options] of [["desktop", desktop], ["phone", { ...phone, whole: true }]]) {
+  test(`in English on a ${device}: the same verdicts, and the switch turns every word`, async () => {
+    const files = { honest: await contract(), exchanged: withOtherContents(await contract()) };
+    for (const [kind, file] of Object.entries(files)) {
+      await visit(`verify-${kind}-english-${device}`, { ...options, locale: "en-GB" }, "verify.html", async (page) => {
+        await check(page, "contract.pdf", file);
+        await page.locator("section.verdict strong").getByText(ENGLISH[kind]).first().waitFor();
+        await page.locator("figure.page .mark").first().waitFor();
+        if (kind === "exchanged") {
+          await page.getByRole("button", { name: "Compare then and now" }).click();
+          await page.locator(".mark.changed").first().waitFor();
+        }
+        const width = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        assert.equal(width, 0, "nothing sticks out sideways");
+        await page.locator("#language").click();
+        await page.getByText("签署后").first().waitFor();
+        await page.locator("#language").click();
+        await page.locator("section.verdict strong").getByText(ENGLISH[kind]).first().waitFor();
+        await page.locator("figure.page .mark").first().waitFor();
+        if (kind === "exchanged") {
+          await page.getByRole("button", { name: "Compare then and now" }).click();
+          await page.locator(".mark.changed").first().waitFor();
+        }
+      });
+    }
+  });
+}
+
+for (const [kind, made] of [["honest", (file) => file], ["exchanged", withOtherContents]]) {
+  test(`${kind} on a phone in Chinese`, async () => {
+    await visit(`verify-${kind}-phone`, { ...phone, whole: true }, "verify.html", async (page) => {
+      await check(page, "contract.pdf", made(await contract()));
+      await page.locator("figure.page .mark").first().waitFor();
+    });
+  });
+}

@@ -4,7 +4,7 @@ use hufu::cms::{Content, SignedAttributes, SignedData, legacy};
 use hufu::tsp::{self, Token, check_response};
 use hufu::x509::ocsp::{OcspRead, OcspRequest};
 use hufu::x509::path::{self, Crl, Ocsp, PolicyInputs, Purpose, RevocationPolicy, TrustStore};
-use hufu::x509::signature::{PublicKey, Scheme};
+use hufu::x509::signature::{PublicKey, Scheme, Work};
 use hufu::x509::{Certificate, CrlRead, Name, Request, check_signature};
 use hufu_api::{Der, UnixTime};
 use std::sync::Arc;
@@ -21,6 +21,7 @@ pub fn certificate(bytes: &[u8]) {
     if let Ok(name) = Name::from_der(bytes) {
         let _ = name.to_string();
     }
+    let _ = path::read(bytes);
     let _ = PublicKey::from_spki(bytes);
     let _ = Scheme::from_identifier(bytes, None);
     let mut store = TrustStore::new();
@@ -66,7 +67,7 @@ pub fn cms(bytes: &[u8]) {
     assert!(used <= bytes.len());
     let _ = read.verify_single(None, &[]);
     let _ = read.verify_single(Some(Content::Pieces(&[b"content"])), &[]);
-    let _ = legacy::verify_pkcs7_sha1(&read, Content::Pieces(&[b"content"]));
+    let _ = legacy::verify_pkcs7_sha1(&read, Content::Pieces(&[b"content"]), &Work::new(100));
 }
 
 /// RFC 3161: requests, answers, tokens. A request that is read is written as it came.

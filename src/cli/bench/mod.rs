@@ -3,6 +3,7 @@
 mod calls;
 mod disk;
 mod document;
+mod hostile;
 mod load;
 mod log;
 mod processes;
@@ -54,6 +55,7 @@ pub(super) enum Bench {
     Signers(signers::Signers),
     /// Judge signed files again and again on one core, with the release check beside one public-key verification.
     Verify(verify::Verify),
+    Hostile(hostile::Hostile),
 }
 
 pub(super) fn run(command: &Bench, file: &Path) -> Result<(), Failure> {
@@ -64,5 +66,6 @@ pub(super) fn run(command: &Bench, file: &Path) -> Result<(), Failure> {
         Bench::Calls(args) => calls::run(args),
         Bench::Signers(args) => signers::run(args, file),
         Bench::Verify(args) => verify::run(args),
+        Bench::Hostile(args) => hostile::run(args),
     }
 }

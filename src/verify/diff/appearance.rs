@@ -201,8 +201,8 @@ impl Diff<'_, '_, '_> {
         let Object::Stream(stream) = self.old.get(&appearance, "N")? else { return Ok(false) };
         let shown = shown_by(self.old, &stream)?;
         Ok(shown.is_ok_and(|shown| {
-            shown.text.as_ref().is_some_and(|text| !text.trim().is_empty())
-                && shows_one_of(&shown, &texts, field)
+            shown.ascii.is_some_and(|text| !text.trim().is_empty() && is_one_of(&text, &texts, field))
+                || shown.text.is_some_and(|text| !text.trim().is_empty() && is_one_of(&text, &texts, field))
         }))
     }
 
@@ -294,7 +294,10 @@ fn shown_by(view: View<'_, '_>, stream: &Stream) -> Result<std::result::Result<S
 /// Whether what is shown is one of the texts, white space apart. Nothing shown is no contradiction. With a format
 /// action (/AA /F) a number may be shown with its grouping, its currency and its decimals.
 fn shows_one_of(shown: &Shown, texts: &[String], field: &Dict) -> bool {
-    let Some(shown) = &shown.text else { return true };
+    shown.text.as_ref().is_none_or(|shown| is_one_of(shown, texts, field))
+}
+
+fn is_one_of(shown: &str, texts: &[String], field: &Dict) -> bool {
     let plain = |s: &str| s.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect::<String>();
     let shown = plain(shown);
     if shown.is_empty() || texts.iter().any(|t| plain(t) == shown) {

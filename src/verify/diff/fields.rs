@@ -41,7 +41,7 @@ pub(super) fn restated(key: &str, before: &Object, after: &Object) -> bool {
     match key {
         "Ff" => flags(before).is_some() && flags(before) == flags(after),
         "F" => matches!((flags(before), flags(after)), (Some(a), Some(b)) if (a ^ b) & !UNSEEN_FLAGS == 0),
-        "BS" => before.is_null() && after.as_dict().is_some_and(is_thin),
+        "BS" => [before, after].iter().all(|style| style.is_null() || style.as_dict().is_some_and(is_thin)),
         // The first option that a list box shows.
         "TI" => after.is_null() || after.as_integer().is_some(),
         "Type" => before.is_null() && after.as_name() == Some(b"Annot"),

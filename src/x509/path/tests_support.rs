@@ -1,4 +1,6 @@
-use pkix_path::SignatureVerifier;
+#![allow(clippy::unwrap_used)]
+use crate::x509::signature::verify_signed;
+use der::Encode;
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 pub(super) fn check(
     a: AlgorithmIdentifierRef<'_>,
@@ -6,5 +8,5 @@ pub(super) fn check(
     m: &[u8],
     s: &[u8],
 ) -> bool {
-    pkix_path::DefaultVerifier.verify_signature(a, k, m, s).is_ok()
+    verify_signed(&k.to_der().unwrap(), &a.to_der().unwrap(), m, s).is_ok()
 }

@@ -1,5 +1,6 @@
 //! Public-key checks of certificates and revocation data, each done once and not more than a budget allows.
 
+use super::StandIn;
 use const_oid::ObjectIdentifier;
 use der::Encode;
 use sha2::{Digest, Sha256};
@@ -30,6 +31,8 @@ pub struct Verifier {
     budget: Cell<u32>,
     steps: Cell<u32>,
     short: Cell<bool>,
+    /// What was signed, by the SHA-256 of what is read in its place.
+    stand_ins: RefCell<HashMap<[u8; 32], Vec<u8>>>,
 }
 
 impl Verifier {
@@ -41,6 +44,7 @@ impl Verifier {
             budget: Cell::new(budget),
             steps: Cell::new(budget.saturating_mul(STEPS_PER_UNIT)),
             short: Cell::new(false),
+            stand_ins: RefCell::default(),
         }
     }
 
@@ -56,7 +60,37 @@ impl Verifier {
         left > 0 && !self.short.get()
     }
 
+    /// A signature over `signed` counts as one over `read`, which says the same.
+    pub(super) fn stands_for(&self, read: &[u8], signed: &[u8]) {
+        if read != signed {
+            self.stand_ins.borrow_mut().insert(Sha256::digest(read).into(), signed.to_vec());
+        }
+    }
+
+    /// The certificates that [`read`](super::read) changed.
+    pub fn admit(&self, stand_ins: &[StandIn]) {
+        for (read, signed) in stand_ins.iter().map(StandIn::signed) {
+            self.stands_for(read, signed);
+        }
+    }
+
     pub(super) fn verify(
+        &self,
+        algorithm: AlgorithmIdentifierRef<'_>,
+        key: SubjectPublicKeyInfoRef<'_>,
+        message: &[u8],
+        signature: &[u8],
+    ) -> bool {
+        let stand_ins = self.stand_ins.borrow();
+        let signed = match stand_ins.len() {
+            0 => None,
+            _ => stand_ins.get(&<[u8; 32]>::from(Sha256::digest(message))),
+        };
+        self.verify_one(algorithm, key.clone(), message, signature)
+            || signed.is_some_and(|signed| self.verify_one(algorithm, key, signed, signature))
+    }
+
+    fn verify_one(
         &self,
         algorithm: AlgorithmIdentifierRef<'_>,
         key: SubjectPublicKeyInfoRef<'_>,

@@ -67,7 +67,8 @@ fn scalars(curve: Curve, signature: &[u8]) -> Result<Vec<u8>, SignatureError> {
     sequence_of_two(signature, curve.scalar_len()).map_err(|_| SignatureError::Invalid)
 }
 
-fn sequence_of_two(signature: &[u8], len: usize) -> Result<Vec<u8>, Asn1Error> {
+/// r ‖ s of a DER `SEQUENCE { r, s }`, each padded to `len`.
+pub(super) fn sequence_of_two(signature: &[u8], len: usize) -> Result<Vec<u8>, Asn1Error> {
     let mut fields = Value::parse(signature, Rules::Der)?.typed(tag::SEQUENCE)?.children()?;
     let mut scalar = || {
         let bytes = match fields.any()?.integer(len + 1)? {

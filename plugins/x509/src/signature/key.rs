@@ -1,6 +1,7 @@
 //! Public keys out of SubjectPublicKeyInfo.
 
 use super::SignatureError;
+use super::dsa::DsaKey;
 use super::scheme::{Pss, RSA_PSS};
 use crate::asn1::{Asn1Error, Rules, Value, tag};
 use const_oid::ObjectIdentifier as Oid;
@@ -12,6 +13,7 @@ const RSA_MIN_BITS: usize = 512;
 const RSA_ENCRYPTION: Oid = Oid::new_unwrap("1.2.840.113549.1.1.1");
 const EC_PUBLIC_KEY: Oid = Oid::new_unwrap("1.2.840.10045.2.1");
 const ED25519: Oid = Oid::new_unwrap("1.3.101.112");
+const DSA: Oid = Oid::new_unwrap("1.2.840.10040.4.1");
 const SM2_CURVE: Oid = Oid::new_unwrap("1.2.156.10197.1.301");
 
 /// Named curves of ECDSA.
@@ -67,6 +69,8 @@ pub enum PublicKey {
     Ed25519(Vec<u8>),
     /// SM2: point (SEC 1).
     Sm2(Vec<u8>),
+    /// DSA.
+    Dsa(DsaKey),
 }
 
 /// An RSA public key.
@@ -87,6 +91,11 @@ impl RsaKey {
     pub fn bits(&self) -> usize {
         let leading = self.modulus.first().map_or(0, |b| b.leading_zeros());
         self.modulus.len() * 8 - usize::try_from(leading).unwrap_or(0)
+    }
+
+    /// AWS-LC computes with moduli from 2048 bits on and usual exponents, if it has the hash.
+    pub(super) fn is_fast(&self) -> bool {
+        self.bits() >= 2048 && self.exponent.len() <= 4
     }
 
     pub(super) fn pss_only(&self) -> bool {
@@ -144,6 +153,7 @@ impl PublicKey {
                 }
             }
             ED25519 => Ok(Self::Ed25519(bits.to_vec())),
+            DSA => DsaKey::read(parameters, bits).map(Self::Dsa),
             other => Err(SignatureError::Unsupported(format!("key type {other}"))),
         }
     }
@@ -180,6 +190,7 @@ impl std::fmt::Display for PublicKey {
             Self::Ec(curve, _) => write!(f, "{curve}"),
             Self::Ed25519(_) => f.write_str("Ed25519"),
             Self::Sm2(_) => f.write_str("SM2"),
+            Self::Dsa(key) => write!(f, "DSA {}", key.bits()),
         }
     }
 }

@@ -1,18 +1,22 @@
 //! Verifying signatures with public keys: RSA (PKCS#1 v1.5 and PSS), ECDSA on NIST and brainpool curves in DER and in BSI's plain form,
-//! Ed25519, SM2 with SM3.
+//! Ed25519, SM2 with SM3, and DSA.
 //!
 //! RSA, the NIST curves and Ed25519 go through AWS-LC; what it lacks goes through RustCrypto. Algorithms that are broken or
 //! worn out are verified all the same, since a verdict on an old contract needs them, and named in [`Verified::weaknesses`].
 
 mod digest;
+mod dsa;
 mod ec;
 mod key;
 mod rsa;
 mod scheme;
+mod work;
 
 pub use digest::{Digest, Hasher};
+pub use dsa::DsaKey;
 pub use key::{Curve, PublicKey};
 pub use scheme::{Pss, Scheme};
+pub use work::Work;
 
 /// RSA moduli below this many bits are called weak (NIST SP 800-131A).
 pub const RSA_MINIMUM_BITS: usize = 2048;
@@ -27,6 +31,9 @@ pub enum SignatureError {
     /// The key is malformed, or not of a size that is verified.
     #[error("bad public key: {0}")]
     BadKey(String),
+    /// More verifications were asked for than one file may cost.
+    #[error("too many signatures, or too costly ones, for one file")]
+    TooMuchWork,
     /// It does not verify.
     #[error("the signature does not verify")]
     Invalid,
@@ -40,6 +47,8 @@ pub enum Weakness {
     Digest(Digest),
     /// An RSA modulus of fewer than [`RSA_MINIMUM_BITS`] bits.
     RsaBits(usize),
+    /// DSA, which FIPS 186-5 withdrew.
+    Dsa,
 }
 
 impl std::fmt::Display for Weakness {
@@ -47,6 +56,7 @@ impl std::fmt::Display for Weakness {
         match self {
             Self::Digest(digest) => write!(f, "{digest} is broken"),
             Self::RsaBits(bits) => write!(f, "RSA key of {bits} bits"),
+            Self::Dsa => f.write_str("DSA was withdrawn by FIPS 186-5"),
         }
     }
 }
@@ -110,20 +120,26 @@ pub fn verify(
             let signature = ec::plain_to_der(*curve, signature)?;
             ec::verify(*curve, point, &hashed(digest, message), &signature)?;
         }
+        (PublicKey::Dsa(key), Scheme::Dsa(digest)) => key.verify(&hashed(digest, message), signature)?,
         (PublicKey::Ed25519(key), Scheme::Ed25519) => ec::verify_ed25519(key, bytes(message)?, signature)?,
         (PublicKey::Sm2(point), Scheme::Sm2WithSm3) => ec::verify_sm2(point, bytes(message)?, signature)?,
         (key, scheme) => return Err(SignatureError::Unsupported(format!("{scheme} with {key}"))),
     }
-    let mut weaknesses = Vec::new();
+    Ok(Verified { scheme, weaknesses: weaknesses(key, scheme) })
+}
+
+/// What is weak about signatures of this key and scheme.
+pub fn weaknesses(key: &PublicKey, scheme: Scheme) -> Vec<Weakness> {
+    let mut found = Vec::new();
     if let Some(digest) = scheme.digest().filter(|d| d.is_broken()) {
-        weaknesses.push(Weakness::Digest(digest));
+        found.push(Weakness::Digest(digest));
     }
-    if let PublicKey::Rsa(key) = key
-        && key.bits() < RSA_MINIMUM_BITS
-    {
-        weaknesses.push(Weakness::RsaBits(key.bits()));
+    match key {
+        PublicKey::Rsa(key) if key.bits() < RSA_MINIMUM_BITS => found.push(Weakness::RsaBits(key.bits())),
+        PublicKey::Dsa(_) => found.push(Weakness::Dsa),
+        _ => {}
     }
-    Ok(Verified { scheme, weaknesses })
+    found
 }
 
 fn hashed(digest: Digest, message: Message<'_>) -> Vec<u8> {

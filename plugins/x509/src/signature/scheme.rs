@@ -19,6 +19,8 @@ pub enum Scheme {
     Ed25519,
     /// SM2 with SM3 and the default identity 1234567812345678 (GB/T 32918.2, GB/T 35275).
     Sm2WithSm3,
+    /// DSA, the signature a DER `SEQUENCE { r, s }` (RFC 3279 2.2.2).
+    Dsa(Digest),
 }
 
 /// RSASSA-PSS-params (RFC 8017 A.2.3).
@@ -37,10 +39,12 @@ pub(super) const RSA_PSS: Oid = Oid::new_unwrap("1.2.840.113549.1.1.10");
 const MGF1: Oid = Oid::new_unwrap("1.2.840.113549.1.1.8");
 const EC_PUBLIC_KEY: Oid = Oid::new_unwrap("1.2.840.10045.2.1");
 const ECDSA_SPECIFIED: Oid = Oid::new_unwrap("1.2.840.10045.4.3");
+const DSA: Oid = Oid::new_unwrap("1.2.840.10040.4.1");
 const ED25519: Oid = Oid::new_unwrap("1.3.101.112");
 
-/// Algorithms whose OID says all: RSA of RFC 8017 and NIST, ECDSA of X9.62 and NIST, BSI's plain ECDSA, SM2 of GM/T 0006.
-const FIXED: [(&str, Scheme); 28] = [
+/// Algorithms whose OID says all: RSA of RFC 8017 and NIST, ECDSA of X9.62 and NIST, BSI's plain ECDSA, SM2 of GM/T
+/// 0006, DSA of X9.57 and NIST.
+const FIXED: [(&str, Scheme); 33] = [
     ("1.2.840.113549.1.1.4", Scheme::RsaPkcs1(Digest::Md5)),
     ("1.2.840.113549.1.1.5", Scheme::RsaPkcs1(Digest::Sha1)),
     ("1.2.840.113549.1.1.14", Scheme::RsaPkcs1(Digest::Sha224)),
@@ -70,6 +74,11 @@ const FIXED: [(&str, Scheme); 28] = [
     // sm2-1 "digital signature", and the algorithm's own arc, which GM/T 0010 signers put into SignerInfo
     ("1.2.156.10197.1.301.1", Scheme::Sm2WithSm3),
     ("1.2.156.10197.1.301", Scheme::Sm2WithSm3),
+    ("1.2.840.10040.4.3", Scheme::Dsa(Digest::Sha1)),
+    ("2.16.840.1.101.3.4.3.1", Scheme::Dsa(Digest::Sha224)),
+    ("2.16.840.1.101.3.4.3.2", Scheme::Dsa(Digest::Sha256)),
+    ("2.16.840.1.101.3.4.3.3", Scheme::Dsa(Digest::Sha384)),
+    ("2.16.840.1.101.3.4.3.4", Scheme::Dsa(Digest::Sha512)),
 ];
 
 /// BSI TR-03111's plain signatures with SHA-3 (arcs 8–11).
@@ -82,7 +91,7 @@ const PLAIN_SHA3: [(&str, Digest); 4] = [
 
 impl Scheme {
     /// Reads an AlgorithmIdentifier (BER). `digest` is SignerInfo's digestAlgorithm, for identifiers that leave the hash open
-    /// (rsaEncryption, id-ecPublicKey); certificates have none.
+    /// (rsaEncryption, id-ecPublicKey, id-dsa); certificates have none.
     ///
     /// # Errors
     /// When it is malformed or not supported.
@@ -107,6 +116,7 @@ impl Scheme {
             (RSA_ENCRYPTION, Some(digest), _) => Ok(Self::RsaPkcs1(digest)),
             (EC_PUBLIC_KEY, Some(Digest::Sm3), _) => Ok(Self::Sm2WithSm3),
             (EC_PUBLIC_KEY, Some(digest), _) => Ok(Self::Ecdsa(digest)),
+            (DSA, Some(digest), _) => Ok(Self::Dsa(digest)),
             (ECDSA_SPECIFIED, _, Some(parameters)) => {
                 Digest::from_identifier(parameters.raw).map(Self::Ecdsa)
             }
@@ -117,7 +127,9 @@ impl Scheme {
     /// The hash that the message goes through before the key; none for Ed25519, and SM2's includes the signer's identity.
     pub fn digest(self) -> Option<Digest> {
         match self {
-            Self::RsaPkcs1(digest) | Self::Ecdsa(digest) | Self::EcdsaPlain(digest) => Some(digest),
+            Self::RsaPkcs1(digest) | Self::Ecdsa(digest) | Self::EcdsaPlain(digest) | Self::Dsa(digest) => {
+                Some(digest)
+            }
             Self::RsaPss(pss) => Some(pss.digest),
             Self::Ed25519 => None,
             Self::Sm2WithSm3 => Some(Digest::Sm3),
@@ -134,6 +146,7 @@ impl std::fmt::Display for Scheme {
             Self::EcdsaPlain(digest) => write!(f, "plain ECDSA with {digest}"),
             Self::Ed25519 => f.write_str("Ed25519"),
             Self::Sm2WithSm3 => f.write_str("SM2 with SM3"),
+            Self::Dsa(digest) => write!(f, "DSA with {digest}"),
         }
     }
 }

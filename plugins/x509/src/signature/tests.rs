@@ -230,3 +230,72 @@ fn hashes_and_their_identifiers_agree() {
         assert_eq!(digest.of(b"x").len(), digest.len());
     }
 }
+
+/// Made with OpenSSL 3.0: `dsaparam -genkey 2048`, `dgst -sha256 -sign` over "contract".
+const DSA_KEY: &str = "308203433082023506072a8648ce3804013082022802820101009a7b2cbaaf8d348429b6120f9f9a13a521a77617c5278e7c5293bafb\
+     4431599a787cbe900d6cd5b79eb8c43afd218b3a2b4de5d327663c778d4f4754d5b6e4c23e4a8e4bbf313c500ebf2f135a70b02d2278\
+     fff034c444ea1495b0e56de1feb0ca36f336201681ed388601b4bf835866fa756b6d70d17cedd76dc6fd7ce85cfa0e07ff086039e949\
+     4c7bdff8a0f52fce5b0e0c95d2a724d7b63a37c77522d0a444a89161cd5c56d6f23739d1dc14fc48b50bd61a3ffcbf258a62c58e6e2b\
+     2f8bb2eb4b113b4f3a66dc887cdb47d23a1ea242e34cea03b5d614707612fbcdf8c425ab7a9ecff348ea2213bbc558f9e076dd3153ad\
+     3e360c67bda7c4205abc0dfb021d00d6400215876d87d262c16b545d018bd733cb35eb6aedf57bdd1508690282010040b5403b13cf70\
+     0948036af9ac1946252b3589e8a0ca16402d497e0da39dcda94c3c9d998ac39e61e4c9bde13e1d6e6adb7e13000f614906db08d3a769\
+     2ca339cbba54ab1ee01206e4579c6720e80b0e8949a72971bcdedf22eefcef97ca0423fb4a3b8a2febbacb179fabaf42be5a4c56a2e7\
+     35c0fc159e071253b53136ef15b3f4357206f77a33f4d052182d89ff678508c120f9518dfee2b759ce83e11a76ea857f6b26e1752ee4\
+     b2835a02ecdc9a25efdc50969cfc712d7daac0fd5e92e17750cab7717d017501f59a63c6d7c021d3443bf1d301eb8d7d19cde8eb6619\
+     8e55dde7a7933c47ee0e6cb57dd4abf76b82a9d4b0134a6ac4497766917bef89bb038201060002820101008423eae33cafb4abdd2fa1\
+     7973efbed998a7d5e4f27f84d4ad4e8c0e12077a191ff38fb098760fe59ee794ca7b1a2a5f6d59ff1f6adb0ec3344518a99753ae44b6\
+     75e25adbcd41e608ec5de1c9bf39739105c03f1b5037d3176904c15b5b9a3a7da0f0a776810f8eec5c43c35fa011ba4586beba819352\
+     8a6bbc831defb9a22aba80db88f79d16305b20f647de5add15f43f1e4beaf523860841f5769031856364306e4af7d0f31e3fc982e6be\
+     5c2514805dc1da4c58fac3863b483bb1bc882b9231feb926d1115aed41101f2a29b7431c5d63cc7f9b041fcb7666a62d9603804b38e1\
+     58e4fbd742fd4fa3bbb3d7e952162feb35d7ed87e639b5fee3c0428c8f";
+const DSA_SIGNATURE: &str = "303c021c11da62533836d78aaac4120ecc6fde0bc4cc6d76dad5eddeb1a43284021c57c1f1ef80d82c38b62db79eb5242391263ba64a\
+     9c7a80a2a72d7033";
+
+#[test]
+fn dsa_verifies_and_is_called_weak() {
+    let spki = hex::decode(DSA_KEY).unwrap();
+    let signature = hex::decode(DSA_SIGNATURE).unwrap();
+    let key = PublicKey::from_spki(&spki).unwrap();
+    let scheme = Scheme::Dsa(Digest::Sha256);
+    let verified = verify(&key, scheme, Message::Bytes(b"contract"), &signature).unwrap();
+    assert_eq!(verified.weaknesses, [Weakness::Dsa]);
+    assert_eq!(verify(&key, scheme, Message::Bytes(b"contracts"), &signature), Err(SignatureError::Invalid));
+    let longer = verify(&key, Scheme::Dsa(Digest::Sha512), Message::Bytes(b"contract"), &signature);
+    assert_eq!(longer, Err(SignatureError::Invalid));
+    for at in 0..signature.len() {
+        let mut flipped = signature.clone();
+        flipped[at] ^= 1;
+        assert!(verify(&key, scheme, Message::Bytes(b"contract"), &flipped).is_err(), "octet {at}");
+    }
+}
+
+/// Zero, one and the group's order stand for r and s; p, g and y leave their ranges.
+#[test]
+fn dsa_with_numbers_out_of_range_is_refused() {
+    use crate::asn1;
+    let spki = hex::decode(DSA_KEY).unwrap();
+    let key = PublicKey::from_spki(&spki).unwrap();
+    let numbers = |r: &[u8], s: &[u8]| asn1::sequence(&[&asn1::integer(r), &asn1::integer(s)]);
+    for (r, s) in [(&[0][..], &[0][..]), (&[1], &[0]), (&[0], &[1]), (&[1], &[1]), (&[0xff; 28], &[0xff; 28])]
+    {
+        let outcome = verify(&key, Scheme::Dsa(Digest::Sha256), Message::Bytes(b"contract"), &numbers(r, s));
+        assert_eq!(outcome, Err(SignatureError::Invalid));
+    }
+    let oid = asn1::oid(&const_oid::ObjectIdentifier::new_unwrap("1.2.840.10040.4.1"));
+    let made = |p: &[u8], q: &[u8], g: &[u8], y: &[u8]| {
+        let parameters = asn1::sequence(&[&asn1::integer(p), &asn1::integer(q), &asn1::integer(g)]);
+        let algorithm = asn1::sequence(&[&oid, &parameters]);
+        PublicKey::from_spki(&asn1::sequence(&[&algorithm, &asn1::bit_string(&asn1::integer(y))]))
+    };
+    let (p, q) = ([0xff; 256], [0xff; 28]);
+    for (g, y) in [(&[0][..], &[2][..]), (&[1], &[2]), (&p, &[2]), (&[2], &[0]), (&[2], &[1]), (&[2], &p)] {
+        assert!(matches!(made(&p, &q, g, y), Err(SignatureError::BadKey(_))));
+    }
+    let outside = made(&p, &q, &[2], &[2]).unwrap();
+    let outcome =
+        verify(&outside, Scheme::Dsa(Digest::Sha256), Message::Bytes(b"contract"), &numbers(&[1], &[1]));
+    assert!(matches!(outcome, Err(SignatureError::BadKey(_))), "no key of the group: {outcome:?}");
+    assert!(matches!(made(&[0xff; 384], &[0xff; 384], &[2], &[2]), Err(SignatureError::BadKey(_))));
+    let inherited = asn1::sequence(&[&asn1::sequence(&[&oid]), &asn1::bit_string(&asn1::integer(&[2]))]);
+    assert!(matches!(PublicKey::from_spki(&inherited), Err(SignatureError::BadKey(_))));
+}
