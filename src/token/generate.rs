@@ -113,6 +113,16 @@ pub(super) fn confirm(session: &Session, key: ObjectHandle, may_extract: bool) -
     Err(KeyError::Unsupported("the token does not keep private keys sensitive and inside".into()).into())
 }
 
+/// As [`confirm`], for a key that was unwrapped. Some tokens give such a key their own defaults whatever the template says; to the stricter
+/// side both attributes may be changed afterwards (PKCS#11, 4.9).
+pub(super) fn keep_inside(session: &Session, key: ObjectHandle) -> Result<(), Trouble> {
+    if confirm(session, key, false).is_ok() {
+        return Ok(());
+    }
+    session.update_attributes(key, &[Attribute::Sensitive(true), Attribute::Extractable(false)])?;
+    confirm(session, key, false)
+}
+
 /// What a token-resident secret key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -227,6 +227,9 @@ pub(super) fn load(path: &Path) -> Result<Pkcs11, OpenError> {
         other => other,
     })
     .map_err(failed)?;
+    // What has been loaded stays until the process ends: some modules crash when they are unloaded beside another vendor's, or while a
+    // thread that called them ends.
+    std::mem::forget(context.clone());
     Ok(context)
 }
 

@@ -246,7 +246,7 @@ fn take_in(
         tracing::warn!(?trouble, "a saved key does not unwrap");
         KeyError::Refused("does not unwrap: another recovery key, or changed".into())
     })?;
-    match generate::confirm(session, handle, false) {
+    match generate::keep_inside(session, handle) {
         Ok(()) => Ok(handle),
         Err(trouble) => {
             let _ = session.destroy_object(handle);

@@ -3,7 +3,7 @@
 
 use super::abilities::{Abilities, Macing, Wrapping};
 use super::fault::Trouble;
-use super::generate::{Pair, confirm};
+use super::generate::{Pair, keep_inside};
 use super::module::Module;
 use super::session::TokenSession;
 use crate::keys::{GenerateSpec, KeyAlgorithm, KeyError, KeyId, KeyLocation, Purpose, StoredKey};
@@ -143,7 +143,7 @@ pub(super) fn unwrap(
         }
         other => other?,
     };
-    if let Err(trouble) = confirm(session, handle, false) {
+    if let Err(trouble) = keep_inside(session, handle) {
         let _ = session.destroy_object(handle);
         return Err(trouble);
     }

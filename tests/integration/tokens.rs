@@ -151,7 +151,7 @@ fn softhsm_behind_the_server_of_p11_kit_serves_end_to_end() {
     });
 }
 
-/// Makes the machine's soft token anew, so only with `HUFU_WIPE_OPENCRYPTOKI=1`; see docs/TOKENS.md for what does not work yet.
+/// Makes the machine's soft token anew, so only with `HUFU_WIPE_OPENCRYPTOKI=1`.
 #[test]
 fn the_soft_token_of_opencryptoki_serves_end_to_end() {
     serves_end_to_end(&Offer {
