@@ -165,7 +165,7 @@ fn secrets_come_back_only_in_their_context_and_untouched() {
     assert!(matches!(reveal("app/1", &[]), Err(KeyError::Refused(_))));
     // None of this was a fault of the token.
     assert_eq!(reveal("app/1", &protected), Ok(TokenDone::Revealed(Secret(b"appKey".to_vec()))));
-    assert_eq!(worker.ask(TokenRequest::Health), Ok(TokenDone::Done));
+    assert_eq!(worker.ask(TokenRequest::Health), Ok(TokenDone::Well { confined: false }));
 }
 
 #[test]

@@ -118,5 +118,5 @@ fn garbage_on_the_socket_ends_the_connection_and_nothing_else() {
     let mut raw = worker.connect();
     raw.write_all(&[0, 0, 0, 3, 1, 0xff, 0xff]).unwrap();
     assert_eq!(raw.read(&mut [0; 16]).unwrap_or(0), 0);
-    assert_eq!(worker.ask(TokenRequest::Health), Ok(TokenDone::Done));
+    assert_eq!(worker.ask(TokenRequest::Health), Ok(TokenDone::Well { confined: false }));
 }
