@@ -177,7 +177,7 @@ async fn chores(edge: Arc<Edge>, tls: Arc<Tls>, mut drain: Drain) {
         if seconds.is_multiple_of(60) {
             flush(&edge).await;
         }
-        if seconds.is_multiple_of(300) {
+        if seconds.is_multiple_of(crate::ops::RENEWAL_SECONDS) {
             settle(&edge).await;
         }
     }

@@ -80,6 +80,7 @@ pub struct Appliance {
     pub(super) reader: OnceLock<Arc<dyn AuditReader>>,
     pub(super) nonces: super::validate::Nonces,
     pub(super) channel_files: OnceLock<super::operate::ChannelFiles>,
+    pub(super) renewals: parking_lot::Mutex<super::RenewalReport>,
 }
 
 /// One request as operations see it.
@@ -181,6 +182,7 @@ impl Appliance {
             reader: OnceLock::new(),
             nonces: super::validate::Nonces::default(),
             channel_files: OnceLock::new(),
+            renewals: parking_lot::Mutex::default(),
         }
     }
 

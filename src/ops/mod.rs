@@ -62,13 +62,13 @@ pub use idempotency::IdempotencyKey;
 pub use identify::{Identified, Person};
 pub use import::{ImportLine, MOST_OLD_ID};
 pub use operate::{
-    Approval, Ceremony, ChannelFiles, Command, Done, NewOperator, Operator, Request, Risk, Role, Rows, Who,
-    channels_in_force,
+    Approval, Ceremony, ChannelFiles, Command, Done, NewOperator, Operator, OwnCertificate, Request, Risk,
+    Role, Rows, Who, channels_in_force,
 };
 pub use projection::replay;
 pub use recovered::{Needs, needs};
 pub use release::Unfinished;
-pub use renewal::Renewals;
+pub use renewal::{RENEWAL_SECONDS, RenewalReport, Renewals};
 pub use rows::AppKind;
 pub use seals::Design;
 pub use settings::{Anchor, Certificates, Level, PreparedContent, Settings, TimestampPolicy};

@@ -15,6 +15,9 @@ const EARLIEST_MILLIS: i64 = 30 * 86_400_000;
 /// Time that one renewal may need; none is begun with less left.
 const ONE_RENEWAL: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// From one round of renewals to the next.
+pub const RENEWAL_SECONDS: u64 = 300;
+
 /// What a round of renewals found and did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Renewals {
@@ -27,6 +30,20 @@ pub struct Renewals {
     /// Those for whom it failed; they are tried again in the next round.
     pub failed: u64,
 }
+
+/// The last round of renewals, for operators.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RenewalReport {
+    /// When it ended; `None`: there was none since the start.
+    pub ended: Option<UnixTime>,
+    /// What it found and did.
+    pub round: Renewals,
+    /// Whose renewal failed and why, the first few.
+    pub failures: Vec<String>,
+}
+
+/// Failures of a round that are told one by one.
+const TOLD: usize = 5;
 
 /// What matters of a certificate row here.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +104,7 @@ impl Appliance {
     pub fn renew_certificates(&self, call: &Call, most: u64) -> Result<Renewals> {
         let now = self.now()?;
         let mut round = Renewals::default();
+        let mut failures = Vec::new();
         for id in self.app_ids()? {
             let Some(app) = self.app(&id)? else { continue };
             if app.disabled || !app.grants.certificates {
@@ -103,6 +121,9 @@ impl Appliance {
                     Err(error) => {
                         tracing::warn!(app = %app.id, signer, %error, "certificate not renewed");
                         round.failed += 1;
+                        if failures.len() < TOLD {
+                            failures.push(format!("signer {signer} of {}: {error}", app.id));
+                        }
                     }
                 }
             }
@@ -110,7 +131,14 @@ impl Appliance {
         if round.due > 0 {
             tracing::info!(?round, "renewal of certificates");
         }
+        let ended = Some(self.ports.clock.now_untrusted());
+        *self.renewals.lock() = RenewalReport { ended, round, failures };
         Ok(round)
+    }
+
+    /// How the last round of renewals went.
+    pub fn renewals(&self) -> RenewalReport {
+        self.renewals.lock().clone()
     }
 
     fn due_signers(&self, app: &App, now: UnixTime) -> Result<Vec<(u64, Step)>> {

@@ -1,7 +1,7 @@
 //! A rollover taken up while serving: the ceremony adds a CA to the file of identities, and from then on it issues.
 
 use super::channels::{Parts, Texts, renew_local};
-use crate::audit::AuditLog;
+use crate::audit::{Act, Actor, AuditLog, Ending, Event};
 use crate::channels::{Authorities, Identity, OcspResponder};
 use crate::conf::{Site, channels_folder};
 use crate::keys::Keys;
@@ -60,13 +60,24 @@ impl Adopting {
         if identities == self.parts.identities {
             return Ok(());
         }
-        self.parts.identities = identities;
         let mut id = [0; 16];
         self.parts.entropy.fill(&mut id).map_err(|e| e.to_string())?;
         let deadline = Instant::now().checked_add(PATIENCE).ok_or("the monotonic clock is at its end")?;
         let cx = Cx { request: RequestId(u128::from_be_bytes(id)), deadline };
-        renew_local(&channels_folder(&self.file), &self.texts, &self.parts, &self.authorities, cx);
+        let before = std::mem::replace(&mut self.parts.identities, identities);
+        let folder = channels_folder(&self.file);
+        if let Err(why) = renew_local(&folder, &self.texts, &self.parts, &self.authorities, cx) {
+            self.parts.identities = before;
+            return Err(why);
+        }
         self.ocsp.renew(&self.authorities, &self.parts.identities, &self.keys, &self.log);
+        let labels: Vec<&str> =
+            self.parts.identities.iter().map(|identity| identity.label.as_str()).collect();
+        let facts =
+            [("change_kind".to_owned(), "taken_up".into()), ("authorities".to_owned(), labels.into())];
+        let (act, facts) = (Act::Ceremony, facts.into_iter().collect());
+        let event = Event { act, actor: Actor::default(), facts, ending: Ending::Done };
+        self.log.record(cx, event).map_err(|e| e.to_string())?;
         tracing::info!(answering = ?self.ocsp.labels(), "the issuing CAs have changed");
         Ok(())
     }

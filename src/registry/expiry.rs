@@ -75,11 +75,18 @@ pub(crate) fn tls(site: &Site, now: UnixTime) -> Vec<(String, Standing)> {
 pub(crate) fn pki(site: &Site, now: UnixTime) -> Vec<(String, Standing)> {
     let folder = site.pki_folder();
     let mut all: Vec<(String, Standing)> = Vec::new();
-    // Rolled-over authorities have higher numbers; ended ones among them are history, which the newest tells.
-    for name in ["root", "issuing-1", "tsa-1", "ocsp-issuing-1"] {
+    // Successors have higher numbers; what they have replaced is history.
+    let newest = |first: String, next: &dyn Fn(u32) -> String| {
+        let made = (2..).map(next).take_while(|name| folder.join(format!("{name}.pem")).is_file());
+        made.last().unwrap_or(first)
+    };
+    let issuing = newest("issuing-1".into(), &|n| format!("issuing-{n}"));
+    let responder = newest(format!("ocsp-{issuing}"), &|n| format!("ocsp-{issuing}-{n}"));
+    for name in ["root".to_owned(), issuing, newest("tsa-1".into(), &|n| format!("tsa-{n}")), responder] {
         let file = folder.join(format!("{name}.pem"));
         if file.is_file() {
-            all.push((name.to_owned(), certificate(&file, now)));
+            let standing = certificate(&file, now);
+            all.push((name, standing));
         }
     }
     let list = folder.join("root.crl");

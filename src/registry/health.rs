@@ -8,6 +8,7 @@ use crate::files::fonts::ChainReport;
 use crate::http::{Health, Part, State};
 use crate::keys::Purpose;
 use crate::ledger;
+use crate::ops::{Appliance, RENEWAL_SECONDS, RenewalReport, Renewals};
 use crate::supervisor::sandbox;
 use crate::token;
 use hufu_api::{Clock, Cx, Key, RequestId, Space, Store, UnixTime};
@@ -32,6 +33,7 @@ pub(super) struct Overview {
     pub(super) timestamps: Arc<TimeSources>,
     pub(super) sms: Result<String, String>,
     pub(super) fonts: Vec<ChainReport>,
+    pub(super) appliance: Arc<Appliance>,
     /// SHA-256 of changed channel files that admins have not accepted yet.
     pub(super) pending_channels: Option<String>,
 }
@@ -46,6 +48,7 @@ impl Health for Overview {
         let now = self.clock.now_untrusted();
         parts.push(expiring("tls", expiry::tls(&self.site, now)));
         parts.push(expiring("certificates", expiry::pki(&self.site, now)));
+        parts.push(renewals(&self.appliance.renewals(), now));
         parts.push(sandbox());
         parts.push(memory());
         parts
@@ -108,6 +111,27 @@ fn expiring(name: &str, all: Vec<(String, Standing)>) -> Part {
         said.push(format!("{days} days until {what} ends"));
     }
     part(name, false, state, (!said.is_empty()).then(|| said.join("; ")))
+}
+
+/// How far the renewal of signers' certificates is: the last round, and when the next comes.
+fn renewals(last: &RenewalReport, now: UnixTime) -> Part {
+    let every = i64::try_from(RENEWAL_SECONDS).unwrap_or(i64::MAX);
+    let Some(ended) = last.ended else {
+        let said = format!("no round yet; the first comes {every} s after the start");
+        return part("renewal", false, State::Up, Some(said));
+    };
+    let ago = now.seconds().saturating_sub(ended.seconds()).max(0);
+    let next = every.saturating_sub(ago).max(0);
+    let Renewals { due, renewed, pending, failed } = last.round;
+    let waiting = due.saturating_sub(renewed).saturating_sub(pending).saturating_sub(failed);
+    let mut said = format!(
+        "{due} certificates were due {ago} s ago: {renewed} renewed, {pending} at their channel, {failed} failed, {waiting} left for \
+         the next round, in {next} s"
+    );
+    if !last.failures.is_empty() {
+        said = format!("{said}; {}", last.failures.join("; "));
+    }
+    part("renewal", false, if failed > 0 { State::Warning } else { State::Up }, Some(said))
 }
 
 /// Whether secrets can reach a swap device or a core file, as the kernel says.
@@ -290,6 +314,26 @@ impl Overview {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn the_progress_of_renewals_is_told_with_reasons() {
+        let now = UnixTime::from_seconds(1_790_000_000);
+        let told = |report: &RenewalReport| {
+            let part = renewals(report, now);
+            (matches!(part.state, State::Up), part.detail.unwrap())
+        };
+        let (up, said) = told(&RenewalReport::default());
+        assert!(up && said.contains("no round yet"), "{said}");
+        let round = Renewals { due: 60, renewed: 48, pending: 1, failed: 2 };
+        let failures = vec!["signer 7 of a: zjca".to_owned()];
+        let (up, said) = told(&RenewalReport { ended: Some(now.plus_millis(-100_000)), round, failures });
+        assert!(
+            !up && said.starts_with(
+                "60 certificates were due 100 s ago: 48 renewed, 1 at their channel, 2 failed, 9 left"
+            )
+        );
+        assert!(said.contains("in 200 s") && said.ends_with("signer 7 of a: zjca"), "{said}");
+    }
 
     struct Jumped;
 

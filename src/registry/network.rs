@@ -173,6 +173,7 @@ pub fn serve(child: Network) -> Result<(), String> {
         timestamps: made.timestamps,
         sms: made.sms_health,
         fonts: fonts.report,
+        appliance: Arc::clone(&appliance),
         pending_channels: pending,
     };
     let service = Service {

@@ -9,6 +9,7 @@ use crate::ipc::child::{Child, Order, Voice};
 use crate::ipc::control::{ControlError, Door, FromChild, PeerRole};
 use crate::ipc::link::Link;
 use crate::keys::Generation;
+use crate::keys::Purpose;
 use crate::token::{self, Client, PinSource, WorkerSettings};
 use flume::{Receiver, Sender};
 use std::net::TcpListener;
@@ -178,7 +179,11 @@ pub fn worker() -> ExitCode {
 /// What a worker's settings hide from it. Its PIN, its module and the files that its environment names stay.
 fn hidden(settings: &[u8]) -> Result<Hidden, String> {
     let settings: WorkerSettings = postcard::from_bytes(settings).map_err(|e| format!("settings: {e}"))?;
-    let mut but_read = vec![settings.token.module, settings.ca.identities];
+    let mut but_read = vec![settings.token.module];
+    if settings.purpose == Purpose::Ca {
+        // The folder: a rollover puts another file in the place of the one that is there now.
+        but_read.extend(settings.ca.identities.parent().map(PathBuf::from));
+    }
     if let PinSource::File(path) = settings.token.pin {
         but_read.push(path);
     }

@@ -11,6 +11,7 @@
 )]
 
 mod attack;
+mod authorities;
 mod channels;
 mod clock;
 mod conformance;

@@ -120,3 +120,95 @@ fn the_service_log_names_no_person() {
         assert!(!out.contains(secret), "{secret} stands in the audit log");
     }
 }
+
+/// What openssl reads of the root's list, and the serial number of a certificate of the ceremony.
+fn root_list(daemon: &Daemon, label: &str) -> (String, String) {
+    let pki = daemon.site.dir().join("data/pki");
+    let openssl = |args: &[&str], file: &str| {
+        let done = Command::new("openssl").args(args).arg(pki.join(file)).output().unwrap();
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let serial = openssl(&["x509", "-noout", "-serial", "-in"], &format!("{label}.pem"));
+    let serial = serial.trim().strip_prefix("serial=").unwrap().to_owned();
+    (openssl(&["crl", "-noout", "-text", "-inform", "der", "-in"], "root.crl"), serial)
+}
+
+#[test]
+fn two_people_roll_the_issuing_ca_over_and_revoke_the_old_one() {
+    let daemon = site().start();
+    for name in ["anna", "bao"] {
+        let (done, _, why) = daemon.enrol(name, "admin");
+        assert!(done, "{why}");
+    }
+    let agree = |id: &str| {
+        for name in ["anna", "bao"] {
+            let (done, _, why) = daemon.remote(name, &["approval", "approve", id]);
+            assert!(done, "{why}");
+        }
+    };
+    let asked = |args: &[&str]| {
+        let (done, _, why) = daemon.site.hufu(args);
+        assert!(!done && why.contains("0 of 2 approvals") && why.contains("--request"), "{why}");
+        why.split("request ").nth(1).unwrap().split(' ').next().unwrap().to_owned()
+    };
+
+    let id = asked(&["ca", "rollover", "--yes"]);
+    let pki = daemon.site.dir().join("data/pki");
+    let (done, _, why) = daemon.site.hufu(&["ca", "rollover", "--yes", "--request", &id]);
+    assert!(!done && why.contains("0 of 2") && !pki.join("issuing-2.pem").exists(), "{why}");
+    agree(&id);
+    let (done, _, why) = daemon.site.hufu(&["ca", "revoke", "tsa-1", "--yes", "--request", &id]);
+    assert!(!done && why.contains("something else"), "{why}");
+    let (done, out, why) = daemon.site.hufu(&["ca", "rollover", "--yes", "--request", &id]);
+    assert!(done && out.contains("issuing-2 issues from now on"), "{out}{why}");
+
+    // The steps stand in the log: asked, agreed twice, begun by whom, and taken up by the serving appliance.
+    let (_, out, _) = daemon.site.hufu(&["audit", "search", &id, "--act", "approve", "--json"]);
+    let records: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let steps: Vec<&str> = records.iter().map(|r| r["facts"]["step"].as_str().unwrap_or_default()).collect();
+    assert_eq!(steps, ["requested", "approved", "approved", "carried_out"], "{out}");
+    let begun = std::time::Instant::now();
+    loop {
+        let (_, out, _) = daemon.site.hufu(&["audit", "search", "--act", "ceremony", "--json"]);
+        assert!(out.contains("announced") && out.contains("(approved by anna, bao)"), "{out}");
+        if out.contains("taken_up") && out.contains("issuing-2") {
+            break;
+        }
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{out}");
+    }
+
+    // What is issued from then on comes from it.
+    let person =
+        serde_json::json!({"userName": "张三", "identityRegion": "0", "certifyNum": "110101199003070011"});
+    let client = daemon.client();
+    let signer = client.post("/user/person", &person).data("signerId").to_string();
+    let rows = client.send("GET", &format!("/x/certificates?signerId={signer}"), "", b"");
+    let (_, chain) =
+        client.bytes(&format!("/x/certificates/{}", rows.data("certificates")[0]["certificateId"]));
+    std::fs::write(daemon.site.dir().join("chain.pem"), chain).unwrap();
+    let issuer = Command::new("openssl")
+        .args(["x509", "-noout", "-issuer", "-in"])
+        .arg(daemon.site.dir().join("chain.pem"))
+        .output()
+        .unwrap();
+    let issuer = String::from_utf8(issuer.stdout).unwrap();
+    assert!(issuer.contains("Hufu Issuing CA 2"), "{issuer}");
+
+    // The one that issues cannot be revoked, the one before it can; a complete run of the ceremony keeps that.
+    let (done, _, why) = daemon.site.hufu(&["ca", "revoke", "issuing-2", "--yes"]);
+    assert!(!done && why.contains("issues now"), "{why}");
+    let revoke = ["ca", "revoke", "issuing-1", "--reason", "cessation_of_operation", "--yes"];
+    let id = asked(&revoke);
+    agree(&id);
+    let (list, serial) = root_list(&daemon, "issuing-1");
+    assert!(list.contains("No Revoked Certificates") && !list.contains(&serial), "{list}");
+    let (done, out, why) = daemon.site.hufu(&[&revoke[..], &["--request", &id]].concat());
+    assert!(done, "{out}{why}");
+    let (list, serial) = root_list(&daemon, "issuing-1");
+    assert!(list.contains(&serial) && list.contains("Cessation Of Operation"), "{list}");
+    let (done, out, why) = daemon.site.hufu(&["init", "--yes"]);
+    assert!(done, "{out}{why}");
+    assert!(root_list(&daemon, "issuing-1").0.contains(&serial));
+    let (sound, _, why) = daemon.site.hufu(&["audit", "verify"]);
+    assert!(sound, "{why}");
+}

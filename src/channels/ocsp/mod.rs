@@ -84,6 +84,8 @@ impl OcspResponder {
         log: &Arc<dyn AuditLog>,
     ) {
         *self.responders.write() = Arc::new(responders(authorities, identities, keys, log));
+        // Some may be signed by a responder that is not to be heard any more.
+        self.kept.lock().clear();
     }
 
     fn responders(&self) -> Arc<Vec<Responder>> {

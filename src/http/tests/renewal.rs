@@ -23,6 +23,9 @@ async fn a_certificate_near_its_end_is_replaced_and_its_key_destroyed() {
     *world.authority.refuses.lock() = Some(ChannelError::Unavailable("down".into()));
     assert_eq!(renew(), Renewals { due: 2, failed: 2, ..Renewals::default() });
     assert_eq!(world.keys.count(), 2, "the old keys, and none without a certificate");
+    let told = world.appliance.renewals();
+    assert_eq!((told.round.failed, told.failures.len(), told.ended.is_some()), (2, 2, true));
+    assert!(told.failures[0].contains("signer") && told.failures[0].contains("down"), "{told:?}");
     *world.authority.refuses.lock() = None;
     assert_eq!(world.appliance.renew_certificates(&call(), 1).unwrap().renewed, 1, "no more than asked for");
     assert_eq!(renew(), Renewals { due: 1, renewed: 1, ..Renewals::default() });

@@ -2,7 +2,7 @@
 
 use super::super::appliance::facts;
 use super::super::{AppChange, Appliance, Call, Error, ImportLine, NewApp, RenewOrder, Result};
-use super::{NewOperator, Request, Role, Who};
+use super::{NewOperator, OwnCertificate, Request, Role, Who};
 use crate::audit::{Act, Actor, Ending};
 use crate::codes::Code;
 use hufu_api::RevocationReason;
@@ -37,6 +37,8 @@ pub enum Command {
     RemoveOperator(String),
     /// Put the channel files with this SHA-256 in force at the next reload. Answered by null.
     AcceptChannels(String),
+    /// Revoke a certificate of a time-stamping authority or OCSP responder here. Answered by null.
+    RevokeAuthority(OwnCertificate),
     /// A ceremony at the machine is about to begin. Answered by null; whoever asked goes through with it.
     Ceremony(Ceremony),
     /// All operators. Answered by a list of [`super::Operator`].
@@ -52,11 +54,13 @@ pub enum Command {
 }
 
 /// What is done at the machine itself, with the root's PIN, and not by the serving appliance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ceremony {
     /// A new issuing CA under the root.
     CaRollover,
+    /// An issuing CA, by label, onto the root's revocation list.
+    RevokeIssuing(String, RevocationReason),
 }
 
 /// What a command takes.
@@ -101,6 +105,7 @@ impl Command {
             Self::AddOperator(_) => "add_operator",
             Self::RemoveOperator(_) => "remove_operator",
             Self::AcceptChannels(_) => "accept_channels",
+            Self::RevokeAuthority(_) => "revoke_authority",
             Self::Ceremony(_) => "ceremony",
             Self::ListOperators => "list_operators",
             Self::ListRequests => "list_requests",
@@ -124,6 +129,7 @@ impl Command {
             | Self::AddOperator(_)
             | Self::RemoveOperator(_)
             | Self::AcceptChannels(_)
+            | Self::RevokeAuthority(_)
             | Self::Ceremony(_) => Risk::Dangerous,
             Self::Approve(_) | Self::Withdraw(_) | Self::CarryOut(_) => Risk::Step,
         }
@@ -212,6 +218,7 @@ impl Appliance {
             Command::AddOperator(new) => json(&self.add_operator(call, actor, new)?),
             Command::RemoveOperator(name) => json(&self.remove_operator(call, actor, &name)?),
             Command::AcceptChannels(digest) => json(&self.accept_channels(call, actor, &digest)?),
+            Command::RevokeAuthority(what) => json(&self.revoke_authority(call, actor, &what)?),
             Command::Ceremony(ceremony) => json(&self.announce(call, actor, ceremony)?),
             Command::ListOperators => json(&self.operators()?),
             Command::ListRequests => json(&self.requests()?),

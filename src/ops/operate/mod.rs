@@ -1,12 +1,14 @@
 //! What operators do: who they are, what each role may, and which acts take the word of several.
 
 mod approvals;
+mod authorities;
 mod browse;
 mod channels;
 mod command;
 mod operators;
 
 pub use approvals::{Approval, Request};
+pub use authorities::OwnCertificate;
 pub use browse::Rows;
 pub use channels::{ChannelFiles, channels_in_force};
 pub use command::{Ceremony, Command, Done, Risk};

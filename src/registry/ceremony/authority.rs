@@ -1,14 +1,15 @@
 //! The certificates of the appliance's own CA, and the root's revocation list.
 
 use super::{CeremonyError, label};
+use crate::channels::Identity;
 use crate::conf::Authority;
-use crate::keys::StoredKey;
+use crate::keys::{Purpose, StoredKey};
 use crate::token::ceremony::Ceremony;
 use crate::x509::{
-    self, Addresses, Certificate, CrlSpec, Issuer, Role, SignatureAlgorithm, TbsSpec, authority_name,
-    certificate_tbs, crl_tbs, key_identifier,
+    self, Addresses, Certificate, CrlRead, CrlSpec, Issuer, Revoked, Role, SignatureAlgorithm, TbsSpec,
+    authority_name, certificate_tbs, crl_tbs, key_identifier,
 };
-use hufu_api::UnixTime;
+use hufu_api::{RevocationReason, UnixTime};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -106,7 +107,22 @@ impl Issued {
         Self::below(names, Role::OcspResponder, folder, authority, key, ca, ca_key, now)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "one private constructor behind the four named ones")]
+    /// A time-stamping authority or a responder in the place of an earlier one; label and common name.
+    #[allow(clippy::too_many_arguments, reason = "as the ones above, with the names")]
+    pub(super) fn successor<'a>(
+        names: (String, String),
+        role: Role<'static>,
+        folder: &'a Path,
+        authority: &'a Authority,
+        key: &'a StoredKey,
+        ca: &'a Self,
+        ca_key: &'a StoredKey,
+        now: UnixTime,
+    ) -> Wanted<'a> {
+        Self::below(names, role, folder, authority, key, ca, ca_key, now)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one private constructor behind the named ones")]
     fn below<'a>(
         (label, common_name): (String, String),
         role: Role<'static>,
@@ -193,13 +209,33 @@ pub(super) fn issue(issuer: &mut Ceremony, wanted: Wanted<'_>) -> Result<Issued,
     Ok(Issued { label: wanted.label, certificate, found: false })
 }
 
-/// The root's revocation list: empty, good for `root_crl_days`.
+/// What the root's present list says of the issuing CAs; one that is not there or does not read says nothing.
+pub(super) fn listed(folder: &Path, known: &[Identity]) -> Vec<Revoked> {
+    let path = folder.join(format!("{}.crl", label::ROOT));
+    let Some(list) = fs::read(path).ok().and_then(|bytes| CrlRead::from_der(&bytes).ok()) else {
+        return Vec::new();
+    };
+    let entry = |identity: &Identity| {
+        let serial = Certificate::from_der(&identity.certificate.0).ok()?.serial;
+        let entry = list.entry(&serial).ok().flatten()?;
+        let reason = entry.reason.unwrap_or(RevocationReason::Unspecified);
+        Some(Revoked {
+            serial: serial.into_iter().skip_while(|octet| *octet == 0).collect(),
+            at: entry.at,
+            reason,
+        })
+    };
+    known.iter().filter(|identity| identity.key.purpose == Purpose::Ca).filter_map(entry).collect()
+}
+
+/// The root's revocation list, good for `root_crl_days`.
 pub(super) fn root_crl(
     token: &mut Ceremony,
     folder: &Path,
     authority: &Authority,
     root: &Issued,
     key: &StoredKey,
+    revoked: &[Revoked],
     now: UnixTime,
 ) -> Result<PathBuf, CeremonyError> {
     let algorithm = SignatureAlgorithm::for_key(&key.spki.0)?.identifier();
@@ -212,7 +248,7 @@ pub(super) fn root_crl(
         number: u64::try_from(now.seconds()).unwrap_or(1),
         this_update: now,
         next_update: now.plus_millis(i64::from(authority.root_crl_days) * DAY_MILLIS),
-        revoked: &[],
+        revoked,
     })?;
     let signature = token
         .sign(key, &tbs)

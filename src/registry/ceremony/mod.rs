@@ -3,10 +3,12 @@
 
 mod authority;
 mod recovery;
+mod replace;
 mod rollover;
 mod transcript;
 
 pub use recovery::{FILE as RECOVERY_FILE, Recovery, Saved};
+pub use replace::{Kind, named, revoke_issuing, succeed};
 pub use rollover::rollover;
 pub use transcript::{Transcript, clock_text};
 
@@ -38,6 +40,11 @@ pub mod label {
     /// The `number`th issuing CA, from 1.
     pub fn issuing(number: u32) -> String {
         format!("issuing-{number}")
+    }
+
+    /// The last number of a label.
+    pub fn number(label: &str) -> Option<u32> {
+        label.rsplit_once('-')?.1.parse().ok()
     }
 
     /// Its OCSP responder.
@@ -173,7 +180,10 @@ pub fn run(
     let issuing =
         issue(&mut root, Issued::issuing(1, &folder, authority, &ca_key, &root_issued, &root_key, now))?;
     report(&issuing, &mut transcript, &mut say);
-    let root_crl = authority::root_crl(&mut root, &folder, authority, &root_issued, &root_key, now)?;
+    // What it says of issuing CAs stays said.
+    let revoked = authority::listed(&folder, &known_identities(site)?);
+    let root_crl =
+        authority::root_crl(&mut root, &folder, authority, &root_issued, &root_key, &revoked, now)?;
     say(&mut transcript, format!("revocation list of the root: {}", root_crl.display()));
     // The root's token is closed before any other work: `hufu serve` never opens it.
     drop(root);

@@ -9,6 +9,7 @@ use crate::channels::{
     TsaParts,
 };
 use crate::keys::{Keys, Purpose};
+use crate::registry::ceremony::label;
 use hufu_api::{
     AuthoritySpec, ChannelError, Clock, Cx, Der, Entropy, Factory, Host, IssuerKey, Mobile, PluginError,
     SmsChannel, SmsReceipt, SmsText, Store, TimestampSource,
@@ -94,7 +95,17 @@ pub fn load(dir: &Path, texts: &Texts, parts: &Parts) -> Channels {
 
 /// Makes the channels over our own CA keys anew, from changed `parts`, and puts each in the place of the one of its name. The new
 /// ones have their revocation lists before anybody is told of them; a channel that cannot be made anew stays as it is.
-pub fn renew_local(dir: &Path, texts: &Texts, parts: &Parts, authorities: &Authorities, cx: Cx) {
+///
+/// # Errors
+/// Which channels those are, and why.
+pub fn renew_local(
+    dir: &Path,
+    texts: &Texts,
+    parts: &Parts,
+    authorities: &Authorities,
+    cx: Cx,
+) -> Result<(), String> {
+    let mut failures = Vec::new();
     let local = Mutex::new(Vec::new());
     for (common, table) in parse_all(dir, texts).into_iter().flatten() {
         let Some(factory) = CA.iter().find(|f| f.kind == common.kind && f.kind == LOCAL) else { continue };
@@ -105,10 +116,14 @@ pub fn renew_local(dir: &Path, texts: &Texts, parts: &Parts, authorities: &Autho
         });
         match made {
             Ok(channel) => authorities.replace(&common.name, channel),
-            Err(reason) => tracing::error!(channel = %common.name, %reason, "channel not renewed"),
+            Err(reason) => failures.push(format!("{}: {reason}", common.name)),
         }
     }
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
 }
+
+/// What a channel file calls the newest of the keys tsa-1, tsa-2 and so on.
+const NEWEST_TSA: &str = "tsa";
 
 /// The kind of channels that sign with our own CA keys.
 const LOCAL: &str = hufu_ca_local::FACTORY.kind;
@@ -173,7 +188,12 @@ impl Making<'_> {
         let parts = self.parts;
         let missing =
             || PluginError(format!("no time-stamp key is called {:?}; hufu init makes it", spec.label));
-        let identity = parts.identities.iter().find(|i| i.label == spec.label).ok_or_else(missing)?;
+        let newest = || {
+            let all = parts.identities.iter().filter(|i| i.label.starts_with("tsa-"));
+            all.max_by_key(|i| label::number(&i.label))
+        };
+        let exact = parts.identities.iter().find(|i| i.label == spec.label);
+        let identity = exact.or_else(|| newest().filter(|_| spec.label == NEWEST_TSA)).ok_or_else(missing)?;
         let tsa_parts = TsaParts {
             keys: Arc::clone(&parts.keys),
             log: Arc::clone(&parts.log),

@@ -6,7 +6,7 @@ import { digest, heading, look, moment, notice, order, pill, refusal, table } fr
 const COMMANDS = {
   add_app: ["新增应用", "Add an app"], set_app: ["变更应用", "Change an app"], rotate_key: ["更换 appKey", "New appKey"], purge_app: ["应用清库", "Purge an app"],
   revoke_certificate: ["吊销证书", "Revoke a certificate"], add_operator: ["新增操作员", "Add an operator"], remove_operator: ["移除操作员", "Remove an operator"],
-  ceremony: ["密钥仪式", "Key ceremony"],
+  ceremony: ["密钥仪式", "Key ceremony"], revoke_authority: ["吊销本机证书", "Revoke a certificate of the appliance"],
   accept_channels: ["启用变更的通道", "Put changed channels in force"],
 };
 /** What the parts of a command are, in the order in which it has them. */

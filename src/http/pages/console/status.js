@@ -11,7 +11,7 @@ const NAMES = {
   clock: ["时钟", "Clock"], disk: ["磁盘", "Disk"], sandbox: ["沙箱", "Sandbox"], fonts: ["印章字体", "Seal fonts"], slots: ["工作槽位", "Worker slots"],
   "token-signer": ["签署密钥", "Signers' keys"], "token-ca": ["CA 密钥", "CA keys"], "token-tsa": ["时间戳密钥", "Time-stamping keys"],
   "token-audit": ["日志密钥", "Log key"], tls: ["TLS 证书", "TLS certificate"], certificates: ["CA 证书", "CA certificates"], memory: ["内存保护", "Memory"],
-  channels: ["通道配置", "Channel configuration"], sms: ["短信", "SMS"],
+  channels: ["通道配置", "Channel configuration"], sms: ["短信", "SMS"], renewal: ["证书更新", "Certificate renewal"],
 };
 
 export function overall(word) {
