@@ -1,6 +1,7 @@
 //! All time-stamp sources as one: asked in order, each with its deadline and its standing.
 
 use super::{Standing, StandingReport};
+use crate::tsp::{Token, hash_length, hash_oid};
 use hufu_api::{ChannelError, Cx, Der, Imprint, TimestampSource};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +37,7 @@ impl TimeSources {
     fn ask(source: &TimeSource, cx: Cx, imprint: Imprint<'_>) -> Result<Der, ChannelError> {
         let port = source.source.as_ref().map_err(|why| ChannelError::Unavailable(why.clone()))?;
         let _place = source.standing.enter().map_err(ChannelError::Unavailable)?;
-        let answer = port.stamp(cx.within(source.timeout), imprint);
+        let answer = port.stamp(cx.within(source.timeout), imprint).and_then(|token| fits(token, imprint));
         match &answer {
             Ok(_) => source.standing.succeeded(),
             Err(error) => source.standing.failed(&error.to_string()),
@@ -45,8 +46,24 @@ impl TimeSources {
     }
 }
 
+/// The token, if it is one for this imprint whose signature by a certificate for time-stamping holds. Whom to trust is for the source
+/// to know; this is what no source may get wrong, our own with its token neither.
+fn fits(token: Der, imprint: Imprint<'_>) -> Result<Der, ChannelError> {
+    let bad = |why: &dyn std::fmt::Display| ChannelError::BadAnswer(why.to_string());
+    let read = Token::from_bytes(&token.0).map_err(|e| bad(&e))?;
+    if read.info.digest.oid() != hash_oid(imprint.algorithm) || read.info.imprint != imprint.digest {
+        return Err(bad(&"the time stamp is for another imprint"));
+    }
+    read.verify_signature(&[]).map_err(|e| bad(&e))?;
+    Ok(token)
+}
+
 impl TimestampSource for TimeSources {
     fn stamp(&self, cx: Cx, imprint: Imprint<'_>) -> Result<Der, ChannelError> {
+        // The asker's own mistake is no failure of a source.
+        if imprint.digest.len() != hash_length(imprint.algorithm) {
+            return Err(ChannelError::Refused("the imprint's length does not fit its hash".into()));
+        }
         let mut reasons = Vec::new();
         for source in &self.0 {
             if cx.remaining().is_zero() {
@@ -71,6 +88,10 @@ impl TimestampSource for TimeSources {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::channels::LocalTsa;
+    use crate::channels::testing::{World, tsa_spec};
+    use crate::keys::Purpose;
+    use crate::x509::Role;
     use hufu_api::{HashAlgorithm, RequestId};
     use std::time::Instant;
 
@@ -97,14 +118,23 @@ mod tests {
 
     const IMPRINT: Imprint<'static> = Imprint { algorithm: HashAlgorithm::Sha256, digest: &[7; 32] };
 
+    /// A token for [`IMPRINT`].
+    fn token() -> Der {
+        let world = World::new();
+        let identity = world.identity("tsa-1", Purpose::Tsa, Role::TimeStamping, 1);
+        LocalTsa::new(&world.parts(), &identity, &tsa_spec()).unwrap().stamp(cx(), IMPRINT).unwrap()
+    }
+
     #[test]
     fn the_next_source_is_asked_when_one_fails_or_refuses() {
+        let good = token();
         let sources = TimeSources::new(vec![
             source("down", Err(ChannelError::Unavailable("connection refused".into()))),
             source("rude", Err(ChannelError::Refused("badAlg".into()))),
-            source("good", Ok(Der(vec![1]))),
+            source("confused", Ok(Der(vec![1]))),
+            source("good", Ok(good.clone())),
         ]);
-        assert_eq!(sources.stamp(cx(), IMPRINT).unwrap(), Der(vec![1]));
+        assert_eq!(sources.stamp(cx(), IMPRINT).unwrap(), good);
         let down = sources.health().swap_remove(0).1.unwrap();
         assert!(down.pause.is_some() && down.failures == 1);
     }

@@ -12,7 +12,7 @@ use std::io::{Cursor, Read};
 use zip::ZipArchive;
 
 /// Files in a package, at most.
-const MAX_FILES: usize = 512;
+const MAX_FILES: usize = 2_048;
 /// Bytes of all files together, unpacked, at most.
 const MAX_BYTES: u64 = 512 << 20;
 

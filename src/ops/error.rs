@@ -82,8 +82,10 @@ impl From<Code> for Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict(_) | StoreError::Stalled => Self::new(Code::Overloaded).because(error),
-            StoreError::Poisoned(_) | StoreError::Io(_) => Self::internal(error),
+            // A poisoned store is opened anew as soon as its disk takes writes again.
+            StoreError::Conflict(_) | StoreError::Stalled | StoreError::Poisoned(_) => {
+                Self::new(Code::Overloaded).because(error)
+            }
             _ => Self::internal(error),
         }
     }

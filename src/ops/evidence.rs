@@ -47,6 +47,7 @@ impl Appliance {
         let mut related: Vec<Proof> = Vec::new();
         for signed in &trail {
             related.push(signed.proof.clone());
+            related.extend(signed.outcome.clone());
             related.extend(signed.consent.as_ref().map(|(proof, _)| proof.clone()));
         }
         related.sort_by_key(|proof| proof.number);

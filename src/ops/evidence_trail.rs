@@ -3,7 +3,7 @@
 use super::rows::Certificate;
 use super::sign::Signature;
 use super::{Appliance, Call, Caller, Result, table};
-use crate::audit::{Entry, Proof};
+use crate::audit::{Body, Entry, Proof, RecordNumber};
 use hufu_api::{Order, Space};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -13,14 +13,19 @@ use std::ops::Bound;
 const MOST_SIGNATURES: usize = 100;
 /// Rows looked at in one step.
 const PAGE: usize = 1_000;
+/// Records read in one step, and how far behind an intent its outcome is looked for.
+const RECORDS: usize = 256;
+const FARTHEST: u64 = 65_536;
 
-/// One signature of the document: its row, its signer's name, the proofs of its record and of its consent, its certificate.
+/// One signature of the document: its row, its signer's name, the proofs of its records (the intent names the file that came in, the
+/// outcome the one that went out) and of its consent, its certificate.
 pub(super) struct Signed {
     pub(super) row: Signature,
     pub(super) name: Option<String>,
     /// Leaf first, DER; empty when the certificate is not kept any more.
     pub(super) chain: Vec<Vec<u8>>,
     pub(super) proof: Proof,
+    pub(super) outcome: Option<Proof>,
     pub(super) consent: Option<(Proof, Entry)>,
 }
 
@@ -77,11 +82,30 @@ impl Appliance {
         };
         Ok(Signed {
             proof: self.prove(call, row.record)?,
+            outcome: self.outcome_of(call, row.record)?.map(|record| self.prove(call, record)).transpose()?,
             name: certificate.as_ref().map(|c| c.subject.common_name.clone()),
             chain: certificate.map(|c| c.chain.into_iter().map(|der| der.0).collect()).unwrap_or_default(),
             consent,
             row,
         })
+    }
+
+    /// The record that closes an intent; it comes soon after.
+    fn outcome_of(&self, call: &Call, intent: RecordNumber) -> Result<Option<RecordNumber>> {
+        let Some(reader) = self.reader.get() else { return Ok(None) };
+        let mut next = intent + 1;
+        while next - intent <= FARTHEST {
+            let records = reader.read(call.cx, next, RECORDS)?;
+            let closes = |entry: &&Entry| matches!(entry.body, Body::Outcome { of, .. } if of == intent);
+            if let Some(outcome) = records.iter().find(closes) {
+                return Ok(Some(outcome.number));
+            }
+            match records.last() {
+                Some(last) => next = last.number + 1,
+                None => return Ok(None),
+            }
+        }
+        Ok(None)
     }
 
     /// The certificate that a signature was made with: the signer's present one as a rule, else an older or a scene one.

@@ -9,6 +9,7 @@ use crate::http::{Health, Part, State};
 use crate::keys::Purpose;
 use crate::ledger;
 use crate::ops::{Appliance, RENEWAL_SECONDS, RenewalReport, Renewals};
+use crate::store::SledStore;
 use crate::supervisor::sandbox;
 use crate::token;
 use hufu_api::{Clock, Cx, Key, RequestId, Space, Store, UnixTime};
@@ -26,7 +27,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub(super) struct Overview {
     pub(super) site: Site,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) store: Arc<dyn Store>,
+    pub(super) state: Arc<SledStore>,
     pub(super) log: Arc<ledger::client::Client>,
     pub(super) tokens: Arc<token::Client>,
     pub(super) authorities: Arc<Authorities>,
@@ -194,7 +195,8 @@ impl Overview {
 
     fn state(&self) -> Part {
         let key = Key { space: Space::Meta, bytes: b"health".to_vec() };
-        of("state", true, self.store.get(&key).map_err(|e| e.to_string()), |_| None)
+        let read = || self.state.get(&key).map_err(|e| e.to_string());
+        of("state", true, self.state.poisoned().map_or_else(read, Err), |_| None)
     }
 
     fn time(&self) -> Part {

@@ -8,6 +8,7 @@ pub mod ceremony;
 pub mod channels;
 pub mod confinement;
 pub(crate) mod expiry;
+mod heal;
 mod health;
 pub mod network;
 mod plugin_test;

@@ -3,7 +3,7 @@
 use super::adopt::Adopting;
 use super::channels::{self, Maintenance, Parts};
 use super::health::Overview;
-use super::{Told, admin, adopt, replay, schema};
+use super::{Told, admin, adopt, heal, replay, schema};
 use crate::audit::AuditLog;
 use crate::channels::{Lookup, OcspResponder, Online, OsEntropy, Proofs};
 use crate::clock::{ReferenceSettings, ReferencedClock, SystemClock};
@@ -24,6 +24,7 @@ use flume::Receiver;
 use hufu_api::{Clock, Cx, Entropy, RequestId, Store, UnixTime};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -160,13 +161,13 @@ pub fn serve(child: Network) -> Result<(), String> {
     let _admin = admin::listen(&site.admin_socket(), Arc::clone(&appliance), Arc::clone(&entropy))
         .map_err(|e| format!("admin socket {}: {e}", site.admin_socket().display()))?;
     let to_log = Arc::clone(&log) as Arc<dyn AuditLog>;
-    super::backup::listen(&site.run_folder(), state, to_log, Arc::clone(&entropy))
+    super::backup::listen(&site.run_folder(), Arc::clone(&state), to_log, Arc::clone(&entropy))
         .map_err(|e| format!("backup socket: {e}"))?;
     let (end_log, to_state, to_entropy) = (Arc::clone(&log), Arc::clone(&store), Arc::clone(&entropy));
     let health = Overview {
         site: site.clone(),
         clock,
-        store,
+        state: Arc::clone(&state),
         log,
         tokens,
         authorities: made.authorities,
@@ -185,6 +186,13 @@ pub fn serve(child: Network) -> Result<(), String> {
         pki: pki::router(pki),
     };
     let (stop, stopped) = oneshot::channel::<()>();
+    let (fresh, begin_afresh) = oneshot::channel::<()>();
+    heal::watch(&state, site.state_folder(), move || {
+        // Whoever is gone is ending anyway.
+        let _ = fresh.send(());
+    })
+    .map_err(|e| e.to_string())?;
+    drop(state);
     std::thread::Builder::new()
         .name("until-told".into())
         .spawn(move || {
@@ -200,10 +208,18 @@ pub fn serve(child: Network) -> Result<(), String> {
     // A reload that names unusable files is to be refused before anybody calls this process ready.
     http::listen::Tls::new(site.server.tls.clone()).map_err(|e| e.to_string())?;
     voice.ready(&format!("https://{}/{}", site.server.listen, site.server.service));
+    let ended = Arc::new(AtomicBool::new(false));
+    let by_itself = Arc::clone(&ended);
     let served = http::run(service, listeners, async move {
-        let _ = stopped.await;
+        tokio::select! {
+            _ = stopped => {}
+            Ok(()) = begin_afresh => by_itself.store(true, Ordering::Relaxed),
+        }
     })
     .map_err(|e| e.to_string());
+    if ended.load(Ordering::Relaxed) {
+        return Err("the state is to be opened anew".into());
+    }
     // All that was answered is in it. A log that does not answer now is not waited for.
     let cx = own_cx(to_entropy.as_ref())?;
     let deadline = Instant::now().checked_add(LAST_LOOK).unwrap_or(cx.deadline);

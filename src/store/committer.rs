@@ -6,8 +6,8 @@ use super::snapshot::{Changes, Row};
 use flume::{Receiver, RecvTimeoutError, Sender};
 use hufu_api::{Expect, IdKind, StoreError, Versioned, Write};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Jobs in one batch, at most.
@@ -47,6 +47,8 @@ pub(super) struct Shared {
     started: Instant,
     /// Milliseconds after `started` when the group under way began, plus one; 0 between groups.
     busy_since: AtomicU64,
+    /// Why nothing is written any more.
+    poison: OnceLock<String>,
 }
 
 impl Shared {
@@ -56,7 +58,19 @@ impl Shared {
             changes: Changes::default(),
             started: Instant::now(),
             busy_since: AtomicU64::new(0),
+            poison: OnceLock::new(),
         }
+    }
+
+    /// From now on nothing is written any more; the first reason stays.
+    pub(super) fn poison(&self, reason: &str) {
+        if self.poison.set(reason.to_owned()).is_ok() {
+            tracing::error!(reason, "the state cannot be written any more");
+        }
+    }
+
+    pub(super) fn poisoned(&self) -> Option<&str> {
+        self.poison.get().map(String::as_str)
     }
 
     fn millis(&self) -> u64 {
@@ -131,7 +145,7 @@ impl Committer {
         if self.dirty {
             match self.durable.sync() {
                 Ok(()) => self.dirty = false,
-                Err(error) => tracing::error!(%error, "state cannot be made durable"),
+                Err(error) => self.shared.poison(&error.to_string()),
             }
         }
     }
@@ -174,7 +188,7 @@ impl Committer {
         let written = self.write(&overlay, durably).map_err(|e| match e {
             DurableError::Poisoned(reason) => StoreError::Poisoned(reason),
             other => {
-                tracing::error!(error = %other, "state cannot be written");
+                self.shared.poison(&other.to_string());
                 StoreError::Poisoned(other.to_string())
             }
         });

@@ -71,6 +71,21 @@ impl SledStore {
         self.ask(Work::Complete(record)).map(|_| ())
     }
 
+    /// Why nothing is written any more; only opening the folder anew, in another process, changes that.
+    pub fn poisoned(&self) -> Option<String> {
+        self.shared.poisoned().map(str::to_owned)
+    }
+
+    /// After one failed write sled answers every call with that failure, reads too.
+    #[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+    fn failed(&self, error: sled::Error) -> StoreError {
+        if matches!(error, sled::Error::Io(_)) {
+            self.shared.poison(&error.to_string());
+            return StoreError::Poisoned(error.to_string());
+        }
+        StoreError::Io(error.to_string())
+    }
+
     pub(super) fn tree(&self) -> &sled::Db {
         &self.tree
     }
@@ -114,14 +129,13 @@ impl Drop for SledStore {
     }
 }
 
-#[allow(clippy::needless_pass_by_value)] // for map_err
-fn io(error: sled::Error) -> StoreError {
-    StoreError::Io(error.to_string())
-}
-
 impl Store for SledStore {
     fn get(&self, key: &Key) -> Result<Option<Versioned>, StoreError> {
-        self.tree.get(layout::row(key)).map_err(io)?.map(|bytes| layout::unpack(&bytes)).transpose()
+        self.tree
+            .get(layout::row(key))
+            .map_err(|e| self.failed(e))?
+            .map(|bytes| layout::unpack(&bytes))
+            .transpose()
     }
 
     fn scan(
@@ -135,7 +149,7 @@ impl Store for SledStore {
         let end = Bound::Excluded(vec![space.tag() + 1]);
         let from = from.map(|bytes| layout::tagged(space, bytes));
         let unpacked = |row: Result<(sled::IVec, sled::IVec), sled::Error>| {
-            let (key, value) = row.map_err(io)?;
+            let (key, value) = row.map_err(|e| self.failed(e))?;
             Ok((key.get(1..).unwrap_or_default().to_vec(), layout::unpack(&value)?))
         };
         match (order, from) {

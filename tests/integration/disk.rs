@@ -58,14 +58,14 @@ impl Drop for Fault {
     }
 }
 
-fn try_sign(client: &Client, parties: &Parties, from: &Path, to: &Path) -> Answer {
+pub fn try_sign(client: &Client, parties: &Parties, from: &Path, to: &Path) -> Answer {
     let body = json!({"signerId": parties.person.to_string(), "moulageId": parties.person_seal.to_string(),
         "contractPath": from, "contractSavePath": to, "signPositionType": "1", "positionContent": "1,100,100"});
     client.try_send("POST", "/sign/filePath", "application/json", body.to_string().as_bytes()).unwrap()
 }
 
 /// Signs until it works again; the answered signature's file.
-fn recovers(client: &Client, parties: &Parties, from: &Path, to: PathBuf) -> (u64, PathBuf) {
+pub fn recovers(client: &Client, parties: &Parties, from: &Path, to: PathBuf) -> (u64, PathBuf) {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let answer = try_sign(client, parties, from, &to);
@@ -163,7 +163,7 @@ fn a_sync_that_fails_at_any_step_of_a_signature_is_an_error_and_never_a_success(
 }
 
 /// Files on disk that nobody is to see.
-fn unseen(folder: &Path) -> Vec<PathBuf> {
+pub fn unseen(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.filter(|path| path.extension().is_some_and(|e| e == "part")).collect()
 }

@@ -97,7 +97,28 @@ fn a_package_convinces_those_who_do_not_trust_us() {
     let (held, said) = run("sh", &["verify.sh", "", &signer_root], &folder);
     println!("{said}");
     assert!(held && said.contains("report.pdf: signature holds, trusted"), "{said}");
-    assert_eq!(said.matches("in the tree").count(), 4, "deposit, two signatures, one consent: {said}");
+    assert_eq!(
+        said.matches("in the tree").count(),
+        6,
+        "deposit, two signatures begun and done, one consent: {said}"
+    );
+    // From the first file to the deposited one each record hands on to the next, and the last names what was deposited.
+    let related = |name: &str| -> Vec<serde_json::Value> {
+        let mut records: Vec<serde_json::Value> = std::fs::read_dir(folder.join("related"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|e| e == "json"))
+            .map(|path| serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())
+            .filter(|record: &serde_json::Value| !record["facts"][name].is_null() && record["act"] == "sign")
+            .collect();
+        records.sort_by_key(|record| record["number"].as_u64());
+        records
+    };
+    let (begun, done) = (related("document_sha256"), related("output_sha256"));
+    assert_eq!((begun.len(), done.len()), (2, 2));
+    assert_eq!((&done[0]["of"], &done[1]["of"]), (&begun[0]["number"], &begun[1]["number"]));
+    assert_eq!(done[0]["facts"]["output_sha256"], begun[1]["facts"]["document_sha256"]);
+    assert_eq!(done[1]["facts"]["output_sha256"], digest.as_str());
     for (token, data) in [("document.tsr", ["-digest", &digest]), ("checkpoint.tsr", ["-data", "checkpoint"])]
     {
         let ts = ["ts", "-verify", "-in", token, "-token_in", data[0], data[1], "-CAfile", &tsa_root];
@@ -140,7 +161,7 @@ fn a_package_convinces_those_who_do_not_trust_us() {
     };
     let (held, said) = evidence(&zip, &["--key", key.to_str().unwrap(), "--trust", &signer_root]);
     assert!(held && said.contains("unchanged, trusted") && said.contains("log anchored"), "{said}");
-    assert_eq!(said.matches("related record").count(), 3, "{said}");
+    assert_eq!(said.matches("related record").count(), 5, "{said}");
     assert!(!evidence(&zip, &["--trust", &env["HUFU_CA"]]).0, "other roots do not vouch for the report");
 
     // What is changed in it is found by both.

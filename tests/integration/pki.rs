@@ -10,6 +10,9 @@ use hufu_api::HashAlgorithm;
 use std::collections::HashSet;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 /// GET or POST at the PKI listener; `None` while nobody answers there.
 fn pki(site: &Site, path: &str, kind: &str, body: Option<&[u8]>) -> Option<(u16, Vec<u8>)> {
@@ -199,48 +202,78 @@ fn a_report_names_every_signature_of_a_compromised_certificate_and_no_other() {
     assert_eq!(site.hufu(&["report", "compromised", "--sha256", &sha256]).1, out);
 }
 
+/// Asks for time stamps until it is told to stop, and tells when it asked and their serial numbers; while the listener is away it
+/// asks again.
+fn ask_on(site: &Site, over: &AtomicBool, told: &mpsc::Sender<(Instant, Vec<u8>)>) {
+    while !over.load(Ordering::Relaxed) {
+        let asked = Instant::now();
+        match stamp(site) {
+            Ok(token) => told.send((asked, Token::from_bytes(&token).unwrap().info.serial)).unwrap(),
+            // A whole answer of another kind would be a fault; these are those of a process that ends or begins.
+            Err(error) => {
+                assert!(["refused", "503", "no answer"].iter().any(|e| error.contains(e)), "{error}");
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+}
+
 #[test]
 fn no_serial_number_comes_twice_through_kills() {
     let kills = if std::env::var_os("HUFU_LONG").is_some() { 1_000 } else { 4 };
     let daemon = Daemon::new();
-    let mut serials = HashSet::new();
-    let mut stamps = 0;
-    for kill in 0..=kills {
-        let mut tries = 0;
-        for n in 0..5 {
-            // The listener is away until the supervisor has started the process again.
-            let token = loop {
-                match pki(&daemon.site, "/tsa", QUERY, Some(&query(n))) {
-                    Some((200, answer)) => {
-                        let request = Request::from_der(&query(n)).unwrap();
-                        match hufu::tsp::check_response(&answer, &request, &[]) {
-                            Ok((token, _)) => break token,
-                            Err(error) => assert!(error.to_string().contains("refused"), "{error}"),
-                        }
-                    }
-                    Some((503, _)) | None => {}
-                    Some((status, _)) => panic!("HTTP status {status}"),
-                }
-                tries += 1;
-                assert!(tries < 600, "the appliance does not come back after kill {kill}");
-                std::thread::sleep(std::time::Duration::from_millis(100));
-            };
-            stamps += 1;
-            assert!(
-                serials.insert(Token::from_bytes(&token).unwrap().info.serial),
-                "kill {kill}: a serial number twice"
-            );
+    let over = AtomicBool::new(false);
+    let (told, serials) = mpsc::channel();
+    let (mut seen, mut slowest) = (HashSet::new(), Duration::ZERO);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            let (site, over, told) = (&daemon.site, &over, told.clone());
+            scope.spawn(move || ask_on(site, over, &told));
         }
-        if kill < kills {
-            let network = children(daemon.supervisor())
-                .into_iter()
-                .find(|pid| command_line(*pid).contains("internal network"))
-                .expect("the network process");
-            let pid = rustix::process::Pid::from_raw(i32::try_from(network).unwrap()).unwrap();
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        let _ended = Ended(&over);
+        let mut take = |kill: usize| {
+            let (asked, serial) = serials
+                .recv_timeout(Duration::from_secs(60))
+                .unwrap_or_else(|_| panic!("the appliance does not come back after kill {kill}"));
+            // The upper half is the store's; the random half would hide that it gave a number twice.
+            let number = serial.iter().fold(0_u128, |number, octet| number << 8 | u128::from(*octet)) >> 64;
+            assert!(seen.insert(number), "kill {kill}: a serial number twice");
+            asked
+        };
+        for kill in 0..=kills {
+            let killed = Instant::now();
+            while take(kill) < killed {}
+            slowest = slowest.max(killed.elapsed());
+            for _ in 0..kill % 7 {
+                take(kill);
+            }
+            // Others are being made at this moment.
+            if kill < kills {
+                let network = network_of(&daemon);
+                let _ = rustix::process::kill_process(network, rustix::process::Signal::KILL);
+            }
         }
+    });
+    println!("{kills} kills, {} tokens, no serial number twice; slowest recovery {slowest:?}", seen.len());
+    assert!(seen.len() > kills);
+}
+
+/// The network process that lives now.
+fn network_of(daemon: &Daemon) -> rustix::process::Pid {
+    let pid = children(daemon.supervisor())
+        .into_iter()
+        .find(|pid| command_line(*pid).contains("internal network"))
+        .expect("the network process, which has just answered");
+    rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap()
+}
+
+/// Says so to the others, also when the test fails.
+struct Ended<'a>(&'a AtomicBool);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
-    assert_eq!(serials.len(), stamps);
 }
 
 #[test]

@@ -169,6 +169,8 @@ impl RemoteTsa {
 
 impl TimestampSource for RemoteTsa {
     fn stamp(&self, cx: Cx, imprint: Imprint<'_>) -> Result<Der, ChannelError> {
+        // An imprint of which no request can be made is no failure of an authority.
+        self.protocol.request(imprint, 0)?;
         let mut reasons = Vec::new();
         for authority in &self.authorities {
             if cx.remaining().is_zero() {

@@ -254,4 +254,6 @@ fn system(reason: String) -> Refusal {
 }
 
 #[cfg(test)]
+mod kills;
+#[cfg(test)]
 mod tests;

@@ -30,6 +30,7 @@ pub(in crate::ops) fn read_error(error: &DocumentError, path: &str) -> Error {
 pub(in crate::ops) fn save_error(error: &DocumentError) -> Error {
     match error {
         DocumentError::Timeout => Error::new(Code::Overloaded).because(error),
+        DocumentError::Full => Error::signing("合同保存失败，存储空间不足").because(error),
         _ => Error::signing("合同保存失败").because(error),
     }
 }

@@ -1,63 +1,24 @@
-//! Every time-stamp source: never a token that does not fit, the next authority is asked, the deadline holds.
+//! Every time-stamp source, remote and local, as the core asks them: never a token that does not fit, the next source is asked, the
+//! deadline holds.
 
-use crate::channels::testing::{World, tsa_spec};
-use crate::channels::{LocalTsa, Standing, TimeProtocol, TimeSource, TimeSources};
-use crate::keys::Purpose;
-use crate::tsp::{Request, Token};
-use crate::x509::Role;
+use super::authority::{Authority, DAY, DIGEST, IMPRINT, Illness, local_faults, remote_faults, source};
+use crate::channels::{Standing, TimeSource, TimeSources};
+use crate::tsp::{Token, hash_length};
 use hufu_api::{ChannelError, Der, HashAlgorithm, Imprint, IssuerKey, TimestampSource};
-use hufu_testkit::{HandClock, Reply, Server, cx, host_with_timestamps};
+use hufu_testkit::{HandClock, Reply, cx};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-const DIGEST: [u8; 32] = [7; 32];
-const IMPRINT: Imprint<'static> = Imprint { algorithm: HashAlgorithm::Sha256, digest: &DIGEST };
-const MIME: &str = "application/timestamp-reply";
-
-/// A world with an authority that is sound, as a server.
-struct Authority {
-    world: Arc<World>,
-    tsa: Arc<LocalTsa>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let world = World::new();
-        let identity = world.identity("tsa-1", Purpose::Tsa, Role::TimeStamping, 1);
-        let tsa = LocalTsa::new(&world.parts(), &identity, &tsa_spec()).unwrap();
-        Self { world: Arc::new(world), tsa: Arc::new(tsa) }
-    }
-
-    /// A server that answers what `answer` makes of the request.
-    fn server(&self, answer: impl Fn(&LocalTsa, &[u8]) -> Reply + Send + Sync + 'static) -> Server {
-        let tsa = Arc::clone(&self.tsa);
-        Server::start(move |request| {
-            assert_eq!(request.header("content-type"), Some("application/timestamp-query"));
-            answer(&tsa, &request.body)
-        })
-    }
-
-    fn sound(&self) -> Server {
-        self.server(|tsa, request| Reply::ok(MIME, tsa.respond(cx(5), request)))
-    }
-
-    /// A source over `urls` that believes in this world's root.
-    fn source(&self, urls: &[String]) -> Box<dyn TimestampSource> {
-        source(&self.world.clock, urls, &[self.world.root.certificate().clone()], "").unwrap()
-    }
-}
-
-fn source(
-    clock: &Arc<HandClock>,
-    urls: &[String],
-    anchors: &[Der],
-    more: &str,
-) -> Result<Box<dyn TimestampSource>, hufu_api::PluginError> {
-    let file = format!("urls = {urls:?}\nseconds_each = 1\n{more}");
-    let dir = tempfile::tempdir().unwrap();
-    host_with_timestamps(dir.path(), clock, Arc::new(TimeProtocol), anchors, |host| {
-        (hufu_tsa_rfc3161::FACTORY.build)(host, file.parse().unwrap())
-    })
+/// Sources as the configuration brings them together, each with a second to answer in.
+fn configured<const N: usize>(sources: [(&str, &Arc<dyn TimestampSource>); N]) -> TimeSources {
+    let entry = |(name, source): (&str, &Arc<dyn TimestampSource>)| TimeSource {
+        name: name.into(),
+        source: Ok(Arc::clone(source)),
+        timeout: Duration::from_secs(1),
+        standing: Standing::new(4),
+    };
+    TimeSources::new(sources.into_iter().map(entry).collect())
 }
 
 fn stamps(token: &Der) -> bool {
@@ -65,125 +26,115 @@ fn stamps(token: &Der) -> bool {
     token.verify_signature(&[]).is_ok() && token.info.imprint == DIGEST
 }
 
-/// The request with another imprint or nonce.
-fn altered(request: &[u8], change: impl Fn(&mut Request)) -> Vec<u8> {
-    let mut request = Request::from_der(request).unwrap();
-    change(&mut request);
-    request.to_der()
-}
-
 #[test]
-fn a_remote_authority_gives_tokens_that_verify() {
+fn every_source_stamps_every_hash_with_a_serial_number_of_its_own() {
     let authority = Authority::new();
     let server = authority.sound();
-    assert!(stamps(&authority.source(&[server.url()]).stamp(cx(5), IMPRINT).unwrap()));
+    let (remote, local) = (authority.remote(&[server.url()]), authority.local());
+    let both: Arc<dyn TimestampSource> = Arc::new(configured([("remote", &remote), ("local", &local)]));
+    let mut serials = HashSet::new();
+    for (kind, source) in [("remote", remote), ("local", local), ("both", both)] {
+        for algorithm in [HashAlgorithm::Sha256, HashAlgorithm::Sha384, HashAlgorithm::Sha512] {
+            let digest = vec![9; hash_length(algorithm)];
+            let token = source.stamp(cx(5), Imprint { algorithm, digest: &digest }).unwrap();
+            let token = Token::from_bytes(&token.0).unwrap();
+            assert!(token.verify_signature(&[]).is_ok() && token.info.imprint == digest, "{kind}");
+            assert!(serials.insert(token.info.serial), "{kind}: a serial number twice");
+            let short = Imprint { algorithm, digest: &digest[1..] };
+            assert!(source.stamp(cx(5), short).is_err(), "{kind}: an imprint too short for its hash");
+        }
+    }
+}
+
+/// Alone it is an error in time; before a sound source, that one's token comes.
+fn is_passed_over(fault: &str, source: &Arc<dyn TimestampSource>, sound: &Arc<dyn TimestampSource>) {
+    let begun = Instant::now();
+    let alone = configured([("faulty", source)]).stamp(cx(2), IMPRINT);
+    assert!(alone.is_err(), "{fault} was accepted");
+    let both = configured([("faulty", source), ("sound", sound)]);
+    assert!(stamps(&both.stamp(cx(20), IMPRINT).unwrap_or_else(|e| panic!("{fault}: {e}"))), "{fault}");
+    assert!(begun.elapsed() < Duration::from_secs(10), "{fault}: past the deadline");
 }
 
 #[test]
-fn no_faulty_answer_is_accepted_and_the_next_authority_is_asked() {
+fn no_faulty_answer_is_accepted_and_the_next_source_is_asked() {
     let authority = Authority::new();
-    let stranger = Authority::new();
-    let strange = Arc::clone(&stranger.tsa);
-    let aside = Authority::new();
-    aside.world.clock.advance(Duration::from_secs(600));
-    let late = Arc::clone(&aside.tsa);
     let good = authority.sound();
-    let faults: Vec<(&str, Server)> = vec![
-        (
-            "wrong imprint",
-            authority.server(|tsa, request| {
-                Reply::ok(MIME, tsa.respond(cx(5), &altered(request, |r| r.digest = vec![8; 32])))
-            }),
-        ),
-        (
-            "wrong nonce",
-            authority.server(|tsa, request| {
-                Reply::ok(MIME, tsa.respond(cx(5), &altered(request, |r| r.nonce = Some(vec![1]))))
-            }),
-        ),
-        (
-            "no nonce",
-            authority.server(|tsa, request| {
-                Reply::ok(MIME, tsa.respond(cx(5), &altered(request, |r| r.nonce = None)))
-            }),
-        ),
-        (
-            "no certificates",
-            authority.server(|tsa, request| {
-                Reply::ok(MIME, tsa.respond(cx(5), &altered(request, |r| r.cert_req = false)))
-            }),
-        ),
-        (
-            "another root",
-            authority.server(move |_, request| Reply::ok(MIME, strange.respond(cx(5), request))),
-        ),
-        (
-            "another time and root",
-            authority.server(move |_, request| Reply::ok(MIME, late.respond(cx(5), request))),
-        ),
-        ("rejection", authority.server(|tsa, _| Reply::ok(MIME, tsa.respond(cx(5), b"nonsense")))),
-        (
-            "broken signature",
-            authority.server(|tsa, request| {
-                let mut answer = tsa.respond(cx(5), request);
-                let last = answer.len() - 1;
-                answer[last] ^= 1;
-                Reply::ok(MIME, answer)
-            }),
-        ),
-        ("garbage", authority.server(|_, _| Reply::ok(MIME, b"<html>login</html>".to_vec()))),
-        ("empty", authority.server(|_, _| Reply::ok(MIME, vec![]))),
-        ("HTTP 500", authority.server(|_, _| Reply::status(500))),
-        ("not HTTP", authority.server(|_, _| Reply::Garbage)),
-        ("cut", authority.server(|_, _| Reply::Cut)),
-        ("slow", authority.server(|_, _| Reply::Hang)),
-    ];
-    for (fault, server) in &faults {
-        let begun = Instant::now();
-        let alone = authority.source(&[server.url()]).stamp(cx(2), IMPRINT);
-        assert!(alone.is_err(), "{fault} was accepted");
-        assert!(begun.elapsed() < Duration::from_secs(10), "{fault}: past the deadline");
-        let both = authority.source(&[server.url(), good.url()]);
+    let (local, remote) = (authority.local(), authority.remote(&[good.url()]));
+    let mut seen = Vec::new();
+    for (fault, server) in remote_faults(&authority) {
+        is_passed_over(&format!("remote: {fault}"), &authority.remote(&[server.url()]), &local);
+        // The same among the addresses of one source.
+        let both = authority.remote(&[server.url(), good.url()]);
         assert!(stamps(&both.stamp(cx(20), IMPRINT).unwrap_or_else(|e| panic!("{fault}: {e}"))), "{fault}");
+        seen.push(fault);
     }
-    let nobody = authority.source(&["http://127.0.0.1:1/".to_owned(), good.url()]);
+    for (fault, source) in local_faults() {
+        is_passed_over(&format!("local: {fault}"), &source, &remote);
+        seen.push(fault);
+    }
+    assert_eq!(seen.len(), 24);
+    let nobody = authority.remote(&["http://127.0.0.1:1/".to_owned(), good.url()]);
     assert!(stamps(&nobody.stamp(cx(20), IMPRINT).unwrap()), "connection refused");
 }
 
 #[test]
-fn a_token_whose_time_or_chain_is_off_is_not_accepted() {
+fn the_deadline_holds_over_many_slow_sources() {
     let authority = Authority::new();
-    let server = authority.sound();
-    let roots = [authority.world.root.certificate().clone()];
-    // Our clock stands ten minutes after the authority's, then two days: its certificate has expired.
-    for (ahead, wanted) in [(600, "ms from ours"), (2 * 86_400, "bad answer")] {
-        let clock = Arc::new(HandClock::new());
-        clock.advance(Duration::from_secs(ahead));
-        let error = source(&clock, &[server.url()], &roots, "").unwrap().stamp(cx(5), IMPRINT).unwrap_err();
-        assert!(error.to_string().contains(wanted), "{error}");
+    let server = authority.server(|_, _| Reply::Hang);
+    let many = authority.remote(&vec![server.url(); 16]);
+    let hung = Authority::ill(Illness::Hangs).local();
+    let sources = [(); 16].map(|()| ("hung", &hung));
+    for (kind, source) in [("addresses", many), ("sources", Arc::new(configured(sources)) as _)] {
+        let begun = Instant::now();
+        assert!(source.stamp(cx(2), IMPRINT).is_err(), "{kind}");
+        assert!(
+            begun.elapsed() < Duration::from_secs(10),
+            "{kind}: {:?}, all 16 were waited for",
+            begun.elapsed()
+        );
     }
-    let clock = Arc::new(HandClock::new());
-    clock.advance(Duration::from_secs(2 * 86_400));
-    let error =
-        source(&clock, &[server.url()], &roots, "tolerance_seconds = 3600").unwrap().stamp(cx(5), IMPRINT);
-    assert!(error.is_err(), "an expired chain");
 }
 
 #[test]
-fn local_and_remote_sources_stand_in_one_order() {
+fn a_token_whose_time_or_chain_is_off_is_not_accepted() {
+    let (fresh, stale) = (Authority::new(), Authority::new());
+    let ask = |authority: &Authority, clock: &Arc<HandClock>, more: &str| {
+        let roots = [authority.world.root.certificate().clone()];
+        let server = authority.sound();
+        source(clock, &[server.url()], &roots, more).unwrap().stamp(cx(5), IMPRINT)
+    };
+    // Our clock stands ten minutes after the authority's.
+    let clock = Arc::new(HandClock::new());
+    clock.advance(Duration::from_secs(600));
+    let error = ask(&fresh, &clock, "").unwrap_err().to_string();
+    assert!(error.contains("ms from ours"), "{error}");
+    assert!(ask(&fresh, &clock, "tolerance_seconds = 3600").is_ok(), "nothing else was wrong");
+    // The times agree to twenty seconds, between which the authority's certificate has expired.
+    stale.world.clock.advance(DAY - Duration::from_secs(10));
+    let clock = Arc::new(HandClock::new());
+    clock.advance(DAY - Duration::from_secs(20));
+    assert!(ask(&stale, &clock, "").is_ok(), "before it expired");
+    clock.advance(Duration::from_secs(30));
+    let error = ask(&stale, &clock, "").unwrap_err().to_string();
+    assert!(error.contains("chain"), "{error}");
+    // The next address, whose certificate is good, is asked.
+    let next = Authority::valid(3);
+    next.world.clock.advance(DAY);
+    let roots = [&stale, &next].map(|authority| authority.world.root.certificate().clone());
+    let (first, second) = (stale.sound(), next.sound());
+    let both = source(&clock, &[first.url(), second.url()], &roots, "").unwrap();
+    let token = Token::from_bytes(&both.stamp(cx(5), IMPRINT).unwrap().0).unwrap();
+    assert!(token.signed_data.certificates.iter().any(|der| der.as_slice() == next.tsa.certificate()));
+}
+
+#[test]
+fn every_failure_of_every_source_is_told() {
     let authority = Authority::new();
     let down = authority.server(|_, _| Reply::status(503));
-    let entry = |name: &str, source: Arc<dyn TimestampSource>| TimeSource {
-        name: name.into(),
-        source: Ok(source),
-        timeout: Duration::from_secs(2),
-        standing: Standing::new(4),
-    };
-    let remote = entry("remote", Arc::from(authority.source(&[down.url()])));
-    let sources = TimeSources::new(vec![remote, entry("local", Arc::clone(&authority.tsa) as _)]);
-    assert!(stamps(&sources.stamp(cx(5), IMPRINT).unwrap()));
+    let (remote, local) = (authority.remote(&[down.url()]), authority.local());
     authority.world.keys.set_down(true);
-    let error = sources.stamp(cx(5), IMPRINT).unwrap_err();
+    let error = configured([("remote", &remote), ("local", &local)]).stamp(cx(5), IMPRINT).unwrap_err();
     assert!(
         matches!(&error, ChannelError::Unavailable(why) if why.contains("remote: ") && why.contains("local: ")),
         "{error}"
