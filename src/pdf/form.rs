@@ -5,7 +5,7 @@ use crate::pdf::syntax::{Dict, Object, ObjectId, SyntaxError, View};
 use std::collections::HashSet;
 
 /// Nodes of a field tree.
-const MAX_FIELDS: usize = 20_000;
+const MAX_FIELDS: usize = 10_000;
 /// Depth of a field tree.
 const MAX_DEPTH: usize = 32;
 
@@ -28,8 +28,8 @@ pub(super) struct Form {
     /// Partial names of the topmost fields.
     pub(super) names: HashSet<String>,
     pub(super) signatures: Vec<SignatureField>,
-    /// Whether a field of another kind has a widget without an appearance, which readers have to draw themselves.
-    pub(super) undrawn: bool,
+    /// Widgets of fields of other kinds without an appearance, which readers have to draw themselves.
+    pub(super) undrawn: Vec<Object>,
 }
 
 /// A signature field.
@@ -89,7 +89,7 @@ pub(super) fn read(view: View<'_, '_>, catalog: &Dict) -> Result<Form, SyntaxErr
         Some(Object::Dictionary(d)) => (FormPlace::InCatalog, d.clone()),
         _ => (FormPlace::Absent, Dict::new()),
     };
-    let mut form = Form { place, dict, names: HashSet::new(), signatures: Vec::new(), undrawn: false };
+    let mut form = Form { place, dict, names: HashSet::new(), signatures: Vec::new(), undrawn: Vec::new() };
     form.walk(view)?;
     Ok(form)
 }
@@ -140,11 +140,17 @@ impl Form {
             }
             let mut widgets = Vec::new();
             let signature = kind.as_deref() == Some(b"Sig");
-            self.undrawn |= kids.is_empty() && !signature && !dict.contains("AP");
+            let undrawn =
+                |widget: &Dict| !signature && widget.is_name("Subtype", "Widget") && !widget.contains("AP");
+            if kids.is_empty() && undrawn(&dict) {
+                self.undrawn.push(node.id.into());
+            }
             for kid in &kids {
                 let is_field = match view.resolve(kid)? {
                     Object::Dictionary(d) => {
-                        self.undrawn |= !d.contains("T") && !signature && !d.contains("AP");
+                        if !d.contains("T") && undrawn(&d) {
+                            self.undrawn.push(kid.clone());
+                        }
                         d.contains("T")
                     }
                     _ => false,

@@ -77,6 +77,10 @@ fn unreferenced(view: View<'_, '_>, edges: &Edges, findings: &mut Vec<Finding>) 
             break;
         }
         let Ok(object) = view.object(ObjectId::new(number)) else { continue };
+        // The blank appearance of a field that was filled since.
+        if matches!(&object, Object::Stream(stream) if stream.span().is_empty()) {
+            continue;
+        }
         let Some(kind) = object.as_dict().and_then(kind_of) else { continue };
         listed += 1;
         if listed <= LISTED {
@@ -173,6 +177,15 @@ mod tests {
     #[test]
     fn a_plain_document_has_nothing_prepared() {
         assert_eq!(codes(&document(3, "", "")), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_form_without_content_is_nothing_prepared() {
+        let blank = "<</Type/XObject/Subtype/Form/BBox[0 0 0 0]/Length 0>>\nstream\n\nendstream";
+        let pages = ["<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[]/Count 0>>"];
+        let codes_with = |form: &str| codes(&with_table(&[pages[0], pages[1], form].map(str::to_owned)));
+        assert_eq!(codes_with(blank), Vec::<&str>::new());
+        assert_eq!(codes_with(&blank.replace("0>>\nstream\n", "1>>\nstream\nf")), ["unreferenced-object"]);
     }
 
     #[test]

@@ -6,21 +6,21 @@ use super::form::signature_fields;
 use super::permissions::Permissions;
 use super::report::Permission;
 use super::structure;
-use crate::pdf::syntax::{Document, Object, Pieces, SyntaxError};
+use crate::pdf::syntax::{Document, FindingKind, Object, Pieces, SyntaxError};
 use std::collections::BTreeSet;
 
 /// A larger input that nobody signed before is not looked at once more: what was added can take nothing from anybody there.
 const SMALL: usize = 1 << 20;
 
 /// [`release_check`] of an input and the update that follows it. An update to a file that nobody signed before, which is
-/// large or cannot be read strictly, has nothing to harm: what the writer checked of it is enough.
+/// large or had to be searched for its objects, has nothing to harm: what the writer checked of it is enough.
 ///
 /// # Errors
 /// The first reason not to release the file.
 pub fn release_check_of_update(input: &Document<'_>, update: &[u8], cms: &[u8]) -> Result<(), Finding> {
     let file = input.file();
     let signed = signature_fields(input.latest()).iter().any(|field| field.value.is_some());
-    if !signed && (file.len() > SMALL || Document::open_pieces(file).is_err()) {
+    if !signed && (file.len() > SMALL || input.has(FindingKind::Rebuilt)) {
         return Ok(());
     }
     let update = file.update_and(update);
@@ -49,8 +49,11 @@ fn judge(
     let document = document.map_err(|error| reason("unreadable", error.to_string()))?;
     let length = document.file().len();
     let last = document.revisions().len().saturating_sub(1);
-    let starts_there =
-        document.revisions().last().is_some_and(|r| r.start <= input_length && r.end == length);
+    // The line end in front of an update completes the last line of an input that ends without one.
+    let behind = input_length.saturating_add(1);
+    let completed = document.file().get(input_length..behind) == Some(b"\n");
+    let from = if completed { behind } else { input_length };
+    let starts_there = document.revisions().last().is_some_and(|r| r.start <= from && r.end == length);
     let Some(before) = last.checked_sub(1).filter(|_| starts_there) else {
         return Err(reason("not-one-revision", "what was added is not exactly one revision".into()));
     };
@@ -112,7 +115,7 @@ fn reason(code: &'static str, detail: String) -> Finding {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-    use super::release_check;
+    use super::{release_check, release_check_of_update};
     use crate::pdf::sign::testing::{document, sign_at};
     use crate::pdf::syntax::Document;
     use crate::verify::{found, structure};
@@ -127,6 +130,27 @@ mod tests {
             .collect();
         ends.sort();
         ends[at].1.clone()
+    }
+
+    #[test]
+    fn releases_updates_to_inputs_of_every_frame() {
+        let plain = document(1, "", "");
+        let bare = plain.strip_suffix(b"\n").unwrap().to_vec();
+        // Objects elsewhere than the table says, or no table: found by a search.
+        let shifted =
+            plain.strip_prefix(b"%PDF-1.7\n").map(|rest| [b"%PDF-1.7 scanned\n", rest].concat()).unwrap();
+        let lost =
+            [&plain[..memchr::memmem::rfind(&plain, b"xref\n0").unwrap()], b"trailer\n<</Root 1 0 R>>\n"]
+                .concat();
+        for input in [plain, bare, shifted, lost] {
+            let signed = sign_at(&input, &[(1, 100.0, 100.0)]).unwrap();
+            let (opened, update) = (Document::open_to_sign(&input).unwrap(), &signed[input.len()..]);
+            assert_eq!(release_check_of_update(&opened, update, &cms_of(&signed, 0)), Ok(()));
+            let again = sign_at(&signed, &[(1, 300.0, 300.0)]).unwrap();
+            let (opened, update) = (Document::open_to_sign(&signed).unwrap(), &again[signed.len()..]);
+            assert_eq!(release_check_of_update(&opened, update, &cms_of(&again, 1)), Ok(()));
+            assert_eq!(release_check(&again, signed.len(), &cms_of(&again, 1)), Ok(()));
+        }
     }
 
     #[test]

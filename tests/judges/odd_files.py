@@ -132,6 +132,8 @@ keep("form-indirect-null", base(catalog="/AcroForm 5 0 R", more={5: "null"}))
 keep("form-fields-is-null", base(catalog="/AcroForm 5 0 R", more={5: "<</Fields 6 0 R>>", 6: "null"}))
 keep("form-text-field", base(page="/Annots[5 0 R]", catalog="/AcroForm<</Fields[5 0 R]/DA(/F 9 Tf)>>",
                              more={5: "<</Type/Annot/Subtype/Widget/FT/Tx/T(name)/Rect[10 10 90 30]/P 3 0 R/V(x)>>"}))
+keep("form-drawn-by-readers", base(page="/Annots[5 0 R]", catalog="/AcroForm<</Fields[5 0 R]/NeedAppearances true>>",
+                                   more={5: "<</Type/Annot/Subtype/Widget/FT/Tx/T(name)/Rect[300 300 400 330]/P 3 0 R/MK<<>>>>"}))
 keep("form-tree", base(page="/Annots[6 0 R]", catalog="/AcroForm<</Fields[5 0 R]>>",
                        more={5: "<</T(a)/Kids[6 0 R]>>", 6: "<</Parent 5 0 R/T(b)/FT/Btn/Subtype/Widget/Rect[1 1 9 9]/F 4>>"}))
 keep("form-empty-signature", base(page="/Annots[5 0 R]", catalog="/AcroForm<</Fields[5 0 R]/SigFlags 1>>",

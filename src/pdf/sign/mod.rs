@@ -11,6 +11,7 @@ mod prepare;
 mod prepared;
 mod tagged;
 mod text;
+mod undrawn;
 
 use crate::pdf::appearance::Mark;
 use crate::pdf::place::Place;

@@ -3,14 +3,14 @@
 use super::appear::{self, Appearances};
 use super::field::{self, Target};
 use super::tagged::Tags;
-use super::{EmptyField, Kind, Prepared, SignError, SignatureRequest, dictionary};
+use super::{EmptyField, Kind, Prepared, SignError, SignatureRequest, dictionary, undrawn};
 use crate::pdf::archive::Archive;
 use crate::pdf::form::{self, Form, FormPlace, SignatureField};
 use crate::pdf::hash::PrefixHash;
 use crate::pdf::pages;
 use crate::pdf::place::MAX_PLACES;
 use crate::pdf::syntax::{Dict, Document, FindingKind, Object, ObjectId, PdfString, SyntaxError, View};
-use crate::pdf::update::{Body, Update, name};
+use crate::pdf::update::{Body, Update, name, unambiguous};
 
 /// Largest room for a CMS.
 const MAX_RESERVE: usize = 4 << 20;
@@ -47,9 +47,9 @@ pub fn prepare(
     let mut update = Update::new(view, request.entropy);
     let signature = update.reserve()?;
     // Readers that draw every widget themselves would not show the seal. Where they need not, they are told so.
-    let needless = restrictions.unsigned() && !form.undrawn && form.dict.contains("NeedAppearances");
+    let drawings = if restrictions.unsigned() { undrawn::drawings(view, &form) } else { None };
     let mut writer = Writer {
-        draws_all: needless,
+        draws_all: drawings.is_some(),
         appearances: request.mark.map(|mark| Appearances::new(mark, archive)),
         archive,
         new_fields: Vec::new(),
@@ -70,6 +70,9 @@ pub fn prepare(
     }
     for later in &request.later_fields {
         writer.later_field(&mut update, later)?;
+    }
+    for drawing in drawings.into_iter().flatten() {
+        drawing.put(&mut update)?;
     }
     writer.register(&mut update, root, &form)?;
     if let Kind::Certification(_) = request.kind {
@@ -297,7 +300,7 @@ impl Writer<'_> {
                 }
             }
             FormPlace::InCatalog => {
-                let mut dict = form.dict.clone();
+                let mut dict = unambiguous(root, form.dict.clone())?;
                 let listed = dict.get("Fields").and_then(Object::as_reference);
                 let shared = listed.map(|id| update.current(id).map(|o| (id, o))).transpose()?;
                 match (shared, dict.get("Fields")) {

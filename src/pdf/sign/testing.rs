@@ -9,6 +9,7 @@ use crate::pdf::hash::PrefixHash;
 use crate::pdf::place::{Anchor, Placement, Point, resolve};
 use crate::pdf::syntax::Document;
 use crate::seal::SealForm;
+use crate::verify::release_check_of_update;
 use crate::x509::SignatureAlgorithm;
 use crate::x509::testing::{Identity, Pki, now};
 use hufu_api::HashAlgorithm;
@@ -47,7 +48,7 @@ pub(crate) fn request<'r>() -> SignatureRequest<'r> {
     }
 }
 
-/// Signs with a real PAdES B-B signature and runs the self-check.
+/// Signs with a real PAdES B-B signature and runs all checks that stand before a file's release.
 pub(crate) fn signed(bytes: &[u8], request: &SignatureRequest<'_>) -> Result<Signed, SignError> {
     let document = Document::open_to_sign(bytes)?;
     let prefix = PrefixHash::of(HashAlgorithm::Sha256, bytes);
@@ -56,6 +57,8 @@ pub(crate) fn signed(bytes: &[u8], request: &SignatureRequest<'_>) -> Result<Sig
     let cms = cms(pki, identity, prepared.digest());
     let signed = prepared.embed(&cms)?;
     signed.check(&cms)?;
+    release_check_of_update(&document, signed.tail(), &cms)
+        .map_err(|finding| SignError::SelfCheck(format!("{}: {}", finding.code, finding.detail)))?;
     Ok(signed)
 }
 

@@ -113,3 +113,22 @@ fn invisible_signatures_and_indirect_structures() {
     let visible = sign_at(&invisible, &[(1, 10.0, 10.0)]).unwrap();
     all_agree(&visible, 2, 2);
 }
+
+#[test]
+fn a_key_given_twice_is_in_nobodys_way_while_both_say_the_same() {
+    for (page, catalog) in [("/Rotate 0/Rotate 0", "/Type/Catalog"), ("", "/AcroForm<</Fields[]/Fields[]>>")]
+    {
+        let bytes = sign_at(&document(1, page, catalog), &[(1, 100.0, 100.0)]).unwrap();
+        let view = Document::open(&bytes).unwrap();
+        let catalog = view.latest().catalog().unwrap();
+        let form = view.latest().get_dict(&catalog, "AcroForm").unwrap().unwrap();
+        assert!(!catalog.has_duplicate_keys() && !form.has_duplicate_keys());
+        if let Some(text) = ask(&bytes).pdfsig {
+            assert!(text.contains("Signature is Valid.") && text.contains("Total document signed"), "{text}");
+        }
+    }
+    for (page, catalog) in [("/Rotate 0/Rotate 90", ""), ("", "/AcroForm<</Fields[]/Fields[3 0 R]>>")] {
+        let error = sign_at(&document(1, page, catalog), &[(1, 100.0, 100.0)]).unwrap_err();
+        assert!(error.to_string().contains("given twice with different values"), "{error}");
+    }
+}

@@ -17,6 +17,13 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
+/// Bytes of an object that is worth keeping: with a signature in it.
+const LONG: std::ops::Range<usize> = 2_000..70_000;
+/// Work that its parts may have cost besides: a hundred of them. What has more takes more memory than it is worth.
+const LONG_PARTS: usize = 4_000;
+/// Such objects that are kept.
+const MAX_LONG: usize = 256;
+
 /// A document over its bytes. Opening reads the cross-reference chain alone; objects are parsed when asked for.
 #[derive(Debug)]
 pub struct Document<'a> {
@@ -27,6 +34,8 @@ pub struct Document<'a> {
     encryption_object: Option<ObjectId>,
     findings: Vec<Finding>,
     containers: RefCell<HashMap<usize, Rc<Container>>>,
+    /// Long objects that were parsed, and their work: a signature's is asked for again and again.
+    long: RefCell<HashMap<usize, (Indirect, usize)>>,
     decoded: Cell<usize>,
     scanned: Cell<usize>,
     worked: Cell<usize>,
@@ -107,6 +116,7 @@ impl<'a> Document<'a> {
             encryption_object: None,
             findings,
             containers: RefCell::new(HashMap::new()),
+            long: RefCell::new(HashMap::new()),
             decoded: Cell::new(0),
             scanned: Cell::new(0),
             worked: Cell::new(0),
@@ -130,6 +140,8 @@ impl<'a> Document<'a> {
         let first = id.as_array().and_then(|a| a.first()).and_then(Object::as_string);
         let first = first.map(|s| s.as_bytes().to_vec()).unwrap_or_default();
         self.encryption = Some(Encryption::open(&dict, &first)?);
+        // What was read so far is not deciphered.
+        self.long.borrow_mut().clear();
         Ok(())
     }
 
@@ -260,6 +272,12 @@ impl<'a> Document<'a> {
         offset: usize,
         expected: Option<ObjectId>,
     ) -> Result<Indirect> {
+        if let Some((indirect, work)) = self.long.borrow().get(&offset)
+            && expected.is_none_or(|e| e == indirect.id)
+        {
+            self.spend(*work)?;
+            return Ok(indirect.clone());
+        }
         let mut lexer = Lexer::new(self.file.at(offset), offset);
         lexer.skip_white();
         let start = lexer.pos;
@@ -269,7 +287,8 @@ impl<'a> Document<'a> {
         }
         let mut parser = Parser::new(self.file.at(offset), lexer.pos, &self.limits);
         let parsed = parser.object();
-        self.spend(parser.work_since(start))?;
+        let work = parser.work_since(start);
+        self.spend(work)?;
         let mut object = parsed?;
         let mut findings = Vec::new();
         if start != offset {
@@ -294,7 +313,17 @@ impl<'a> Document<'a> {
         if let (Some(encryption), false) = (&self.encryption, in_clear) {
             encryption.decrypt_strings(id, &mut object)?;
         }
-        Ok(Indirect { id, object, span: start..end, findings })
+        let indirect = Indirect { id, object, span: start..end, findings };
+        let mut long = self.long.borrow_mut();
+        // A stream may be read with the eyes of another revision.
+        if LONG.contains(&(end - start))
+            && work <= end - start + LONG_PARTS
+            && !matches!(indirect.object, Object::Stream(_))
+            && long.len() < MAX_LONG
+        {
+            long.insert(offset, (indirect.clone(), work));
+        }
+        Ok(indirect)
     }
 
     /// The range of a stream's data; the lexer moves behind `endstream`.

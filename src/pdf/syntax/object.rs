@@ -1,5 +1,6 @@
 //! The object model (ISO 32000-2 7.3).
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -291,6 +292,23 @@ impl Dict {
     /// Readers disagree on which of two equal keys counts, so nothing may depend on such a dictionary.
     pub fn has_duplicate_keys(&self) -> bool {
         self.duplicate_keys
+    }
+
+    /// The same with every key once; `None` where a key is given twice with different values.
+    pub fn with_each_key_once(self) -> Option<Self> {
+        let mut entries: Vec<(Name, Object)> = Vec::with_capacity(self.entries.len());
+        let mut seen = HashMap::new();
+        for (key, value) in self.entries {
+            match seen.get(&key).and_then(|at: &usize| entries.get(*at)) {
+                Some((_, first)) if *first != value => return None,
+                Some(_) => {}
+                None => {
+                    seen.insert(key.clone(), entries.len());
+                    entries.push((key, value));
+                }
+            }
+        }
+        Some(Self { entries, duplicate_keys: false })
     }
 
     /// Whether the entry `key` is this name.

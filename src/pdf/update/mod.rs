@@ -166,11 +166,13 @@ impl<'d, 'a> Update<'d, 'a> {
     }
 }
 
-fn unambiguous(id: ObjectId, dict: Dict) -> Result<Dict, SyntaxError> {
-    if dict.has_duplicate_keys() {
-        return Err(SyntaxError::Object { id, what: "a key is given twice, and it has to be rewritten" });
+/// A dictionary of object `id` that can be written anew with every key once.
+pub(super) fn unambiguous(id: ObjectId, dict: Dict) -> Result<Dict, SyntaxError> {
+    if !dict.has_duplicate_keys() {
+        return Ok(dict);
     }
-    Ok(dict)
+    let what = "a key is given twice with different values, and it has to be rewritten";
+    dict.with_each_key_once().ok_or(SyntaxError::Object { id, what })
 }
 
 /// `key` as a name object, for dictionaries of this crate's own making.
