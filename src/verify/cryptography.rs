@@ -1,5 +1,6 @@
 //! One signature's cryptography: digest over the ByteRange, signature value, what the CMS carries along.
 
+use super::budget::{Budget, Covered, TooMuchHashing};
 use super::finding::{Attack, Finding, Severity, Subject};
 use super::report::SubIndication;
 use crate::cms::{self, Content, SignedData, SignerError, VerifiedSigner, legacy};
@@ -66,34 +67,49 @@ impl Judged {
     }
 }
 
-/// Judges `contents` over the signed `pieces`. `cert` is the dictionary's /Cert, `more` are certificates at hand; public-key
-/// checks are paid out of `work`.
+/// Judges `contents` over what the signature covers. `cert` is the dictionary's /Cert, `more` are certificates at hand; all is
+/// paid out of `budget`.
 pub(super) fn judge(
     format: Format,
     contents: &[u8],
-    pieces: &[&[u8]],
+    covered: Covered<'_>,
     cert: Option<&[u8]>,
     more: &[Vec<u8>],
-    work: &Work,
+    budget: &mut Budget,
 ) -> Judged {
-    match format {
-        Format::X509Rsa => x509_rsa(contents, pieces, cert, work),
-        Format::Timestamp => document_timestamp(contents, pieces, more, work),
-        Format::Detached | Format::Pkcs7Sha1 => signed_data(format, contents, pieces, more, work),
-    }
+    let outcome = match format {
+        Format::X509Rsa => x509_rsa(contents, covered, cert, budget),
+        Format::Timestamp => document_timestamp(contents, covered, more, budget),
+        Format::Detached | Format::Pkcs7Sha1 => signed_data(format, contents, covered, more, budget),
+    };
+    outcome.unwrap_or_else(|TooMuchHashing| {
+        let detail = "too many bytes would have to be hashed for the signatures of this file";
+        Judged {
+            problem: Some(SubIndication::SigConstraintsFailure),
+            findings: vec![Finding::failure(Subject::File, "too-much-hashing", detail)],
+            ..Judged::default()
+        }
+    })
 }
 
-fn signed_data(format: Format, contents: &[u8], pieces: &[&[u8]], more: &[Vec<u8>], work: &Work) -> Judged {
+fn signed_data(
+    format: Format,
+    contents: &[u8],
+    covered: Covered<'_>,
+    more: &[Vec<u8>],
+    budget: &mut Budget,
+) -> Result<Judged, TooMuchHashing> {
     let mut judged = Judged::default();
     let read = match SignedData::from_bytes(contents) {
         Ok(read) => read,
-        Err(error) => return not_cms(judged, &error.to_string()),
+        Err(error) => return Ok(not_cms(judged, &error.to_string())),
     };
     carry(&mut judged, &read);
-    let content = hashed(&read, format, pieces);
+    let content = hashed(&read, format, covered, budget)?;
+    let pieces = covered.pieces();
     let outcome = match format {
-        Format::Pkcs7Sha1 => legacy::verify_pkcs7_sha1(&read, content.as_content(pieces), work),
-        _ => read.verify_single_within(Some(content.as_content(pieces)), more, work),
+        Format::Pkcs7Sha1 => legacy::verify_pkcs7_sha1(&read, content.as_content(&pieces), &budget.work),
+        _ => read.verify_single_within(Some(content.as_content(&pieces)), more, &budget.work),
     };
     if let Some(signer) = read.signers.first() {
         judged.signature.clone_from(&signer.signature);
@@ -107,7 +123,7 @@ fn signed_data(format: Format, contents: &[u8], pieces: &[&[u8]], more: &[Vec<u8
             None => {}
         }
     }
-    verdict(judged, outcome, &read, more)
+    Ok(verdict(judged, outcome, &read, more))
 }
 
 /// The digest over the ByteRange, made once; algorithms that hash by themselves get the pieces.
@@ -125,14 +141,19 @@ impl Hashed {
     }
 }
 
-fn hashed(read: &SignedData, format: Format, pieces: &[&[u8]]) -> Hashed {
+fn hashed(
+    read: &SignedData,
+    format: Format,
+    covered: Covered<'_>,
+    budget: &mut Budget,
+) -> Result<Hashed, TooMuchHashing> {
     let digest = match format {
         Format::Pkcs7Sha1 => Some(Digest::Sha1),
         _ => read.signers.first().and_then(content_digest),
     };
-    match digest.and_then(|d| Content::Pieces(pieces).digest(d).ok().map(|v| (d, v))) {
-        Some((digest, value)) => Hashed::Digest(digest, value),
-        None => Hashed::Pieces,
+    match digest {
+        Some(digest) => Ok(Hashed::Digest(digest, budget.digest(covered, digest)?)),
+        None => budget.hash(covered.end).map(|()| Hashed::Pieces),
     }
 }
 
@@ -270,17 +291,21 @@ fn signer_certificate(read: &SignedData, more: &[Vec<u8>]) -> Option<Certificate
     })
 }
 
-fn document_timestamp(contents: &[u8], pieces: &[&[u8]], more: &[Vec<u8>], work: &Work) -> Judged {
+fn document_timestamp(
+    contents: &[u8],
+    covered: Covered<'_>,
+    more: &[Vec<u8>],
+    budget: &mut Budget,
+) -> Result<Judged, TooMuchHashing> {
     let mut judged = Judged::default();
     let token = match Token::from_bytes(contents) {
         Ok(token) => token,
-        Err(error) => return not_cms(judged, &error.to_string()),
+        Err(error) => return Ok(not_cms(judged, &error.to_string())),
     };
     carry(&mut judged, &token.signed_data);
     judged.digest_algorithm = Some(token.info.digest.to_string());
-    let imprint = Content::Pieces(pieces).digest(token.info.digest);
-    judged.digest_ok = imprint.is_ok_and(|d| d == token.info.imprint);
-    let outcome = token.signed_data.verify_single_within(None, more, work);
+    judged.digest_ok = budget.digest(covered, token.info.digest)? == token.info.imprint;
+    let outcome = token.signed_data.verify_single_within(None, more, &budget.work);
     let digest_ok = judged.digest_ok;
     let mut judged = verdict(judged, outcome, &token.signed_data, more);
     judged.digest_ok = digest_ok;
@@ -290,10 +315,21 @@ fn document_timestamp(contents: &[u8], pieces: &[&[u8]], more: &[Vec<u8>], work:
         judged = judged.fail(SubIndication::HashFailure, "digest-mismatch", detail);
     }
     judged.token = Some(token);
-    judged
+    Ok(judged)
 }
 
-fn x509_rsa(contents: &[u8], pieces: &[&[u8]], cert: Option<&[u8]>, work: &Work) -> Judged {
+/// Which of four algorithms made the digest is not said beforehand.
+fn x509_rsa(
+    contents: &[u8],
+    covered: Covered<'_>,
+    cert: Option<&[u8]>,
+    budget: &mut Budget,
+) -> Result<Judged, TooMuchHashing> {
+    budget.hash(covered.end.saturating_mul(4))?;
+    Ok(x509_rsa_over(contents, &covered.pieces(), cert, &budget.work))
+}
+
+fn x509_rsa_over(contents: &[u8], pieces: &[&[u8]], cert: Option<&[u8]>, work: &Work) -> Judged {
     let mut judged = Judged::default();
     let Some(cert) = cert else {
         return judged.fail(

@@ -38,10 +38,14 @@ impl Evidence {
         let Ok(catalog) = view.catalog() else { return out };
         let Ok(Some(dss)) = view.get_dict(&catalog, "DSS") else { return out };
         let mut left = MAX_TOTAL.max(view.document().bytes().len().saturating_mul(2));
-        for (key, most) in [("Certs", MAX_SMALL), ("CRLs", MAX_CRL), ("OCSPs", MAX_SMALL)] {
+        for (key, most) in [("Certs", MAX_SMALL), ("OCSPs", MAX_SMALL), ("CRLs", MAX_CRL)] {
             for item in view.get_array(&dss, key).unwrap_or_default().iter().take(MAX_ITEMS) {
                 let Ok(Object::Stream(stream)) = view.resolve(item) else { continue };
-                let Ok(data) = view.document().decode(&stream, most.min(left)) else { continue };
+                // What is too long was decoded up to there as well.
+                let Ok(data) = view.document().decode(&stream, most.min(left)) else {
+                    left = left.saturating_sub(most.min(left));
+                    continue;
+                };
                 left = left.saturating_sub(data.len());
                 match key {
                     "Certs" => out.add_certificate(&data),

@@ -1,6 +1,6 @@
 //! The verdict over a file: every signature found, covered, verified, compared, trusted.
 
-use super::budget::{Budget, TooMuchHashing};
+use super::budget::{Budget, Covered};
 use super::cryptography::{self, Format, Judged};
 use super::diff::{self, Digests, Edges, LaterSignature, LaterSignatures};
 use super::evidence::Evidence;
@@ -113,6 +113,10 @@ impl<'c, 'a> Case<'c, 'a> {
         let evidence =
             Evidence::of_dss(document.latest()).with_outside(options.certificates, options.statements);
         let mut budget = Budget::of_file(document.bytes().len());
+        let mut found = found;
+        // In the order of the file, so that each continues the hash of the one before it.
+        found
+            .sort_by_cached_key(|f| structure::byte_range(document.as_of(f.revision), &f.dict).map(|r| r[1]));
         let mut candidates: Vec<Candidate> =
             found.into_iter().map(|f| candidate(document, f, &evidence, &mut budget)).collect();
         candidates.sort_by_key(|c| (c.end(), c.found.holder));
@@ -445,7 +449,7 @@ fn lost_since(lost: &Result<Option<usize>, diff::GaveUp>, revision: usize) -> Op
 }
 
 /// Objects that are walked to tell revisions apart, at most.
-const MAX_TOLD_APART: usize = 200_000;
+const MAX_TOLD_APART: usize = 100_000;
 
 fn candidate(document: &Document<'_>, found: Found, evidence: &Evidence, budget: &mut Budget) -> Candidate {
     let bytes = document.bytes();
@@ -459,28 +463,21 @@ fn candidate(document: &Document<'_>, found: Found, evidence: &Evidence, budget:
         Err(_) => Err(Finding::info(Subject::Structure, "no-coverage", "nothing is covered")),
     };
     if let Ok(coverage) = &coverage {
-        judged = match budget.hash(coverage.end, &found.dict) {
-            Ok(()) => cryptography_of(bytes, view, &found.dict, coverage, evidence, &budget.work),
-            Err(TooMuchHashing) => {
-                let detail = "too many bytes would have to be hashed for the signatures of this file";
-                judged.findings.push(Finding::failure(Subject::File, "too-much-hashing", detail));
-                judged.problem = Some(SubIndication::SigConstraintsFailure);
-                judged
-            }
-        };
+        judged = cryptography_of(bytes, view, &found.dict, coverage, evidence, budget);
     }
     if let Ok(revision) = &revision {
-        bound(document, *revision, &mut judged, &mut budget.octets);
+        bound(document, *revision, &mut judged, budget);
     }
     Candidate { found, coverage, revision, judged, timestamp }
 }
 
 /// A scene certificate must be this document's.
-fn bound(document: &Document<'_>, revision: usize, judged: &mut Judged, budget: &mut usize) {
+fn bound(document: &Document<'_>, revision: usize, judged: &mut Judged, budget: &mut Budget) {
     let Some(binding) = judged.signer.as_ref().and_then(scene::binding) else { return };
     let start = document.revisions().get(revision).map_or(0, |r| r.start);
-    let Some(left) = budget.checked_sub(start) else { return };
-    *budget = left;
+    if budget.hash(start).is_err() {
+        return;
+    }
     let finding = scene::judge(binding, document.bytes(), start);
     if finding.severity == Severity::Failure {
         judged.problem.get_or_insert(SubIndication::SigConstraintsFailure);
@@ -494,7 +491,7 @@ fn cryptography_of(
     dict: &Dict,
     coverage: &Coverage,
     evidence: &Evidence,
-    work: &Work,
+    budget: &mut Budget,
 ) -> Judged {
     let sub_filter = dict.get("SubFilter").and_then(Object::as_name).unwrap_or(b"adbe.pkcs7.detached");
     let Some(format) = Format::of(sub_filter) else {
@@ -506,15 +503,13 @@ fn cryptography_of(
             ..Judged::default()
         };
     };
-    let (first, second) = coverage.hole;
-    let pieces =
-        [bytes.get(..first).unwrap_or_default(), bytes.get(second..coverage.end).unwrap_or_default()];
+    let covered = Covered { bytes, hole: coverage.hole, end: coverage.end };
     let cert = match view.get(dict, "Cert") {
         Ok(Object::String(s)) => Some(s.as_bytes().to_vec()),
         Ok(Object::Array(items)) => items.first().and_then(Object::as_string).map(|s| s.as_bytes().to_vec()),
         _ => None,
     };
-    cryptography::judge(format, &coverage.contents, &pieces, cert.as_deref(), &evidence.certificates, work)
+    cryptography::judge(format, &coverage.contents, covered, cert.as_deref(), &evidence.certificates, budget)
 }
 
 fn structural_findings(candidate: &Candidate, findings: &mut Vec<Finding>) -> Option<SubIndication> {

@@ -2,12 +2,12 @@
 
 use super::{Diff, GaveUp, Permission, Referrers, Result, Spot};
 use crate::pdf::syntax::{Object, ObjectId, SyntaxError, View};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// Objects that are visited, at most.
 const MAX_OBJECTS: usize = 500_000;
 /// Edges that are kept, at most.
-const MAX_EDGES: usize = 200_000;
+const MAX_EDGES: usize = 120_000;
 
 /// A reference at `spot` to object `target`.
 #[derive(Clone, Debug)]
@@ -122,6 +122,8 @@ fn holds_references(object: &Object) -> bool {
 impl Diff<'_, '_, '_> {
     /// Forbids every reference from an object of the signed revision to a touched object that no rule explained.
     pub(super) fn unexplained(&mut self) -> Result<()> {
+        let forbidden = self.changes.iter().filter(|c| c.permission == Permission::Forbidden);
+        let mut blamed: BTreeSet<u32> = forbidden.map(|c| c.object).collect();
         for edge in &self.edges.edges {
             let Some(&was_used) = self.touched.get(&edge.target) else { continue };
             let from_new = edge.spot.owner != 0 && self.touched.get(&edge.spot.owner) == Some(&false);
@@ -141,11 +143,7 @@ impl Diff<'_, '_, '_> {
             }
             let target = Spot { owner: edge.target, path: String::new() };
             let blame = self.blame(&edge.spot, edge.target, was_used);
-            let already = self
-                .changes
-                .iter()
-                .any(|c| c.object == target.owner && c.permission == Permission::Forbidden);
-            if !already {
+            if blamed.insert(target.owner) {
                 self.forbid(&target, Some(blame.attack), blame.reason);
             }
         }

@@ -125,7 +125,7 @@ fn cost(key: &SubjectPublicKeyInfoRef<'_>) -> u32 {
     let curve = key.algorithm.parameters_oid().ok();
     match curve {
         Some(curve) if FAST_CURVES.contains(&curve) => octets.saturating_sub(33) / 32,
-        Some(_) => octets / 10,
+        Some(_) => octets / 6,
         None => 1 + octets / 256,
     }
 }

@@ -13,20 +13,19 @@ impl PublicKey {
             Self::Rsa(key) => match (key.bits(), key.is_fast()) {
                 (0..=2048, true) => 1,
                 (2049..=4096, true) => 2,
-                (_, true) => 4,
+                (_, true) => 5,
                 (0..=2048, false) => 3,
                 (2049..=4096, false) => 8,
                 (_, false) => 30,
             },
             Self::Ec(curve, _) => match curve {
                 Curve::P256 => 1,
-                Curve::P384 => 4,
-                Curve::P521 => 5,
-                Curve::BrainpoolP256r1 => 10,
-                Curve::BrainpoolP384r1 => 25,
+                Curve::P384 => 3,
+                Curve::P521 | Curve::BrainpoolP256r1 => 6,
+                Curve::BrainpoolP384r1 => 10,
             },
             Self::Ed25519(_) => 1,
-            Self::Sm2(_) => 6,
+            Self::Sm2(_) => 16,
             Self::Dsa(_) => 60,
         }
     }
