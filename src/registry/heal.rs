@@ -1,6 +1,6 @@
 //! A state whose disk failed or was full is opened anew once the disk takes writes again.
 //!
-//! sled gives nothing but errors after a failed write, so this needs a fresh process: this one answers 503 until a probe can be
+//! sled gives nothing but errors after a failed write, or hangs, so this needs a fresh process: this one answers 503 until a probe can be
 //! written and synced, then it ends and the supervisor starts the next.
 
 use crate::store::SledStore;
@@ -14,6 +14,12 @@ use std::time::Duration;
 const PAUSE: Duration = Duration::from_millis(500);
 /// What must be writable: twice what the state takes from the disk at a time.
 const PROBE: usize = 4 << 20;
+/// A write that hangs for so long hangs for good.
+const HUNG: Duration = Duration::from_secs(10);
+/// How long what was begun may take to finish; what hangs in the old state is not waited for any longer.
+const LAST: Duration = Duration::from_secs(10);
+/// Exit status: EX_SOFTWARE, as of a process that gives up.
+const FAILED: i32 = 70;
 /// The probe's name in the state's folder.
 const NAME: &str = "disk-probe";
 
@@ -31,11 +37,17 @@ pub(super) fn watch(
         loop {
             std::thread::sleep(PAUSE);
             let Some(state) = state.upgrade() else { return };
-            if let Some(reason) = state.poisoned()
+            let troubled = || state.poisoned().or_else(|| state.hung(HUNG));
+            // A disk that hung may have come back while the probe waited for it.
+            if troubled().is_some()
                 && writable(&folder).is_ok()
+                && let Some(reason) = troubled()
             {
                 tracing::warn!(reason, "the disk takes writes again: a fresh process opens the state");
-                return fresh();
+                drop(state);
+                fresh();
+                std::thread::sleep(LAST);
+                std::process::exit(FAILED);
             }
         }
     };

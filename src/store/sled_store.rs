@@ -76,6 +76,11 @@ impl SledStore {
         self.shared.poisoned().map(str::to_owned)
     }
 
+    /// Whether the writer has been at one group for longer than `patience`, in words.
+    pub fn hung(&self, patience: Duration) -> Option<String> {
+        self.shared.stalled(patience).then(|| "a write of the state does not end".to_owned())
+    }
+
     /// After one failed write sled answers every call with that failure, reads too.
     #[allow(clippy::needless_pass_by_value, reason = "for map_err")]
     fn failed(&self, error: sled::Error) -> StoreError {

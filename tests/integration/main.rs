@@ -22,6 +22,7 @@ mod evidence;
 mod examples;
 mod foreign;
 mod forged;
+mod full_disk;
 mod fuzz_seeds;
 mod fuzzed;
 mod judges;
