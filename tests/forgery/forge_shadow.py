@@ -178,7 +178,9 @@ def prepared_used(rng, data):
 def prepared_bytes_used(rng, data):
     """Nothing but a section that calls an older version of an object valid again."""
     u = Update(data)
-    number, offset = older_version(data, rng, except_for=u.number(u.pdf.trailer.Info))
+    # What speaks of the document alone may change: a writer brings it up to date with every revision.
+    described = [about for about in (u.pdf.trailer.get("/Info"), u.root.get("/Metadata")) if about is not None]
+    number, offset = older_version(data, rng, except_for={u.number(about) for about in described})
     u.pointers = {number: offset}
     u.trailer["/HufuNonce"] = b"(%d)" % rng.randrange(10**6)
     return u.write()
@@ -188,7 +190,7 @@ def older_version(data, rng, except_for):
     found = {}
     for m in re.finditer(rb"(?<![0-9])(\d+) 0 obj\b", data):
         found.setdefault(int(m[1]), []).append(m.start())
-    twice = [(n, offsets[0]) for n, offsets in found.items() if len(offsets) > 1 and n != except_for]
+    twice = [(n, offsets[0]) for n, offsets in found.items() if len(offsets) > 1 and n not in except_for]
     return rng.choice(sorted(twice))
 
 
