@@ -123,6 +123,9 @@ pub fn confine(limits: &Confinement) -> Result<Active, SandboxError> {
 /// Without CAP_IPC_LOCK memory that is locked already could not grow.
 fn give_up_privileges() -> rustix::io::Result<()> {
     let mut sets = capabilities(None)?;
+    if is_unprivileged() && sets.inheritable.is_empty() {
+        return Ok(());
+    }
     sets.effective &= CapabilitySet::IPC_LOCK;
     sets.permitted &= CapabilitySet::IPC_LOCK;
     sets.inheritable = CapabilitySet::empty();
