@@ -28,7 +28,9 @@ pub(in crate::cli) struct Verify {
 pub(super) fn run(args: &Verify) -> Result<(), Failure> {
     let mut store = TrustStore::new();
     for anchor in &args.trust {
-        store.add_pem(&std::fs::read_to_string(anchor)?).map_err(|e| format!("{}: {e}", anchor.display()))?;
+        let named = |error: &dyn std::fmt::Display| format!("{}: {error}", anchor.display());
+        let text = std::fs::read_to_string(anchor).map_err(|e| named(&e))?;
+        store.add_pem(&text).map_err(|e| named(&e))?;
     }
     let now = crate::clock::SystemClock::new(i64::MAX, None).now()?;
     let length = Duration::from_secs(args.seconds.clamp(1, 60));
@@ -36,7 +38,7 @@ pub(super) fn run(args: &Verify) -> Result<(), Failure> {
     say(&format!("one P-256 verification: {:.3} ms", one * 1e3));
     say("      octets  signatures  judged/s  ms each  release check ms");
     for path in &args.files {
-        let bytes = std::fs::read(path)?;
+        let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
         let report = verify(&bytes, &store, &Options::at(now))?;
         let each = mean(length, || verify(&bytes, &store, &Options::at(now)).is_ok());
         let release = match last_signature(&report, &bytes) {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 /// Objects that are visited, at most.
 const MAX_OBJECTS: usize = 500_000;
 /// Edges that are kept, at most.
-const MAX_EDGES: usize = 120_000;
+const MAX_EDGES: usize = 24_000;
 
 /// A reference at `spot` to object `target`.
 #[derive(Clone, Debug)]
