@@ -19,11 +19,12 @@ pub(super) const MAC_KEY: &str = "hufu mac key";
 pub(super) const TEST_KEY: &str = "hufu test key";
 
 /// What is waited between searches for a key that another process may have made a moment ago.
-const SETTLING: [Duration; 4] = [
+const SETTLING: [Duration; 5] = [
     Duration::from_millis(5),
     Duration::from_millis(20),
     Duration::from_millis(80),
     Duration::from_millis(200),
+    Duration::from_millis(700),
 ];
 
 /// An ephemeral key that was never used is destroyed after this.

@@ -1,5 +1,6 @@
 //! Certificate revocation lists: complete, delta, indirect, partitioned (RFC 5280 5 and 6.3.3).
 
+use super::frame;
 use super::purpose::{Purpose, extension, extension_in};
 use super::revocation::{Status, Subject, Witness, is_fresh};
 use super::verifier::Verifier;
@@ -113,7 +114,8 @@ impl Crl {
         if AlgorithmIdentifierOwned::from_der(fields.algorithm.raw).map_err(text)?.oid != algorithm.oid {
             return Err("signature algorithms differ".into());
         }
-        let extensions = fields.extensions.map_or(Ok(Extensions::new()), |e| Extensions::from_der(e.raw));
+        let extensions =
+            fields.extensions.map_or(Ok(Extensions::new()), |e| frame::decode::<Extensions>(e.raw));
         let extensions = extensions.map_err(text)?;
         let mut usable = extensions.iter().all(|e| !e.critical || UNDERSTOOD.contains(&e.extn_id));
         let number = extension_in::<Uint>(&extensions, rfc5280::ID_CE_CRL_NUMBER)?;
@@ -130,7 +132,7 @@ impl Crl {
         Ok(Self {
             this_update: time(fields.this_update)?,
             next_update: fields.next_update.map(time).transpose()?,
-            issuer: Name::from_der(fields.issuer.raw).map_err(text)?,
+            issuer: frame::decode::<Name>(fields.issuer.raw).map_err(text)?,
             tbs: tbs.into(),
             algorithm,
             signature,
@@ -167,7 +169,7 @@ impl Crl {
                 && SerialNumber::from_der(serial.raw).is_ok_and(|s| s == tbs.serial_number);
             let mut reason = None;
             if let Some(extensions) = extensions.filter(|e| indirect || this_one || may_be_critical(e.raw)) {
-                let extensions = Extensions::from_der(extensions.raw).map_err(|e| e.to_string())?;
+                let extensions: Extensions = frame::decode(extensions.raw).map_err(|e| e.to_string())?;
                 if extensions.iter().any(|e| e.critical && !UNDERSTOOD_IN_ENTRIES.contains(&e.extn_id)) {
                     return Err(
                         "an entry of the revocation list has a critical extension that is not understood"

@@ -5,6 +5,7 @@
 
 mod build;
 mod crl;
+mod frame;
 mod hygiene;
 mod ocsp;
 mod policy;

@@ -1,13 +1,14 @@
 //! OCSP responses (RFC 6960).
 
+use super::frame;
 use super::purpose::{self, Purpose};
 use super::revocation::{Status, Subject, Witness, is_fresh};
 use super::verifier::Verifier;
 use super::{PathError, Request, seconds};
 use const_oid::ObjectIdentifier;
 use const_oid::db::{rfc5912, rfc6960::ID_PKIX_OCSP_BASIC};
+use der::Encode;
 use der::referenced::OwnedToRef;
-use der::{Decode, Encode};
 use hufu_api::UnixTime;
 use pkix_path::names_match;
 use sha1::Sha1;
@@ -31,10 +32,10 @@ impl Ocsp {
     /// When it is neither, or not a successful response.
     pub fn from_der(der: &[u8]) -> Result<Self, PathError> {
         let bad = |why: &str| PathError::Constraint(format!("OCSP response: {why}"));
-        if let Ok(response) = BasicOcspResponse::from_der(der) {
+        if let Ok(response) = frame::decode::<BasicOcspResponse>(der) {
             return Ok(Self { response: Arc::new(response) });
         }
-        let outer = OcspResponse::from_der(der).map_err(|e| bad(&e.to_string()))?;
+        let outer: OcspResponse = frame::decode(der).map_err(|e| bad(&e.to_string()))?;
         if outer.response_status != OcspResponseStatus::Successful {
             return Err(bad("not successful"));
         }
@@ -43,7 +44,7 @@ impl Ocsp {
             return Err(bad("not a basic response"));
         }
         let response =
-            BasicOcspResponse::from_der(bytes.response.as_bytes()).map_err(|e| bad(&e.to_string()))?;
+            frame::decode::<BasicOcspResponse>(bytes.response.as_bytes()).map_err(|e| bad(&e.to_string()))?;
         Ok(Self { response: Arc::new(response) })
     }
 

@@ -1,5 +1,6 @@
 //! Key usage and extended key usage of the leaf (RFC 5280 4.2.1.3, 4.2.1.12).
 
+use super::frame;
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280;
 use der::Decode;
@@ -83,7 +84,7 @@ pub(super) fn extension_in<'a, T: Decode<'a>>(
     if found.next().is_some() {
         return Err(format!("extension {oid} is there twice"));
     }
-    let value = T::from_der(extension.extn_value.as_bytes())
+    let value: T = frame::decode(extension.extn_value.as_bytes())
         .map_err(|e| format!("extension {oid} cannot be read: {e}"))?;
     Ok(Some((value, extension.critical)))
 }

@@ -4,10 +4,11 @@
 //! the issuer (6.1.4 (d)–(f)). Such a certificate is judged as one that says the same, and its signature over what was signed.
 
 use super::Verifier;
+use super::frame;
 use super::store::Anchor;
 use crate::x509::Certificate as Read;
 use const_oid::ObjectIdentifier;
-use der::{Decode, Encode};
+use der::Encode;
 use spki::SubjectPublicKeyInfoOwned;
 use std::borrow::Cow;
 use x509_cert::Certificate;
@@ -39,12 +40,12 @@ impl StandIn {
 /// # Errors
 /// When it is none.
 pub fn read(der: &[u8]) -> Result<(Certificate, Option<StandIn>), der::Error> {
-    let error = match Certificate::from_der(der) {
+    let error = match frame::decode::<Certificate>(der) {
         Ok(certificate) => return Ok((certificate, None)),
         Err(error) => error,
     };
     let Some((rewritten, original)) = since_1970(der) else { return Err(error) };
-    let certificate = Certificate::from_der(&rewritten)?;
+    let certificate: Certificate = frame::decode(&rewritten)?;
     let stand_in = StandIn {
         tbs: certificate.tbs_certificate.to_der()?,
         der: rewritten,

@@ -1,6 +1,6 @@
 //! Trust anchors.
 
-use der::{Decode, DecodePem, Encode};
+use der::{DecodePem, Encode};
 use pkix_path::TrustAnchor;
 use x509_cert::Certificate;
 
@@ -37,8 +37,8 @@ impl TrustStore {
     /// # Errors
     /// [`TrustStoreError::Malformed`].
     pub fn add_der(&mut self, der: &[u8]) -> Result<(), TrustStoreError> {
-        let certificate =
-            Certificate::from_der(der).map_err(|e| TrustStoreError::Malformed(e.to_string()))?;
+        let certificate = super::frame::decode::<Certificate>(der)
+            .map_err(|e| TrustStoreError::Malformed(e.to_string()))?;
         self.add(certificate)
     }
 
