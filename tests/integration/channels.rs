@@ -139,7 +139,7 @@ fn cas_are_asked_in_order_and_one_that_is_down_wants_time_or_says_no_is_dealt_wi
     // Back, after its pause: it is the first again.
     mood("pending");
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    let mut number = 10;
+    let mut number = 100;
     let waiting = loop {
         number += 1;
         let (code, signer, msg) = person(&client, number, Some("program"));
