@@ -76,7 +76,7 @@ function summary(report) {
 }
 
 function rows(pairs) {
-  return el("div", { class: "scroll" }, el("table", {}, el("tbody", {}, pairs
+  return el("div", { class: "scroll", tabindex: "0" }, el("table", {}, el("tbody", {}, pairs
     .filter(([, , value]) => value !== null && value !== undefined && value !== "")
     .map(([zh, en, value]) => el("tr", {}, el("th", { scope: "row" }, ...both(zh, en)), el("td", {}, value))))));
 }
