@@ -21,13 +21,10 @@ pub fn certificate(bytes: &[u8]) {
     if let Ok(name) = Name::from_der(bytes) {
         let _ = name.to_string();
     }
-    let _ = path::read(bytes);
     let _ = PublicKey::from_spki(bytes);
     let _ = Scheme::from_identifier(bytes, None);
     let mut store = TrustStore::new();
-    if let (Ok(()), Ok(leaf)) =
-        (store.add_der(bytes), <x509_cert::Certificate as der::Decode>::from_der(bytes))
-    {
+    if let (Ok((leaf, _)), Ok(())) = (path::read(bytes), store.add_der(bytes)) {
         let at = UnixTime::from_seconds(1_767_225_600);
         let pool = [Arc::new(leaf.clone())];
         let _ = path::validate(&leaf, &request(&store, &pool, at));

@@ -1,6 +1,7 @@
 //! What a worker does when it is asked properly.
 
 use super::site::{SoftToken, TestWorker, cx, spec, write_pin};
+use crate::ipc::call::CallError;
 use crate::ipc::control::FromChild;
 use crate::keys::{Custody, KeyAlgorithm, KeyError, KeyLocation, Purpose, StoredKey, ToBeSigned};
 use crate::token::wire::{Secret, TokenDone, TokenRequest};
@@ -200,7 +201,9 @@ fn a_call_that_nobody_waits_for_any_more_is_not_done() {
     let receipt = worker.receipt(key.id, key.purpose, document(7).digest());
     let late = hufu_api::Cx { deadline: std::time::Instant::now(), ..cx() };
     let request = TokenRequest::Sign(receipt, key, document(7));
-    assert!(worker.caller.call(late, request.clone()).is_err());
+    // The worker's own answer to it may come before this end gives up.
+    let answer = worker.caller.call(late, request.clone());
+    assert!(matches!(answer, Err(CallError::Timeout) | Ok(Err(KeyError::Timeout))), "{answer:?}");
     // Its receipt was not spent.
     assert!(worker.ask(request).is_ok());
 }
