@@ -22,6 +22,8 @@ const MAX_WIDTHS: i64 = 1_000_000;
 const MAX_SEGMENTS: f64 = 500_000.0;
 /// Pixels of one image: A4 at 600 dpi.
 const MAX_PIXELS: i64 = 36_000_000;
+/// Widgets of form fields, twice as many as a file that is signed may have fields.
+const MAX_WIDGETS: usize = 20_000;
 /// Streams that are run when a page is shown, form XObjects as often as they are called.
 const MAX_CALLS: u64 = 1_000_000;
 /// Streams looked at to find that out.
@@ -57,6 +59,7 @@ pub(crate) fn check(document: &Document<'_>, bounds: Bounds) -> Result<(), Synta
     // Tiling patterns and glyphs of Type 3 fonts, with the names that they get from elsewhere.
     let mut inner = Vec::new();
     let mut parts = Parts::default();
+    let mut widgets = 0;
     for number in 1..view.size() {
         let Some(id) = view.id(number) else { continue };
         let object = match view.object(id) {
@@ -69,6 +72,10 @@ pub(crate) fn check(document: &Document<'_>, bounds: Bounds) -> Result<(), Synta
         let mut dictionaries = Vec::new();
         collect(&object, &mut dictionaries);
         for dict in dictionaries {
+            widgets += usize::from(dict.is_name("Subtype", "Widget"));
+            if widgets > MAX_WIDGETS {
+                return Err(SyntaxError::Limit("form fields"));
+            }
             widths(view, dict)?;
             inner.extend(glyphs(view, dict));
         }

@@ -1,7 +1,7 @@
 //! The interactive form's fields as a tree with what they inherit (ISO 32000-2 12.7.4).
 
 use crate::pdf::syntax::{Dict, Object, ObjectId, View};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Fields that are looked at in one revision, at most.
 const MAX_FIELDS: usize = 20_000;
@@ -46,7 +46,7 @@ pub(super) struct SignatureField {
 pub(super) fn signature_fields(view: View<'_, '_>) -> Vec<SignatureField> {
     let Ok(catalog) = view.catalog() else { return Vec::new() };
     let Ok(Some(form)) = view.get_dict(&catalog, "AcroForm") else { return Vec::new() };
-    let mut walk = Walk { view, seen: HashSet::new(), found: Vec::new() };
+    let mut walk = Walk { view, seen: HashSet::new(), named: HashMap::new(), found: Vec::new() };
     for field in view.get_array(&form, "Fields").unwrap_or_default() {
         walk.field(&field, "", None, None, 0);
     }
@@ -56,6 +56,8 @@ pub(super) fn signature_fields(view: View<'_, '_>) -> Vec<SignatureField> {
 struct Walk<'d, 'a> {
     view: View<'d, 'a>,
     seen: HashSet<ObjectId>,
+    /// Whether a kid has a name of its own, where it was looked at: one kid may be named a hundred thousand times.
+    named: HashMap<ObjectId, bool>,
     found: Vec<SignatureField>,
 }
 
@@ -80,8 +82,7 @@ impl Walk<'_, '_> {
         let mut widgets = Vec::new();
         let mut terminal = true;
         for kid in &kids {
-            let named = self.view.resolve(kid).ok().and_then(|o| o.as_dict().map(|d| d.contains("T")));
-            if named == Some(true) {
+            if self.named(kid) {
                 terminal = false;
                 self.field(kid, &name, kind, value.as_ref(), depth + 1);
             } else {
@@ -93,6 +94,16 @@ impl Walk<'_, '_> {
                 widgets.push(id);
             }
             self.found.push(SignatureField { id, name, value: value.filter(|v| !v.is_null()), widgets });
+        }
+    }
+
+    /// Whether a kid is a field and no widget alone.
+    fn named(&mut self, kid: &Object) -> bool {
+        let look =
+            || self.view.resolve(kid).ok().and_then(|o| o.as_dict().map(|d| d.contains("T"))) == Some(true);
+        match kid.as_reference() {
+            Some(id) => *self.named.entry(id).or_insert_with(look),
+            None => look(),
         }
     }
 }

@@ -116,6 +116,28 @@ def shadow_replace(pdf):
     return pdf
 
 
+def with_another_field(pdf, **keys):
+    with_form(pdf)
+    page, form = pdf.pages[0].obj, pdf.Root.AcroForm
+    made = pdf.make_indirect(Dictionary(Type=Name.Annot, Subtype=Name.Widget, T=String("prepared"), F=4, P=page, Rect=Array([72, 320, 272, 336]),
+                                        DA=String("/Helv 10 Tf 0 g"), **keys))
+    page.Annots.append(made)
+    form.Fields.append(made)
+    return pdf, made
+
+
+def shadow_caption(pdf):
+    """A push button that shows another caption than it has."""
+    pdf, button = with_another_field(pdf, FT=Name.Btn, Ff=1 << 16, MK=Dictionary(CA=String("Pay Mallory")))
+    button.AP = Dictionary(N=appearance(pdf, b"Pay Alice", 200, 16, font=pdf.Root.AcroForm.DR.Font.Helv))
+    return pdf
+
+
+def shadow_unseen(pdf):
+    """A value that nothing shows, in a field that nobody may fill."""
+    return with_another_field(pdf, FT=Name.Tx, Ff=1, V=String("Mallory"))[0]
+
+
 def shadow_hide_and_replace(pdf):
     """A second catalogue, page tree, page, content and font that nothing refers to."""
     page = pdf.pages[0].obj
@@ -156,6 +178,8 @@ def all_bases():
     yield "layers", saved(with_layers(document()))
     yield "hide", saved(shadow_hide(document()))
     yield "replace", saved(shadow_replace(document()))
+    yield "caption", saved(shadow_caption(document()))
+    yield "unseen", saved(shadow_unseen(document()))
     yield "older", older_bytes(saved(document()))
     yield "hidereplace", saved(shadow_hide_and_replace(document()))
     for level in (1, 2, 3):

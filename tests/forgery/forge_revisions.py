@@ -152,10 +152,11 @@ def catalog_changed(rng, data):
 
 
 def form_changed(rng, data):
+    """/NeedAppearances is no forgery where it changes nothing that is shown; forge_shadow has those where it does."""
     u = Update(data)
     form = u.root.AcroForm
     key, value = rng.choice([
-        ("/NeedAppearances", True), ("/XFA", String("<xdp/>")), ("/CO", Array([])), ("/Q", 2), ("/DA", String("/Helv 40 Tf 1 g")), ("/SigFlags", 0),
+        ("/XFA", String("<xdp/>")), ("/CO", Array([])), ("/Q", 2), ("/DA", String("/Helv 40 Tf 1 g")), ("/SigFlags", 0),
         ("/Fields", Array([]))])
     if form.get(key) == value or (key == "/DA" and "/DA" not in form):
         return None

@@ -77,6 +77,14 @@ def lie_uncovered(rng, data):
     return nonced(u, rng)
 
 
+def caption_uncovered(rng, data):
+    """A button's caption, or a read-only value, was never what it showed; now it is to be drawn."""
+    u = Update(data)
+    u.root.AcroForm.NeedAppearances = True
+    u.touch(u.root.AcroForm)
+    return nonced(u, rng)
+
+
 def shown_is_not_the_value(rng, data):
     """A filled field that shows something else than it says."""
     u = Update(data)
@@ -298,6 +306,7 @@ def always(base, state):
 CLASSES = {
     "shadow-hide": (based_on("hide"), [hidden_shown]),
     "shadow-replace": (based_on("replace"), [lie_uncovered]),
+    "shadow-caption": (based_on("caption", "unseen"), [caption_uncovered]),
     "field-shows-other": (based_on("form", "packedform", "certified2"), [shown_is_not_the_value, value_behind, area_painted, field_steered, button_redrawn]),
     "shadow-hide-and-replace": (based_on("hidereplace"), [prepared_used]),
     "shadow-older-bytes": (based_on("older"), [prepared_bytes_used]),

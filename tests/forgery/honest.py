@@ -197,6 +197,8 @@ CERTIFIED = {
                    in_another_order, metadata],
     "certified3": [signed, stamped, archived, text_field_filled, box_ticked, note, written_again],
 }
+# Their prepared fields would show what was not seen.
+PREPARED = {base: [move for move in FREE if move is not filled_without_appearance] for base in ("replace", "caption", "unseen")}
 
 
 def main():
@@ -208,14 +210,14 @@ def main():
     while made < wanted:
         path = files[made % len(files)]
         data, steps = path.read_bytes(), []
-        moves = CERTIFIED.get(path.name.split(".")[0], FREE)
+        moves = (CERTIFIED | PREPARED).get(path.name.split(".")[0], FREE)
         for _ in range(rng.randrange(1, 5)):
             move = rng.choice(moves)
             later = move(rng, data)
             if later is None:
                 continue
             data, steps = later, [*steps, move.__name__]
-        if rng.random() < 0.1 and moves is FREE:
+        if rng.random() < 0.1 and signed in moves and shown in moves:
             data, steps = locking(rng, data), [*steps, "locking"]
         if not steps:
             continue

@@ -116,7 +116,7 @@ fn no_forged_file_is_accepted_and_no_honest_one_refused() {
     std::fs::create_dir_all(&forged).unwrap();
     python("forge.py", &[&signed, &forged], &[&how_many(3, 50)]);
     let all = verdicts(&daemon, &forged);
-    let accepted: Vec<&String> = all.iter().filter(|(_, (ok, _))| *ok).map(|(name, _)| name).collect();
+    let accepted: Vec<_> = all.iter().filter(|(_, (ok, _))| *ok).collect();
     assert!(
         accepted.is_empty(),
         "{} of {} forged files are accepted: {accepted:#?}",

@@ -291,6 +291,11 @@ fn shown_by(view: View<'_, '_>, stream: &Stream) -> Result<std::result::Result<S
     Ok(content::shown(view, &data, &resources))
 }
 
+/// The text that an appearance stream shows, where that can be told.
+pub(super) fn shown_text(view: View<'_, '_>, stream: &Stream) -> Result<Option<String>> {
+    Ok(shown_by(view, stream)?.ok().and_then(|shown| shown.text.or(shown.ascii)))
+}
+
 /// Whether what is shown is one of the texts, white space apart. Nothing shown is no contradiction. With a format
 /// action (/AA /F) a number may be shown with its grouping, its currency and its decimals.
 fn shows_one_of(shown: &Shown, texts: &[String], field: &Dict) -> bool {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 pub(super) const MAX_DEPTH: usize = 32;
 /// Field flags (table 227, 229): bit 1 ReadOnly, bit 17 Pushbutton.
-const READ_ONLY: i64 = 1;
+pub(super) const READ_ONLY: i64 = 1;
 const PUSHBUTTON: i64 = 1 << 16;
 
 /// What a field has from above.
@@ -128,8 +128,8 @@ impl Diff<'_, '_, '_> {
         let wanted = |d: &Dict| d.get("NeedAppearances").and_then(Object::as_bool).unwrap_or(false);
         if wanted(new) && !wanted(old) {
             if self.permissions.filling() && self.values_are_shown(old)? {
-                let reason =
-                    "appearances are to be made anew; every field showed its value when it was signed";
+                let reason = "appearances are to be made anew; every field showed its value when it was signed, \
+                              or nothing and may be filled";
                 self.permit(&at.key("NeedAppearances"), reason);
             } else {
                 let reason = "appearances are to be made anew: what is shown may differ from what was signed";
