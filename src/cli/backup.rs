@@ -2,7 +2,7 @@
 
 use super::{Failure, say};
 use crate::conf::Site;
-use crate::registry::backup::{self, Check, Key, Lock, Manifest, Progress, Restore as Order};
+use crate::registry::backup::{self, Check, Key, Lock, Manifest, Prepared, Progress, Restore as Order};
 use clap::{Args, Subcommand};
 use hufu_api::{Clock, UnixTime};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -56,6 +56,10 @@ pub(super) struct With {
 ///
 /// The configuration names data folder and tokens, as for `hufu init`; do not run `hufu init` before. The log goes on where the
 /// backup ends: what was signed after it is not in the log, but every file that was signed stays valid.
+///
+/// Where the backup's log says that several must agree (access.approvals), `--prepare` writes a statement, as many of the
+/// backup's admins sign it with the key of their certificate, and their signatures are given as `--approval`. The restored log
+/// begins with who agreed.
 #[derive(Debug, Args)]
 pub(super) struct Restore {
     /// The backup.
@@ -66,6 +70,12 @@ pub(super) struct Restore {
     /// the HSM's maker).
     #[arg(long, value_name = "FILE")]
     recovery: Vec<PathBuf>,
+    /// Check the backup, write the statement that its admins are to sign, and say who they are. Nothing is restored.
+    #[arg(long, conflicts_with_all = ["approval", "recovery", "so_pin_file"])]
+    prepare: bool,
+    /// An admin's signature over the statement (CMS, detached, DER).
+    #[arg(long, value_name = "FILE")]
+    approval: Vec<PathBuf>,
     /// File with the security officer's PIN, needed where a token is still uninitialised.
     #[arg(long, value_name = "FILE")]
     so_pin_file: Option<PathBuf>,
@@ -137,13 +147,18 @@ pub(super) fn backup(command: &Backup, file: &Path) -> Result<(), Failure> {
         }
         Backup::Check { file, with, json } => {
             let bars = Bars::new();
-            let Check { manifest, covered } = backup::check(file, &with.key()?, &mut |p| bars.show(p))?;
+            let Check { manifest, covered, roster } =
+                backup::check(file, &with.key()?, &mut |p| bars.show(p))?;
             bars.0.finish_and_clear();
             if *json {
                 say(&serde_json::to_string_pretty(&manifest)?);
             } else {
                 tell(&manifest);
                 say(&format!("sound; checkpoints in it cover {covered} records"));
+                let needed = roster.needed(0);
+                if needed > 0 {
+                    say(&format!("a restore needs {needed} of its admins: {}", roster.admins().join(", ")));
+                }
             }
             Ok(())
         }
@@ -168,6 +183,18 @@ fn tell(manifest: &Manifest) {
 pub(super) fn restore(args: &Restore, file: &Path) -> Result<(), Failure> {
     let site = Site::read(file)?;
     let key = args.with.key()?;
+    let order = Order {
+        site: &site,
+        conf: file,
+        components: &args.recovery,
+        approvals: &args.approval,
+        so_pin: args.so_pin_file.as_deref(),
+        operator: format!("uid {}", rustix::process::getuid().as_raw()),
+        now: now(&site)?,
+    };
+    if args.prepare {
+        return prepare(args, &key, &order);
+    }
     if !args.yes {
         super::confirm(&format!(
             "This restores {} into {}. Go on?",
@@ -182,18 +209,34 @@ pub(super) fn restore(args: &Restore, file: &Path) -> Result<(), Failure> {
     }
     crate::registry::prepare_folders(&site)?;
     let bars = Bars::new();
-    let order = Order {
-        site: &site,
-        conf: file,
-        components: &args.recovery,
-        so_pin: args.so_pin_file.as_deref(),
-        operator: format!("uid {}", rustix::process::getuid().as_raw()),
-        now: now(&site)?,
-    };
     let mut tell_line = |line: &str| bars.0.suspend(|| say(line));
     let restored = backup::restore(&args.file, &key, &order, &mut tell_line, &mut |p| bars.show(p))?;
     bars.0.finish_and_clear();
     tell(&restored.manifest);
     say("restored; `hufu doctor`, then `hufu serve`");
+    Ok(())
+}
+
+fn prepare(args: &Restore, key: &Key, order: &Order<'_>) -> Result<(), Failure> {
+    crate::registry::prepare_folders(order.site)?;
+    let bars = Bars::new();
+    let (check, prepared) = backup::prepare(&args.file, key, order, &mut |p| bars.show(p))?;
+    bars.0.finish_and_clear();
+    tell(&check.manifest);
+    let Some(Prepared { path, statement }) = prepared else {
+        say("nobody else has to agree: restore it");
+        return Ok(());
+    };
+    say(&format!("request {}, good until {}: {}", statement.request, statement.expires, path.display()));
+    let needed = check.roster.needed(order.site.access.approvals);
+    say(&format!(
+        "{needed} of these admins must sign it: {}. Each compares backup_sha256 and signs:",
+        check.roster.admins().join(", ")
+    ));
+    say(&format!(
+        "  openssl cms -sign -binary -md sha256 -in {} -signer NAME.pem -inkey NAME.key -outform DER -out NAME.p7s",
+        path.file_name().and_then(OsStr::to_str).unwrap_or_default()
+    ));
+    say("then give `hufu restore` again with --approval NAME.p7s for each of them");
     Ok(())
 }

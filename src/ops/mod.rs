@@ -63,7 +63,7 @@ pub use identify::{Identified, Person};
 pub use import::{ImportLine, MOST_OLD_ID};
 pub use operate::{
     Approval, Ceremony, ChannelFiles, Command, Done, NewOperator, Operator, OwnCertificate, Request, Risk,
-    Role, Rows, Who, channels_in_force,
+    Role, Rows, Step, Who, approvals_in_force, channels_in_force,
 };
 pub use projection::replay;
 pub use recovered::{Needs, needs};

@@ -15,7 +15,7 @@ use crate::http::{self, Listeners, Metrics, Service};
 use crate::ipc::control::Door;
 use crate::keys::Keys;
 use crate::ledger;
-use crate::ops::{Appliance, Call, ChannelFiles, Ports, channels_in_force};
+use crate::ops::{Appliance, Call, ChannelFiles, Ports, approvals_in_force, channels_in_force};
 use crate::seal::Chain;
 use crate::store::SledStore;
 use crate::supervisor::child::{Network, NetworkOrder};
@@ -97,6 +97,7 @@ pub fn serve(child: Network) -> Result<(), String> {
         texts: serde_json::to_value(&told.channels).map_err(|e| e.to_string())?,
     };
     let approvals = site.access.approvals;
+    approvals_in_force(store.as_ref(), log.as_ref(), cx, approvals).map_err(|e| format!("approvals: {e}"))?;
     let in_force = channels_in_force(store.as_ref(), log.as_ref(), cx, approvals, &found)
         .map_err(|e| format!("channels: {e}"))?;
     let pending = (in_force.digest != found.digest).then(|| found.digest.clone());

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::process::Command;
 
 /// The quickstart's site as shipped in this one respect: two admins must agree.
-fn site() -> Site {
+pub fn site() -> Site {
     Site::with(|dir| {
         let file = dir.join("conf/hufu.toml");
         let text = std::fs::read_to_string(&file).unwrap();
@@ -24,13 +24,14 @@ fn site() -> Site {
 }
 
 impl Daemon {
-    fn enrol(&self, name: &str, role: &str) -> (bool, String, String) {
+    /// Adds an operator with the certificate of that name.
+    pub fn enrol(&self, name: &str, role: &str) -> (bool, String, String) {
         let certificate = self.site.dir().join(format!("tls/{name}.pem")).display().to_string();
         self.site.hufu(&["operator", "add", name, "--role", role, "--cert", &certificate])
     }
 
     /// A command from elsewhere, with that person's certificate and without the configuration.
-    fn remote(&self, name: &str, args: &[&str]) -> (bool, String, String) {
+    pub fn remote(&self, name: &str, args: &[&str]) -> (bool, String, String) {
         let file = |end: &str| self.site.dir().join(format!("tls/{name}.{end}"));
         let done = Command::new(HUFU)
             .args(["--config", "/nonexistent/hufu.toml"])
@@ -82,6 +83,9 @@ fn an_app_is_added_from_elsewhere_by_two_people() {
     assert_eq!(steps, ["requested", "approved", "carried_out"], "{out}");
     let (_, out, _) = daemon.site.hufu(&["audit", "search", "--act", "change_app", "--json"]);
     assert!(out.contains("anna (approved by anna, bao)"), "{out}");
+    // That two must agree is on record too, and that it was one before.
+    let (_, out, _) = daemon.site.hufu(&["audit", "search", "--act", "configure", "--json"]);
+    assert!(out.contains("\"approvals\":2") && out.contains("\"approvals_before\":1"), "{out}");
     let (sound, _, why) = daemon.site.hufu(&["audit", "verify"]);
     assert!(sound, "{why}");
 }

@@ -3,13 +3,15 @@
 use super::super::appliance::facts;
 use super::super::{Appliance, Call, Error, Result, table};
 use super::{Command, Role, Who};
-use crate::audit::{Act, Ending};
+use crate::audit::{Act, Actor, AuditLog, Ending, Event};
 use crate::codes::Code;
-use hufu_api::{Order, Space, UnixTime};
+use hufu_api::{Cx, Order, Space, Store, UnixTime};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::ops::Bound;
 
+/// The row of how many must agree.
+const POLICY: &str = "approvals";
 /// Open requests, at most.
 const MOST: usize = 100;
 /// A request that nobody has carried out by then is gone.
@@ -64,6 +66,26 @@ impl Request {
     pub fn ready(&self) -> bool {
         self.approvals.len() >= usize::from(self.needed)
     }
+}
+
+/// Records how many must agree, if that has changed since it was recorded last: nobody lowers it, not by the configuration
+/// either, without the log saying so. A restore asks for as many as the log says.
+///
+/// # Errors
+/// What store and log may fail with.
+pub fn approvals_in_force(store: &dyn Store, audit: &dyn AuditLog, cx: Cx, approvals: u8) -> Result<()> {
+    let before = table::read::<u8>(store, &table::named(Space::Meta, POLICY))?.map(|row| row.value);
+    if before == Some(approvals) {
+        return Ok(());
+    }
+    let said = facts([
+        ("change_kind", "approvals".into()),
+        ("approvals", approvals.into()),
+        ("approvals_before", before.into()),
+    ]);
+    let actor = Actor { from: Some("configuration".into()), ..Actor::default() };
+    audit.record(cx, Event { act: Act::Configure, actor, facts: said, ending: Ending::Done })?;
+    Ok(store.commit(&[table::put(table::named(Space::Meta, POLICY), &approvals)?])?)
 }
 
 impl Appliance {

@@ -7,7 +7,7 @@ mod channels;
 mod command;
 mod operators;
 
-pub use approvals::{Approval, Request};
+pub use approvals::{Approval, Request, Step, approvals_in_force};
 pub use authorities::OwnCertificate;
 pub use browse::Rows;
 pub use channels::{ChannelFiles, channels_in_force};

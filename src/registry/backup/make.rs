@@ -3,7 +3,7 @@
 use super::archive::Writing;
 use super::frames::{end_records, end_rows, put_record, put_row};
 use super::lock::Lock;
-use super::{BackupError, Manifest, Progress, RECORDS, STATE, VERSION, live};
+use super::{BackupError, Manifest, Progress, RECORDS, STATE, VERIFIERS, VERSION, live};
 use crate::conf::{Site, channels_folder};
 use crate::ledger::source::{Live, Offline, Source};
 use crate::ledger::{Folder, LogError, checkpoints};
@@ -127,7 +127,7 @@ fn audit_files(site: &Site, size: u64, backup: &mut Writing) -> Result<(), Backu
             }
         }
     }
-    if folder.key().exists() { copy(backup, "audit/key", &folder.key()) } else { Ok(()) }
+    if folder.key().exists() { copy(backup, VERIFIERS, &folder.key()) } else { Ok(()) }
 }
 
 fn copy(backup: &mut Writing, name: &str, path: &Path) -> Result<(), BackupError> {

@@ -11,23 +11,33 @@
 //! | `conf/…` | the configuration, for whoever rebuilds the machine; no PIN and no TLS key |
 //! | `manifest.json` | what is there, with SHA-256 of each entry, and the log's size and root |
 
+mod approval;
 mod archive;
+mod check;
 mod frames;
 mod live;
 mod lock;
 mod make;
 mod restore;
+mod roster;
+mod statement;
 mod tokens;
 
+pub use check::{Check, check};
 pub(super) use live::listen;
 pub use lock::{Key, Lock, new_key};
 pub use make::make;
-pub use restore::{Check, Restore, check, restore};
+pub use restore::{Restore, prepare, restore};
+pub use roster::Roster;
+pub use statement::{Prepared, Statement};
 
 use crate::ledger::LogError;
 use crate::store::DurableError;
 use hufu_api::UnixTime;
 use serde::{Deserialize, Serialize};
+use std::fs::{self, DirBuilder, File};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The socket of a serving appliance that gives its state, in the run folder.
@@ -36,6 +46,12 @@ const SOCKET: &str = "backup.sock";
 const STATE: &str = "state";
 const RECORDS: &str = "audit/records";
 const MANIFEST: &str = "manifest.json";
+/// The keys that checkpoints verify with.
+const VERIFIERS: &str = "audit/key";
+/// The token's key that signs them today.
+const AUDIT_KEY: &str = "pki/audit-key.json";
+/// Octets of a statement or approval, at most.
+const MOST: u64 = 64 << 10;
 /// The format's version.
 const VERSION: u32 = 1;
 
@@ -119,4 +135,29 @@ pub enum Progress {
     Files,
     /// The log is verified: so many of so many records.
     Verified(u64, u64),
+}
+
+/// Writes a small file durably, with the folders above it.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), BackupError> {
+    if let Some(folder) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(file(folder))?;
+    }
+    let opened = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    let mut out = opened.map_err(file(path))?;
+    out.write_all(bytes).and_then(|()| out.sync_all()).map_err(file(path))
+}
+
+fn refused(why: impl Into<String>) -> BackupError {
+    BackupError::Refused(why.into())
+}
+
+fn bounded(path: &Path) -> Result<Vec<u8>, BackupError> {
+    let mut bytes = Vec::new();
+    let opened = File::open(path).map_err(file(path))?;
+    opened.take(MOST + 1).read_to_end(&mut bytes).map_err(file(path))?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length <= MOST) {
+        Ok(bytes)
+    } else {
+        Err(refused(format!("{}: more than {MOST} octets", path.display())))
+    }
 }

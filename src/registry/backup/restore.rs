@@ -1,11 +1,13 @@
 //! Bringing a backup back: beside the data folder's own places first, verified there, and only then into them.
 
+use super::approval::{Agreed, Signed};
 use super::archive::Reading;
-use super::frames::next_record;
+use super::check::{Check, all, check, records};
 use super::live::Rows;
 use super::lock::Key;
-use super::{BackupError, Manifest, Progress, RECORDS, STATE, file, tokens};
-use crate::audit::{Act, Actor, Body, Ending, Entry, Event, Facts};
+use super::statement::{self, Prepared};
+use super::{BackupError, Manifest, Progress, RECORDS, STATE, file, tokens, write};
+use crate::audit::{Act, Actor, Body, Ending, Event, Facts};
 use crate::channels::OsEntropy;
 use crate::conf::Site;
 use crate::ledger::restore::restore_log;
@@ -15,11 +17,9 @@ use crate::ledger::{Folder, Log, LogError};
 use crate::ops::needs;
 use crate::registry::ceremony::{RECOVERY_FILE, Recovery};
 use crate::store::{SledStore, restore_state};
-use crate::tlog::{Checkpoint, Range, leaf_hash};
 use hufu_api::{RequestId, UnixTime};
 use std::fs::{self, DirBuilder, File};
-use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Component, Path, PathBuf};
 
 /// A restored appliance gives out ids this much higher than the backup's: none is given twice that the lost one gave out after
@@ -38,6 +38,8 @@ pub struct Restore<'a> {
     pub conf: &'a Path,
     /// Recovery components; none where the token has its keys already.
     pub components: &'a [PathBuf],
+    /// Signatures of admins over the statement of [`prepare`].
+    pub approvals: &'a [PathBuf],
     /// Needed where a token has to be initialised.
     pub so_pin: Option<&'a Path>,
     /// Who does it, for the log.
@@ -46,91 +48,66 @@ pub struct Restore<'a> {
     pub now: UnixTime,
 }
 
-/// What a look into a backup found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
-    /// What it says of itself.
-    pub manifest: Manifest,
-    /// Records that the newest checkpoint in it covers.
-    pub covered: u64,
+/// Where a restored appliance's parts go, by the name that they have in the backup.
+fn homes(site: &Site) -> [(&'static str, PathBuf); 4] {
+    [
+        ("state", site.state_folder()),
+        ("pki", site.pki_folder()),
+        ("ceremony", site.ceremony_folder()),
+        ("audit", site.audit_folder()),
+    ]
 }
 
-/// Reads a backup to its end: every entry is what the manifest says, and the log's records give the tree that the checkpoints
-/// sign.
+fn refuse_unless_new(site: &Site) -> Result<(), BackupError> {
+    for (_, home) in homes(site) {
+        if fs::read_dir(&home).is_ok_and(|mut entries| entries.next().is_some()) {
+            let why =
+                format!("{} is not empty; a backup is restored into a new data folder only", home.display());
+            return Err(BackupError::Refused(why));
+        }
+    }
+    Ok(())
+}
+
+/// Checks the backup and writes the statement that its admins sign before it can be restored into the empty data folder of
+/// `site`; none where nobody beside who restores has to agree.
 ///
 /// # Errors
 /// See [`BackupError`].
-pub fn check(path: &Path, key: &Key, tell: &mut dyn FnMut(Progress)) -> Result<Check, BackupError> {
-    let mut backup = Reading::open(path, key)?;
-    let manifest = backup.manifest.clone();
-    let rows = backup.entry(STATE, |from| {
-        let mut rows = 0;
-        for row in Rows::over(from) {
-            row.map_err(|e| BackupError::State(e.to_string()))?;
-            rows += 1;
-        }
-        Ok(rows)
-    })?;
-    tell(Progress::Rows(rows));
-    let mut checkpoints = Vec::new();
-    for name in backup.names() {
-        let bytes =
-            (name != STATE && name != RECORDS).then(|| backup.entry(&name, |from| all(from))).transpose()?;
-        if let (Some(bytes), true) =
-            (bytes, name.starts_with("audit/checkpoints/") && !name.ends_with(".tsr"))
-        {
-            let note = String::from_utf8_lossy(&bytes).into_owned();
-            let said = Checkpoint::unverified(&note);
-            checkpoints.push(said.map_err(|e| BackupError::Archive(format!("{name}: {e}")))?);
-        }
+pub fn prepare(
+    path: &Path,
+    key: &Key,
+    what: &Restore<'_>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(Check, Option<Prepared>), BackupError> {
+    refuse_unless_new(what.site)?;
+    let check = check(path, key, progress)?;
+    if check.roster.needed(what.site.access.approvals) == 0 {
+        return Ok((check, None));
     }
-    let root = backup.entry(RECORDS, |from| {
-        let mut range = Range::new();
-        for record in records(from) {
-            let (record, number) = (record.map_err(LogError::Io)?, range.size());
-            let entry = Entry::parse(&record);
-            if entry.as_ref().map(|e| e.number) != Ok(number) {
-                return Err(LogError::Damaged(format!("record {number} is none")).into());
-            }
-            range.push(leaf_hash(&record));
-            let size = range.size();
-            if checkpoints.iter().any(|c| c.size == size && c.root != range.root()) {
-                return Err(LogError::Damaged(format!(
-                    "records below {size} are not those of its checkpoint"
-                ))
-                .into());
-            }
-            if size.is_multiple_of(4096) || size == manifest.records {
-                tell(Progress::Records(size, manifest.records));
-            }
-        }
-        Ok((range.size(), hex::encode(range.root())))
-    })?;
-    if root != (manifest.records, manifest.root.clone()) {
-        return Err(BackupError::Archive("the records are not those that the manifest names".into()));
-    }
-    let covered = checkpoints.iter().map(|c| c.size).max().unwrap_or(0);
-    Ok(Check { manifest, covered })
+    let entropy = OsEntropy::default();
+    let prepared = statement::prepare(path, &check, what.site, &what.operator, what.now, &entropy)?;
+    Ok((check, Some(prepared)))
 }
 
-fn all(from: &mut dyn Read) -> Result<Vec<u8>, BackupError> {
-    let mut bytes = Vec::new();
-    from.read_to_end(&mut bytes).map_err(|e| BackupError::Archive(e.to_string()))?;
-    Ok(bytes)
-}
-
-/// The records of an entry.
-fn records<'a>(from: &'a mut dyn Read) -> impl Iterator<Item = std::io::Result<Vec<u8>>> + 'a {
-    let mut ended = false;
-    std::iter::from_fn(move || {
-        let next = if ended { None } else { next_record(from).transpose() };
-        ended = !matches!(next, Some(Ok(_)));
-        next
-    })
+/// Who has agreed to the restore. None where nobody has to and nobody was asked.
+fn agreed(path: &Path, what: &Restore<'_>, check: &Check) -> Result<Option<Agreed>, BackupError> {
+    let needed = check.roster.needed(what.site.access.approvals);
+    if needed == 0 && what.approvals.is_empty() {
+        return Ok(None);
+    }
+    if what.approvals.is_empty() {
+        let admins = check.roster.admins().join(", ");
+        return Err(BackupError::Refused(format!(
+            "{needed} of this backup's admins ({admins}) must agree: hufu restore --prepare, then --approval FILE of each"
+        )));
+    }
+    let signed = Signed::read(path, &check.manifest, what.site, what.approvals, what.now)?;
+    signed.agreed(&check.roster, needed).map(Some)
 }
 
 /// Restores a backup into the empty data folder that `site` names, takes the token's keys in where components are given, tries
-/// them, and continues the log with a record of it.
+/// them, and continues the log with a record of it. Where several must agree, they have before anything is written.
 ///
 /// # Errors
 /// See [`BackupError`]; the data folder has no new state, log or PKI then, and the command can be given again.
@@ -142,18 +119,11 @@ pub fn restore(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Check, BackupError> {
     let site = what.site;
-    let homes = [
-        ("state", site.state_folder()),
-        ("pki", site.pki_folder()),
-        ("ceremony", site.ceremony_folder()),
-        ("audit", site.audit_folder()),
-    ];
-    for (_, home) in &homes {
-        if fs::read_dir(home).is_ok_and(|mut entries| entries.next().is_some()) {
-            let why =
-                format!("{} is not empty; a backup is restored into a new data folder only", home.display());
-            return Err(BackupError::Refused(why));
-        }
+    refuse_unless_new(site)?;
+    let check = check(path, key, progress)?;
+    let agreed = agreed(path, what, &check)?;
+    if let Some(agreed) = &agreed {
+        tell(&format!("agreed: {}", agreed.by().0));
     }
     let work = site.data().join("restoring");
     if work.exists() {
@@ -162,7 +132,7 @@ pub fn restore(
     for folder in [&work, &work.join("pki"), &work.join("ceremony")] {
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(file(folder))?;
     }
-    let check = unpack(path, key, &work, progress)?;
+    unpack(path, key, &check.manifest, &work, progress)?;
     tell(&format!("unpacked: {} rows, {} records", check.manifest.rows, check.manifest.records));
     verify_log(&work, progress)?;
     tell(&format!("the audit log is sound; checkpoints cover {} records", check.covered));
@@ -189,29 +159,42 @@ pub fn restore(
             "LOST: {lost} signers' keys lay in the lost token alone (custody token); revoke their certificates"
         ));
     }
-    note(&work, what, &check, lost)?;
-    for (name, home) in &homes {
-        let _ = fs::remove_dir(home);
-        fs::rename(work.join(name), home).map_err(file(home))?;
+    if let Some(agreed) = &agreed {
+        agreed.keep(&work.join("ceremony"))?;
+    }
+    note(&work, what, &check, lost, agreed.as_ref())?;
+    in_place(site, &work, tell)?;
+    statement::done(site)?;
+    Ok(check)
+}
+
+/// Gives what was unpacked and tried its names.
+fn in_place(site: &Site, work: &Path, tell: &mut dyn FnMut(&str)) -> Result<(), BackupError> {
+    for (name, home) in homes(site) {
+        let _ = fs::remove_dir(&home);
+        fs::rename(work.join(name), &home).map_err(file(&home))?;
     }
     let conf = site.data().join("restored-conf");
     if work.join("conf").is_dir() && !conf.exists() {
         fs::rename(work.join("conf"), &conf).map_err(file(&conf))?;
         tell(&format!("the configuration of then, to compare: {}", conf.display()));
     }
-    fs::remove_dir_all(&work).map_err(file(&work))?;
-    File::open(site.data()).and_then(|f| f.sync_all()).map_err(file(site.data()))?;
-    Ok(check)
+    fs::remove_dir_all(work).map_err(file(work))?;
+    File::open(site.data()).and_then(|f| f.sync_all()).map_err(file(site.data()))
 }
 
+/// Writes what is in the backup into the folder `work`, if it still is the backup with this manifest.
 fn unpack(
     path: &Path,
     key: &Key,
+    manifest: &Manifest,
     work: &Path,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Check, BackupError> {
+) -> Result<(), BackupError> {
     let mut backup = Reading::open(path, key)?;
-    let manifest = backup.manifest.clone();
+    if backup.manifest != *manifest {
+        return Err(BackupError::Refused(format!("{} was changed while it was read", path.display())));
+    }
     backup.entry(STATE, |from| {
         let mut count = 0;
         let counted = Rows::over(from).inspect(|_| {
@@ -245,14 +228,7 @@ fn unpack(
         let size = name.strip_prefix("audit/checkpoints/").and_then(|n| n.parse::<u64>().ok());
         newest = newest.max(size.map(|size| (size, bytes)));
     }
-    let covered = match newest {
-        Some((size, note)) => {
-            write(&audit.checkpoint(), &note)?;
-            size
-        }
-        None => 0,
-    };
-    Ok(Check { manifest, covered })
+    newest.map_or(Ok(()), |(_, note)| write(&audit.checkpoint(), &note))
 }
 
 /// Where an entry goes; a name that would lead elsewhere is refused.
@@ -264,15 +240,6 @@ fn inside(work: &Path, name: &str) -> Result<PathBuf, BackupError> {
     } else {
         Err(BackupError::Archive(format!("unknown entry {name:?}")))
     }
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), BackupError> {
-    if let Some(folder) = path.parent() {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(file(folder))?;
-    }
-    let opened = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    let mut out = opened.map_err(file(path))?;
-    out.write_all(bytes).and_then(|()| out.sync_all()).map_err(file(path))
 }
 
 fn verify_log(work: &Path, progress: &mut dyn FnMut(Progress)) -> Result<(), BackupError> {
@@ -289,10 +256,16 @@ fn verify_log(work: &Path, progress: &mut dyn FnMut(Progress)) -> Result<(), Bac
     }
 }
 
-/// The log goes on with a record of the restore.
-fn note(work: &Path, what: &Restore<'_>, check: &Check, lost: u64) -> Result<(), BackupError> {
+/// The log goes on with who agreed to the restore, and a record of it.
+fn note(
+    work: &Path,
+    what: &Restore<'_>,
+    check: &Check,
+    lost: u64,
+    agreed: Option<&Agreed>,
+) -> Result<(), BackupError> {
     let mut log = Log::open(&Folder::new(work.join("audit")), CACHE)?;
-    let facts: Facts = [
+    let mut facts: Facts = [
         ("what", "restored".into()),
         ("made", check.manifest.made.millis().into()),
         ("records", check.manifest.records.into()),
@@ -302,10 +275,19 @@ fn note(work: &Path, what: &Restore<'_>, check: &Check, lost: u64) -> Result<(),
     .into_iter()
     .map(|(name, value): (&str, serde_json::Value)| (name.to_owned(), value))
     .collect();
-    let actor = Actor { from: Some("cli".into()), operator: Some(what.operator.clone()), ..Actor::default() };
+    let mut operator = what.operator.clone();
+    if let Some((names, request)) = agreed.map(Agreed::by) {
+        facts.insert("request".into(), request.into());
+        operator = format!("{operator} (approved by {names})");
+    }
+    let actor = Actor { from: Some("cli".into()), operator: Some(operator), ..Actor::default() };
     let event = Event { act: Act::Backup, actor, facts, ending: Ending::Done };
     let at = what.now.max(log.last_at().unwrap_or(what.now));
     let mut draft = log.draft();
-    draft.add(at, RequestId(0), Body::Event(event)).map_err(|e| LogError::Damaged(e.to_string()))?;
+    for body in
+        agreed.map(Agreed::steps).transpose()?.unwrap_or_default().into_iter().chain([Body::Event(event)])
+    {
+        draft.add(at, RequestId(0), body).map_err(|e| LogError::Damaged(e.to_string()))?;
+    }
     Ok(log.append(draft)?)
 }

@@ -15,7 +15,6 @@ pub use transcript::{Transcript, clock_text};
 use crate::channels::Identity;
 use crate::conf::{Authority, Seat, Site};
 use crate::keys::{KeyAlgorithm, KeyError, Purpose, StoredKey};
-use crate::token::PinSource;
 use crate::token::ceremony::{self, Ceremony, Step};
 use authority::{Issued, issue};
 use cryptoki::types::AuthPin;
@@ -303,11 +302,11 @@ pub(super) fn initialise(
         site.tokens().of(seat, file).map_err(|(key, reason)| CeremonyError::Configuration { key, reason })?;
     let (crate::conf::Name::Label(label), Some(so_pin)) = (&token.name, so_pin) else { return Ok(None) };
     let settings = super::tokens::settings(site, &token);
-    let PinSource::File(pin_file) = &settings.pin else {
-        return Ok(None);
-    };
-    let step = ceremony::initialise(&settings.module, label, &pin(so_pin)?, &pin(pin_file)?)
-        .map_err(|e| CeremonyError::Token { seat: seat.name(), reason: e.to_string() })?;
+    let token_error =
+        |e: &dyn std::fmt::Display| CeremonyError::Token { seat: seat.name(), reason: e.to_string() };
+    let user_pin = crate::token::pin::read(&settings.pin).map_err(|e| token_error(&e))?;
+    let step = ceremony::initialise(&settings.module, label, &pin(so_pin)?, &user_pin)
+        .map_err(|e| token_error(&e))?;
     Ok(Some(step))
 }
 

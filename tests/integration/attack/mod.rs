@@ -321,9 +321,15 @@ fn good_clients_beside_a_thousand_slow_ones() {
             let beside = p99(&client);
             stop.send(()).unwrap();
             let slow = dripping.join().unwrap();
-            assert_eq!(slow.iter().filter(|wire| is_open(wire)).count(), 1_000, "some were cut off too early");
+            assert_eq!(
+                slow.iter().filter(|wire| is_open(wire)).count(),
+                1_000,
+                "some were cut off too early"
+            );
             let ratio = beside.as_secs_f64() / alone.as_secs_f64();
-            println!("round {round}: p99 alone {alone:?}, beside 1,000 slow connections {beside:?}: × {ratio:.2}");
+            println!(
+                "round {round}: p99 alone {alone:?}, beside 1,000 slow connections {beside:?}: × {ratio:.2}"
+            );
             ratio
         })
         .collect();
