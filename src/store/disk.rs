@@ -44,6 +44,24 @@ impl SledFiles {
         Ok(Self { log, blobs: folder.join("blobs"), synced: BTreeSet::new() })
     }
 
+    /// Removes what an earlier opening left of a snapshot that it did not finish, because the disk was full or the process died. sled
+    /// takes such a file for the newest snapshot and never opens again; the one before and the log hold all that is in it. For who
+    /// holds the lock.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub(super) fn remove_unfinished_snapshots(folder: &Path) -> io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if name.to_str().is_some_and(|name| name.starts_with("snap.") && name.ends_with(".generating")) {
+                tracing::warn!(name = %name.display(), "an unfinished snapshot is removed");
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
     /// The log, for a look at its lock.
     pub(super) fn log(&self) -> &File {
         &self.log

@@ -80,6 +80,7 @@ impl Durable {
         let mut files = SledFiles::open(folder)?;
         // sled panics when its file is locked: look first. The lock is let go at once, sled takes its own.
         wait_for_lock(&files).map_err(|()| DurableError::InUse { folder: folder.to_owned() })?;
+        SledFiles::remove_unfinished_snapshots(folder)?;
         flock(files.log(), FlockOperation::Unlock).map_err(std::io::Error::from)?;
         let config = sled::Config::new()
             .path(folder)

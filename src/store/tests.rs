@@ -125,6 +125,21 @@ fn everything_committed_is_there_after_reopening() {
     assert!(store.reserve(IdKind::Seal, 1).unwrap().start > last);
 }
 
+/// As a disk that is full leaves it, and a process that dies before it gives the file its name.
+#[test]
+fn a_snapshot_that_was_not_finished_is_no_obstacle() {
+    let folder = TempDir::new().unwrap();
+    for content in [&b""[..], b"the first octets of a snapshot", &[0; 1000]] {
+        let store = open(&folder);
+        store.commit(&[put(Space::App, content, Expect::Any, b"1")]).unwrap();
+        drop(store);
+        let unfinished = folder.path().join("state/snap.7FFFFFFFFFFFFFFF.generating");
+        std::fs::write(&unfinished, content).unwrap();
+        assert!(open(&folder).get(&key(Space::App, content)).unwrap().is_some());
+        assert!(!unfinished.exists());
+    }
+}
+
 #[test]
 fn limits_are_enforced() {
     let folder = TempDir::new().unwrap();

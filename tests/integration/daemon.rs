@@ -185,6 +185,9 @@ impl Site {
     }
 }
 
+/// Lines of an appliance's log that a failed test shows.
+const LAST_LINES: usize = 200;
+
 /// A running appliance; stops when dropped.
 pub struct Daemon {
     /// Its folder and configuration.
@@ -290,6 +293,13 @@ impl Drop for Daemon {
             let pid = rustix::process::Pid::from_child(&self.child);
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
             let _ = self.child.wait();
+        }
+        if std::thread::panicking() {
+            // The folder goes with the site; what was said last tells why.
+            let log = std::fs::read_to_string(self.site.dir().join("hufu.log")).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            let last = lines.get(lines.len().saturating_sub(LAST_LINES)..).unwrap_or_default();
+            println!("the appliance said last:\n{}", last.join("\n"));
         }
     }
 }

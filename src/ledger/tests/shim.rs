@@ -1,6 +1,7 @@
 //! Faults in the writer's own system calls: failing, short and torn writes, failing and slow syncs, each at a chosen call.
 //!
-//! The shim beside this file stands between the writer's process and the C library. `HUFU_LONG` makes it 1,200 faults.
+//! The shim beside this file stands between the writer's process and the C library. `HUFU_LONG` makes it 1,200 faults, and more of
+//! the second kind.
 
 use super::crash::{Said, check, start, this_binary};
 use super::*;
@@ -111,4 +112,65 @@ fn nothing_acknowledged_is_lost_when_the_disk_fails() {
          refused; slowest recovery with a whole verification {slowest:?}"
     );
     assert!(met * 2 > rounds, "most faults never happened: {met} of {rounds}");
+}
+
+/// What happens to a call that would change something on the disk.
+const ENDS: [&str; 4] = ["any-kill", "any-enospc-from", "any-enospc", "any-eio"];
+
+/// Records for the next start to find, so that it has something to recover. Their tags are the record numbers.
+fn records_for_the_next_start(folder: &Path, said: &mut Said) {
+    let mut log = open(&Folder::new(folder)).unwrap();
+    let mut draft = log.draft();
+    for _ in 0..2 {
+        let number = draft.next();
+        let at = log.last_at().unwrap_or(hufu_api::UnixTime::from_millis(1_800_000_000_000));
+        draft.add(at, RequestId(0), crate::audit::Body::Event(event(number))).unwrap();
+        said.acknowledged.insert((number, number));
+    }
+    log.append(draft).unwrap();
+}
+
+/// Every `step`-th call from `call` on, each in its own life of a writer, until a life ends before its call comes; gives how many.
+fn lives(end: &str, mut call: usize, step: usize, library: &Path, folder: &Path) -> usize {
+    let (mut said, mut met) = (Said::default(), 0);
+    loop {
+        records_for_the_next_start(folder, &mut said);
+        let mut command = this_binary();
+        command.env("LD_PRELOAD", library).env("HUFU_FAULT", format!("{end} {call} {}", folder.display()));
+        let mut child = start(&mut command, folder, 1, 2);
+        let mut fault = false;
+        for line in BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok) {
+            fault |= line == "fault";
+            said.take(&line);
+        }
+        child.wait().unwrap();
+        check(folder, &said.acknowledged);
+        if !fault {
+            return met;
+        }
+        met += 1;
+        call += step;
+    }
+}
+
+/// Opening, writing, the checkpoint at the end, closing: whichever call is the process's last, or fails, or is the first that
+/// finds the disk full, the next start has a sound log and all that was acknowledged.
+#[test]
+fn each_call_of_a_writers_life_may_fail_or_be_its_last() {
+    let long = std::env::var("HUFU_LONG").is_ok_and(|long| !long.is_empty());
+    // In the short form each call meets one of the ends.
+    let step = if long { 1 } else { ENDS.len() };
+    let tmp = TempDir::new().unwrap();
+    let Some(library) = compiled(tmp.path()) else { return };
+    let met: Vec<usize> = std::thread::scope(|scope| {
+        let (library, tmp) = (&library, tmp.path());
+        let lane = |(n, end): (usize, &'static str)| {
+            let first = if long { 1 } else { 1 + n };
+            scope.spawn(move || lives(end, first, step, library, &tmp.join(end)))
+        };
+        let lanes: Vec<_> = ENDS.into_iter().enumerate().map(lane).collect();
+        lanes.into_iter().map(|lane| lane.join().unwrap()).collect()
+    });
+    println!("calls that ended or failed: {:?}", ENDS.iter().zip(&met).collect::<Vec<_>>());
+    assert!(met.iter().all(|met| *met * step > 20), "{met:?}");
 }
