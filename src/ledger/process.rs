@@ -131,7 +131,8 @@ impl AuditProcess {
         self.writer.status()
     }
 
-    /// Why the log takes nothing any more, if so: then the process should end and be started again.
+    /// Why the log takes nothing any more, if so: then the process should end and be started again. A disk that hangs is another matter,
+    /// see [`Status::busy_for`].
     ///
     /// # Errors
     /// [`AuditError::Unavailable`] with the reason.

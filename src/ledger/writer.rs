@@ -164,6 +164,17 @@ impl Status {
     }
 }
 
+/// A writer that ended by a panic in sled takes nothing any more either.
+struct Ends(Arc<Status>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.0.poison.set("the writer has ended".into());
+        }
+    }
+}
+
 /// The running writer. Dropping it finishes what waits.
 pub struct Writer {
     jobs: Sender<Option<Job>>,
@@ -196,8 +207,11 @@ impl Writer {
             owners: HashMap::new(),
             late: Vec::new(),
         };
-        let thread =
-            std::thread::Builder::new().name("audit-writer".into()).spawn(move || run.serve(&waiting))?;
+        let ends = Ends(Arc::clone(&status));
+        let thread = std::thread::Builder::new().name("audit-writer".into()).spawn(move || {
+            let _ends = ends;
+            run.serve(&waiting);
+        })?;
         Ok(Self { jobs, status, receipt_key, thread: Some(thread) })
     }
 

@@ -1,6 +1,6 @@
 //! The audit writer's process, put together from the configuration.
 
-use super::Told;
+use super::{Told, heal};
 use crate::clock::SystemClock;
 use crate::keys::{Keys, StoredKey};
 use crate::ledger::process::{AuditProcess, CheckpointKey, Settings};
@@ -33,6 +33,7 @@ pub fn serve(child: Audit) -> Result<(), String> {
     let site = &told.site;
     let folder = Folder::new(site.audit_folder());
     let cache_bytes = site.audit.cache_mib << 20;
+    let starting = heal::Starting::watch(site.audit_folder()).map_err(|e| e.to_string())?;
     let (log, last) = AuditProcess::open(&folder, cache_bytes).map_err(|e| format!("audit log: {e}"))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(site.clock.tolerance_millis, last));
     let text = std::fs::read(site.audit_key_file())
@@ -65,6 +66,13 @@ pub fn serve(child: Audit) -> Result<(), String> {
         .map_err(|e| format!("audit log: {e}"))?;
     admin::listen(&site.run_folder().join(SOCKET), process.service())
         .map_err(|e| format!("audit admin socket: {e}"))?;
+    drop(starting);
+    let status = process.status();
+    let look = move || match status.busy_for() {
+        busy if busy > heal::HUNG => heal::Look::Trouble("a write of the log does not end".into()),
+        _ => heal::Look::Well,
+    };
+    heal::watch(look, site.audit_folder(), || ()).map_err(|e| e.to_string())?;
     voice.ready(&format!("audit log in {}", site.audit_folder().display()));
     loop {
         match orders.recv_timeout(LOOK) {
@@ -78,7 +86,14 @@ pub fn serve(child: Audit) -> Result<(), String> {
             Ok(AuditOrder::Shutdown(_) | AuditOrder::Orphaned) | Err(RecvTimeoutError::Disconnected) => {
                 return Ok(());
             }
-            Err(RecvTimeoutError::Timeout) => process.health().map_err(|e| e.to_string())?,
+            Err(RecvTimeoutError::Timeout) => {
+                if let Err(reason) = process.health() {
+                    // What hangs on the way out is not waited for.
+                    let _ending = heal::Starting::watch(site.audit_folder());
+                    drop(process);
+                    return Err(reason.to_string());
+                }
+            }
         }
     }
 }

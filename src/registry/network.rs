@@ -64,6 +64,7 @@ pub fn serve(child: Network) -> Result<(), String> {
     let head = log.head(cx).map_err(|e| format!("audit writer: {e}"))?;
     let last = replay::last_time(cx, &log, head.size)?;
     let clock = clock(site, last)?;
+    let starting = heal::Starting::watch(site.state_folder()).map_err(|e| e.to_string())?;
     let store = SledStore::open(&site.state_folder()).map_err(|e| format!("state: {e}"))?;
     schema::migrate(&store).map_err(|e| format!("state: {e}"))?;
     replay::fits(&store, head.size)?;
@@ -74,6 +75,7 @@ pub fn serve(child: Network) -> Result<(), String> {
     if let Some(last) = head.size.checked_sub(1) {
         store.complete_through(last).map_err(|e| format!("state: {e}"))?;
     }
+    drop(starting);
     let state = Arc::new(store);
     let store: Arc<dyn Store> = state.clone();
     tracing::info!(records = head.size, replayed, "state is up to the audit log");
@@ -188,7 +190,7 @@ pub fn serve(child: Network) -> Result<(), String> {
     };
     let (stop, stopped) = oneshot::channel::<()>();
     let (fresh, begin_afresh) = oneshot::channel::<()>();
-    heal::watch(&state, site.state_folder(), move || {
+    heal::watch(heal::state(&state), site.state_folder(), move || {
         // Whoever is gone is ending anyway.
         let _ = fresh.send(());
     })

@@ -69,12 +69,32 @@ impl Shared {
         }
     }
 
+    /// What to answer when sled fails. After one failed write it answers every call with that failure, reads too.
+    pub(super) fn failed(&self, error: &sled::Error) -> StoreError {
+        // It calls it a bug when one of its threads has ended.
+        if matches!(error, sled::Error::Io(_) | sled::Error::ReportableBug(_)) {
+            self.poison(&error.to_string());
+            return StoreError::Poisoned(error.to_string());
+        }
+        StoreError::Io(error.to_string())
+    }
+
     pub(super) fn poisoned(&self) -> Option<&str> {
         self.poison.get().map(String::as_str)
     }
 
     fn millis(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX - 1)
+    }
+
+    /// The writer turns to the disk.
+    fn begin(&self) {
+        self.busy_since.store(self.millis() + 1, Ordering::Release);
+    }
+
+    /// The disk has answered.
+    fn end(&self) {
+        self.busy_since.store(0, Ordering::Release);
     }
 
     /// Whether the writer has been at one group for longer than `patience`.
@@ -102,6 +122,17 @@ impl Overlay {
     }
 }
 
+/// Whoever asks after the writer's end is told why he gets no answer, also when it ended by a panic in sled.
+struct Ends(Arc<Shared>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.poison("the writer has ended");
+        }
+    }
+}
+
 pub(super) struct Committer {
     durable: Durable,
     tree: sled::Db,
@@ -125,6 +156,7 @@ impl Committer {
 
     /// Runs until all senders are gone; what waits then is still done.
     pub(super) fn run(mut self, jobs: &Receiver<Job>) {
+        let _ends = Ends(Arc::clone(&self.shared));
         loop {
             match jobs.recv_timeout(LINGER) {
                 Ok(first) => {
@@ -143,10 +175,12 @@ impl Committer {
     /// Syncs projections that nobody waits for.
     fn settle(&mut self) {
         if self.dirty {
+            self.shared.begin();
             match self.durable.sync() {
                 Ok(()) => self.dirty = false,
                 Err(error) => self.shared.poison(&error.to_string()),
             }
+            self.shared.end();
         }
     }
 
@@ -162,7 +196,7 @@ impl Committer {
     }
 
     fn serve(&mut self, group: Vec<Job>) {
-        self.shared.busy_since.store(self.shared.millis() + 1, Ordering::Release);
+        self.shared.begin();
         let mut overlay = Overlay::default();
         let mut done = Vec::with_capacity(group.len());
         let mut durably = false;
@@ -192,7 +226,7 @@ impl Committer {
                 StoreError::Poisoned(other.to_string())
             }
         });
-        self.shared.busy_since.store(0, Ordering::Release);
+        self.shared.end();
         for (answer, result) in done {
             // Who gave up waiting is not there any more.
             let _ = answer.send(written.clone().and(result));
@@ -227,7 +261,7 @@ impl Committer {
         if let Some(changed) = overlay.rows.get(row) {
             return Ok(changed.clone());
         }
-        let stored = self.tree.get(row).map_err(|e| StoreError::Io(e.to_string()))?;
+        let stored = self.tree.get(row).map_err(|e| self.shared.failed(&e))?;
         stored.map(|bytes| layout::unpack(&bytes)).transpose()
     }
 

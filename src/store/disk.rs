@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -81,6 +81,28 @@ impl SledFiles {
         }
         self.log.sync_all()
     }
+}
+
+/// What [`takes_writes`] writes: twice what sled takes from the disk at a time.
+const PROBE: usize = 4 << 20;
+/// Its file.
+const PROBE_NAME: &str = "disk-probe";
+
+/// Whether the disk beneath a folder takes 4 MiB, synced. Hangs as long as the disk does.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn takes_writes(folder: &Path) -> io::Result<()> {
+    let path = folder.join(PROBE_NAME);
+    let tried = File::create(&path).and_then(|mut file| {
+        let zeros = [0; 64 << 10];
+        for _ in 0..PROBE / zeros.len() {
+            file.write_all(&zeros)?;
+        }
+        file.sync_all()
+    });
+    let removed = fs::remove_file(&path);
+    tried.and(removed)
 }
 
 impl Disk for SledFiles {

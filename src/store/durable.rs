@@ -4,6 +4,7 @@
 //! commit here is `flush` and then `fdatasync`. One failed sync poisons: what is on disk is unknown from then on.
 
 use super::disk::{Disk, SledFiles};
+use super::waker::Waker;
 use rustix::fs::{FlockOperation, flock};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -38,6 +39,8 @@ pub enum DurableError {
 
 /// One sled tree and the files that carry it.
 pub struct Durable {
+    // Before the tree: it has one too.
+    waker: Waker,
     tree: sled::Db,
     disk: Box<dyn Disk>,
     poison: Option<String>,
@@ -91,9 +94,10 @@ impl Durable {
         // sled asserts on some damage instead of returning an error.
         let tree = catch_unwind(AssertUnwindSafe(|| config.open()))
             .map_err(|_| DurableError::Damaged { folder: folder.to_owned() })??;
-        tree.flush()?;
+        let waker = Waker::start(tree.clone())?;
+        waker.during(|| tree.flush())?;
         files.sync_creation(folder)?;
-        Ok(Self { tree, disk: disk(files), poison: None })
+        Ok(Self { waker, tree, disk: disk(files), poison: None })
     }
 
     /// For reading, from any thread.
@@ -106,7 +110,7 @@ impl Durable {
     /// # Errors
     /// See [`DurableError`]; any error poisons.
     pub fn apply(&mut self, batch: sled::Batch) -> Result<(), DurableError> {
-        self.guarded(|this| Ok(this.tree.apply_batch(batch)?))
+        self.guarded(|this| Ok(this.waker.during(|| this.tree.apply_batch(batch))?))
     }
 
     /// Makes everything applied so far durable.
@@ -115,7 +119,7 @@ impl Durable {
     /// See [`DurableError`]; any error poisons.
     pub fn sync(&mut self) -> Result<(), DurableError> {
         self.guarded(|this| {
-            this.tree.flush()?;
+            this.waker.during(|| this.tree.flush())?;
             Ok(this.disk.sync()?)
         })
     }

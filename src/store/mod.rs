@@ -9,8 +9,9 @@ mod durable;
 mod layout;
 mod sled_store;
 mod snapshot;
+mod waker;
 
-pub use disk::{Disk, SledFiles};
+pub use disk::{Disk, SledFiles, takes_writes};
 pub use durable::{Durable, DurableError};
 pub use sled_store::SledStore;
 pub use snapshot::{Row, restore_state};

@@ -81,16 +81,6 @@ impl SledStore {
         self.shared.stalled(patience).then(|| "a write of the state does not end".to_owned())
     }
 
-    /// After one failed write sled answers every call with that failure, reads too.
-    #[allow(clippy::needless_pass_by_value, reason = "for map_err")]
-    fn failed(&self, error: sled::Error) -> StoreError {
-        if matches!(error, sled::Error::Io(_)) {
-            self.shared.poison(&error.to_string());
-            return StoreError::Poisoned(error.to_string());
-        }
-        StoreError::Io(error.to_string())
-    }
-
     pub(super) fn tree(&self) -> &sled::Db {
         &self.tree
     }
@@ -138,7 +128,7 @@ impl Store for SledStore {
     fn get(&self, key: &Key) -> Result<Option<Versioned>, StoreError> {
         self.tree
             .get(layout::row(key))
-            .map_err(|e| self.failed(e))?
+            .map_err(|e| self.shared.failed(&e))?
             .map(|bytes| layout::unpack(&bytes))
             .transpose()
     }
@@ -154,7 +144,7 @@ impl Store for SledStore {
         let end = Bound::Excluded(vec![space.tag() + 1]);
         let from = from.map(|bytes| layout::tagged(space, bytes));
         let unpacked = |row: Result<(sled::IVec, sled::IVec), sled::Error>| {
-            let (key, value) = row.map_err(|e| self.failed(e))?;
+            let (key, value) = row.map_err(|e| self.shared.failed(&e))?;
             Ok((key.get(1..).unwrap_or_default().to_vec(), layout::unpack(&value)?))
         };
         match (order, from) {

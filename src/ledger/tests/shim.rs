@@ -135,7 +135,9 @@ fn lives(end: &str, mut call: usize, step: usize, library: &Path, folder: &Path)
     let (mut said, mut met) = (Said::default(), 0);
     loop {
         records_for_the_next_start(folder, &mut said);
-        let mut command = this_binary();
+        // A writer that hangs is a failure of the test, and not its end.
+        let mut command = Command::new("timeout");
+        command.arg("300").arg(this_binary().get_program()).args(this_binary().get_args());
         command.env("LD_PRELOAD", library).env("HUFU_FAULT", format!("{end} {call} {}", folder.display()));
         let mut child = start(&mut command, folder, 1, 2);
         let mut fault = false;
@@ -143,7 +145,7 @@ fn lives(end: &str, mut call: usize, step: usize, library: &Path, folder: &Path)
             fault |= line == "fault";
             said.take(&line);
         }
-        child.wait().unwrap();
+        assert_ne!(child.wait().unwrap().code(), Some(124), "{end} at {call}: it hangs");
         check(folder, &said.acknowledged);
         if !fault {
             return met;
