@@ -1,12 +1,15 @@
 //! `hufu serve` and the processes behind it.
 
 use super::Failure;
-use crate::conf::{Seat, Site};
+use crate::conf::{Pin, Seat, Site, Token};
 use crate::ipc::control::Door;
 use crate::registry;
 use crate::supervisor::{self, Launch, Pool, Settings};
+use crate::token::pin::CREDENTIALS;
 use crate::token::{CaRules, WorkerSettings};
 use clap::Subcommand;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
@@ -109,6 +112,15 @@ fn ca_rules(site: &Site) -> CaRules {
     }
 }
 
+/// What a token's workers have in their environment: what the module is told, and where their PIN's credential is.
+fn environment(token: &Token) -> BTreeMap<OsString, OsString> {
+    let mut all: BTreeMap<OsString, OsString> =
+        token.environment.iter().map(|(k, v)| (k.into(), v.into())).collect();
+    let folder = std::env::var_os(CREDENTIALS).filter(|_| matches!(token.pin, Pin::Credential(_)));
+    all.extend(folder.map(|folder| (CREDENTIALS.into(), folder)));
+    all
+}
+
 pub(super) fn settings(file: &Path, listeners: Listeners) -> Result<Settings, Failure> {
     let file = &std::path::absolute(file)?;
     let site = Site::read(file)?;
@@ -127,7 +139,7 @@ pub(super) fn settings(file: &Path, listeners: Listeners) -> Result<Settings, Fa
                 hidden: registry::confinement::hidden(&site, &token, file),
             },
             processes: token.workers,
-            environment: token.environment.into_iter().map(|(k, v)| (k.into(), v.into())).collect(),
+            environment: environment(&token),
         }));
     }
     let pin_retry = registry::tokens::pin_pause(&site);

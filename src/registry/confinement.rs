@@ -4,6 +4,7 @@ use super::Told;
 use crate::conf::{Pin, Site, Token};
 use crate::files::fonts::SYSTEM_FOLDERS;
 use crate::supervisor::sandbox::Confinement;
+use crate::token::pin::CREDENTIALS;
 use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -75,7 +76,8 @@ pub fn hidden(site: &Site, token: &Token, file: &Path) -> Vec<PathBuf> {
     };
     let mut hidden = vec![site.data().to_owned()];
     hidden.extend(site.documents().iter().map(|root| root.path.clone()));
-    hidden.extend([conf, tls, pin].into_iter().flatten());
+    let credentials = std::env::var_os(CREDENTIALS).map(PathBuf::from);
+    hidden.extend([conf, tls, pin, credentials].into_iter().flatten());
     hidden.extend(site.audit.copy_to.clone().into_iter().chain(site.audit.archive_folder.clone()));
     hidden.retain(|path| path.components().count() > 2 && !token.module.starts_with(path));
     hidden

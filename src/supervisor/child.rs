@@ -184,10 +184,13 @@ fn hidden(settings: &[u8]) -> Result<Hidden, String> {
         // The folder: a rollover puts another file in the place of the one that is there now.
         but_read.extend(settings.ca.identities.parent().map(PathBuf::from));
     }
-    if let PinSource::File(path) = settings.token.pin {
-        but_read.push(path);
+    match settings.token.pin {
+        PinSource::File(path) => but_read.push(path),
+        PinSource::Credential(name) => but_read.extend(token::pin::credential(&name)),
     }
-    let named = std::env::vars_os().map(|(_, value)| PathBuf::from(value));
+    // Of the credentials its own alone.
+    let named = std::env::vars_os().filter(|(name, _)| name != token::pin::CREDENTIALS);
+    let named = named.map(|(_, value)| PathBuf::from(value));
     let but_write = named.filter(|path| path.is_absolute()).chain([settings.token.pin_folder]).collect();
     Ok(Hidden { all: settings.hidden, but_read, but_write })
 }

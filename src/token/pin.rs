@@ -7,6 +7,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
+/// The variable in which the service manager says where its credentials are (systemd.exec(5)).
+pub const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 /// A longer PIN is a wrong file.
 const MAX_PIN: u64 = 256;
 
@@ -36,12 +38,16 @@ pub fn read(source: &PinSource) -> Result<AuthPin, PinError> {
     match source {
         PinSource::File(path) => read_file(path, true),
         PinSource::Credential(name) => {
-            let folder = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or(PinError::NoCredentials)?;
-            let plain = Path::new(name).file_name().ok_or(PinError::NoCredentials)?;
             // The service manager answers for this folder's access.
-            read_file(&Path::new(&folder).join(plain), false)
+            read_file(&credential(name).ok_or(PinError::NoCredentials)?, false)
         }
     }
+}
+
+/// The file of a credential; `None` where the service manager gave none.
+pub fn credential(name: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os(CREDENTIALS)?;
+    Some(Path::new(&folder).join(Path::new(name).file_name()?))
 }
 
 fn read_file(path: &Path, strict: bool) -> Result<AuthPin, PinError> {

@@ -34,12 +34,24 @@ test("without an operator's certificate the console says what is missing and sho
 test("an operator sees how every part is, and the throughput", async () => {
   const signer = await person("钱多多", "110101199003070097");
   const { moulageId } = await call("/moulage/person", { signerId: signer });
-  for (let n = 0; n < 3; n += 1) await sign(signer, moulageId, `console-${n}`, "1,100,100");
+  let signed = 0;
+  const more = async (count) => {
+    for (const end = signed + count; signed < end; signed += 1) await sign(signer, moulageId, `console-${signed}`, "1,100,100");
+  };
+  await more(3);
   await visit("console-status", operator(desktop, "anna"), CONSOLE, async (page) => {
     await page.locator(".part").first().waitFor();
     const parts = await page.locator(".part .head").allTextContents();
     for (const part of ["审计日志", "签署密钥", "磁盘", "时钟", "沙箱"]) assert.ok(parts.some((shown) => shown.includes(part)), part);
     assert.ok(await page.locator("svg.chart").isVisible());
+    // The chart has a step for every ten seconds; signing goes on, with more and with fewer, until there are some.
+    const begun = Date.now();
+    for (let steps = 0; steps < 5;) {
+      await more(steps % 2 === 0 ? 1 : 4);
+      steps = await page.evaluate(() => document.querySelectorAll("path.signed")[0]?.getAttribute("d").split("H").length - 1 || 0);
+      assert.ok(Date.now() < begun + 180_000, `${steps} steps`);
+    }
+    assert.ok(Number((await page.locator(".figure dd").nth(1).textContent()).replaceAll(",", "")) >= 3);
     assert.match(await page.locator("#who").textContent(), /anna · 管理员/);
     await page.getByRole("button", { name: "English" }).click();
     await page.getByRole("heading", { name: "Status" }).waitFor();
@@ -52,10 +64,14 @@ test("the console fits a phone", async () => {
   await visit("console-phone", { ...operator(phone, "anna"), whole: true }, CONSOLE, async (page) => {
     await page.locator(".part").first().waitFor();
     await fits(page);
+    const letters = await page.locator("svg.chart text").evaluateAll((all) => Math.min(...all.map((text) => text.getBoundingClientRect().height)));
+    assert.ok(letters >= 10, `the chart's letters are ${letters} px high`);
   });
   await visit("console-phone-audit", operator(phone, "anna"), `${CONSOLE}#audit`, async (page) => {
     await page.locator(".rows tr").nth(5).waitFor();
     await fits(page);
+    const box = await page.locator("#views [aria-current]").boundingBox();
+    assert.ok(box.x >= 0 && box.x + box.width <= phone.viewport.width, "the view that is shown is in sight among the views");
   });
 });
 

@@ -76,9 +76,9 @@ function summary(report) {
 }
 
 function rows(pairs) {
-  return el("div", { class: "scroll", tabindex: "0" }, el("table", {}, el("tbody", {}, pairs
+  return el("table", { class: "facts" }, el("tbody", {}, pairs
     .filter(([, , value]) => value !== null && value !== undefined && value !== "")
-    .map(([zh, en, value]) => el("tr", {}, el("th", { scope: "row" }, ...both(zh, en)), el("td", {}, value))))));
+    .map(([zh, en, value]) => el("tr", {}, el("th", { scope: "row" }, ...both(zh, en)), el("td", {}, value)))));
 }
 
 function details(zh, en, open, ...content) {
@@ -158,7 +158,7 @@ function signatureCard(signature, number, file, report) {
     el("h2", {}, `${number}. `, ...both(`${kindZh}：${signature.sign_name}`, `${kindEn}: ${signature.sign_name}`)),
     el("p", {}, el("strong", {}, ...both(zh, en))),
     rows([
-      ["签署时间", "Signed", date ? `${when(date.time)}（${t(...source)}）` : t("未知", "unknown")],
+      ["签署时间", "Signed", date ? when(date.time) + t(`（${source[0]}）`, ` (${source[1]})`) : t("未知", "unknown")],
       ["证书", "Certificate", certificate ? certificate.subject : t("缺失", "missing")],
       ["时间戳", "Time stamp", signature.timestamp ? `${when(signature.timestamp.time)} ${signature.timestamp.verified ? t("已验证", "verified") : t("未能验证", "not verified")}` : null],
       ["所在页", "On pages", pages.length ? pages.join(", ") : t("不可见", "invisible")],

@@ -14,6 +14,33 @@ const NAMES = {
   channels: ["通道配置", "Channel configuration"], sms: ["短信", "SMS"], renewal: ["证书更新", "Certificate renewal"],
 };
 
+// What parts say of themselves, in Chinese; what is not among these stays as it is.
+const PHRASES = [
+  [/^(\d+) records$/, "$1 条记录"],
+  [/^(\d+) of (\d+) workers/, "$2 个工作进程中 $1 个可用"],
+  [/, confined/, "，已隔离"],
+  [/, (\d+) calls waiting/, "，$1 个调用等待"],
+  [/^(\d+) of (\d+) in use$/, "$2 个中 $1 个在用"],
+  [/^(\d+) MiB free/, "剩余 $1 MiB"],
+  [/^none yet$/, "尚无"],
+  [/^(\d+) s old, over (\d+) records; /, "$1 秒前签署，覆盖 $2 条记录；"],
+  [/not time-stamped yet/, "尚未加盖时间戳"],
+  [/time-stamped (\d+) s ago over (\d+)/, "$1 秒前加盖时间戳，覆盖 $2 条"],
+  [/(\d+) days until (\S+) ends/, "$2 还有 $1 天到期"],
+  [/(\S+) ends in (\d+) days/, "$1 将在 $2 天后到期"],
+  [/(\S+) ended (\d+) days ago/, "$1 已于 $2 天前到期"],
+  [/^no round yet; the first comes (\d+) s after the start$/, "尚未执行；启动 $1 秒后首次执行"],
+  [/files restricted \(Landlock: (\w+)\)/, "文件访问受限（Landlock：$1）"],
+  [/, system calls restricted \(seccomp\)/, "，系统调用受限（seccomp）"],
+  [/, no capabilities/, "，无特权"],
+  [/^locked \((\d+) MiB\)/, "已锁定（$1 MiB）"],
+  [/, no core dumps/, "，不留内存转储"],
+];
+
+function said(detail) {
+  return both(PHRASES.reduce((text, [pattern, zh]) => text.replace(pattern, zh), detail), detail);
+}
+
 export function overall(word) {
   const [zh, en] = WORDS[word] ?? [word, word];
   return pill(word, zh, en);
@@ -60,7 +87,7 @@ export async function show(main, shell) {
       const [zh, en] = WORDS[part.state] ?? [part.state, part.state];
       return el("li", { class: `part ${part.state}` },
         el("div", { class: "head" }, el("span", {}, name(part.name)), pill(part.state, zh, en)),
-        part.detail ? el("p", { class: "soft" }, part.detail) : null);
+        part.detail ? el("p", { class: "soft" }, said(part.detail)) : null);
     })));
   return 5_000;
 }
