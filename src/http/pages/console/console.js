@@ -77,11 +77,6 @@ async function draw(moved) {
   // Another view has been chosen meanwhile.
   if (turn !== drawn) return;
   main.replaceChildren(...scratch.childNodes);
-  if (main.dataset.view !== name) {
-    // On a phone the views are a row that scrolls.
-    const link = nav.querySelector("[aria-current]");
-    nav.scrollLeft = link.offsetLeft - (nav.clientWidth - link.offsetWidth) / 2;
-  }
   main.dataset.view = name;
   if (moved) { document.getElementById("said").replaceChildren(); main.focus({ preventScroll: true }); window.scrollTo(0, 0); }
   if (pause) timer = setTimeout(() => draw(false), pause);
