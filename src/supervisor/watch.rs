@@ -109,6 +109,8 @@ fn stop(plan: &mut Plan, queue: &Receiver<Event>, grace: Duration) {
             Ok(Event::Ended(life, how)) => {
                 plan.ended(life, &how, Instant::now());
             }
+            // Who waits for a worker that hangs does not end before it.
+            Ok(Event::Said(life, message @ FromChild::Hung(_))) => plan.heard(life, message, Instant::now()),
             Ok(Event::Stop) => killed = true,
             Ok(Event::Said(..) | Event::Reload) | Err(_) => {}
         }

@@ -90,6 +90,31 @@ fn the_network_process_has_no_module_no_pin_and_no_token_files() {
     }
 }
 
+#[test]
+fn a_pin_that_is_a_credential_is_found_by_the_workers_alone() {
+    let site = Site::with(|dir| {
+        fs::create_dir(dir.join("credentials")).unwrap();
+        fs::rename(dir.join("secrets/user-pin"), dir.join("credentials/pin")).unwrap();
+        let file = dir.join("conf/hufu.toml");
+        let text = fs::read_to_string(&file).unwrap();
+        let changed = text.replace("pin_file = \"../secrets/user-pin\"", "pin_credential = \"pin\"");
+        assert_ne!(changed, text);
+        fs::write(file, changed).unwrap();
+    });
+    // As systemd gives them to a unit.
+    let mut command = std::process::Command::new(crate::daemon::HUFU);
+    command.env("CREDENTIALS_DIRECTORY", site.dir().join("credentials"));
+    let daemon = site.start_by(command);
+    let client = daemon.client();
+    let parties = register(&client);
+    let file = contract(&daemon, "c.pdf");
+    sign(&client, parties.person, parties.person_seal, &file, &daemon.documents().join("s.pdf"), "1,100,100");
+    for pid in children(daemon.supervisor()) {
+        let told = contains(&proc_file(pid, "environ"), b"CREDENTIALS_DIRECTORY");
+        assert_eq!(told, contains(&proc_file(pid, "maps"), b"softhsm"), "{}", command_line(pid));
+    }
+}
+
 /// Every answered signature is in the log and its file verifies; no half-written output.
 pub fn check_what_was_answered(site: &Site, answered: &[(u64, PathBuf)]) {
     let (ok, out, err) = site.hufu(&["audit", "verify"]);

@@ -2,7 +2,7 @@
 //! meanwhile, and it serves again by itself.
 
 use crate::daemon::{Client, Daemon, Site};
-use crate::processes::check_what_was_answered;
+use crate::processes::{check_what_was_answered, children, command_line};
 use crate::signed_contract::{Parties, contract, register};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -247,6 +247,63 @@ fn a_module_that_hangs_is_replaced() {
         faults.clear("C_Sign");
         println!("after a hang: served after {:?}", load.until_served(2));
     });
+}
+
+/// A session that is stuck in the module leaves its worker no orderly way out, and whoever waits for it none before; the appliance
+/// ends all the same, and is whole after.
+#[test]
+fn an_appliance_is_stopped_while_a_call_is_stuck_in_the_module() {
+    let quick = |dir: &Path| {
+        let file = dir.join("after.toml");
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        fs::write(file, text + "\n[server.limits]\ndrain_seconds = 1\n").unwrap();
+    };
+    let Some(site) = Site::on_token("simulated", quick) else { return };
+    let daemon = site.start();
+    let client = daemon.client();
+    let parties = register(&client);
+    let original = contract(&daemon, "c.pdf");
+    let load = Load::new();
+    let faults = Faults::of(&daemon.site, "signer");
+    faults.set("C_Sign", "hang");
+    let (stuck, to) = (client.clone(), daemon.documents().join("stuck.pdf"));
+    let body = json!({"signerId": parties.person, "moulageId": parties.person_seal, "contractPath": original,
+        "contractSavePath": to, "signPositionType": "1", "positionContent": "1,100,100"});
+    let asking = std::thread::spawn(move || {
+        // It is told 503, or that the connection has ended.
+        stuck
+            .try_send("POST", "/sign/filePath", "application/json", body.to_string().as_bytes())
+            .is_ok_and(|answer| answer.code() == 200)
+    });
+    let start = Instant::now();
+    let waiting = || {
+        let health = daemon.health();
+        let parts = health["parts"].as_array().cloned().unwrap_or_default();
+        let signer = parts.into_iter().find(|part| part["name"] == "token-signer");
+        let detail = signer.map(|part| part["detail"].to_string()).unwrap_or_default();
+        !detail.contains(" 0 calls waiting")
+    };
+    while !waiting() {
+        assert!(start.elapsed() < Duration::from_secs(60), "the call did not reach the token");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let workers: Vec<u32> = children(daemon.supervisor());
+    let stopped = Instant::now();
+    let (site, ended) = daemon.stop();
+    println!("stopped beside a call in the module after {:?}", stopped.elapsed());
+    assert!(ended, "the supervisor did not end well");
+    assert!(!asking.join().unwrap(), "nothing was signed");
+    assert!(!to.exists());
+    let alive = |pid: &u32| command_line(*pid).contains("internal");
+    assert!(!workers.iter().any(alive), "a process outlived the supervisor");
+    let log = fs::read_to_string(site.dir().join("hufu.log")).unwrap();
+    assert!(log.contains("hangs; replaced"), "the worker was not ended: {log}");
+    let (sound, told, why) = site.hufu(&["audit", "verify"]);
+    assert!(sound && told.contains("sound"), "{told}{why}");
+    faults.clear("C_Sign");
+    let daemon = site.start();
+    let after = daemon.documents().join("after.pdf");
+    assert_eq!(load.sign(&daemon.client(), &parties, &original, after), 200);
 }
 
 #[test]
