@@ -266,7 +266,7 @@ fn an_appliance_is_stopped_while_a_call_is_stuck_in_the_module() {
     let load = Load::new();
     let faults = Faults::of(&daemon.site, "signer");
     faults.set("C_Sign", "hang");
-    let (stuck, to) = (client.clone(), daemon.documents().join("stuck.pdf"));
+    let (stuck, to) = (client, daemon.documents().join("stuck.pdf"));
     let body = json!({"signerId": parties.person, "moulageId": parties.person_seal, "contractPath": original,
         "contractSavePath": to, "signPositionType": "1", "positionContent": "1,100,100"});
     let asking = std::thread::spawn(move || {
