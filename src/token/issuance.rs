@@ -7,7 +7,7 @@
 use super::settings::CaRules;
 use crate::channels::Identity;
 use crate::keys::{KeyAlgorithm, KeyId, StoredKey};
-use crate::x509::{Certificate, SCENE_BINDING_OID, SignatureAlgorithm};
+use crate::x509::{Certificate, SCENE_BINDING_OID, SignatureAlgorithm, frame};
 use const_oid::db::{rfc5280, rfc5912};
 use der::asn1::ObjectIdentifier;
 use der::{Decode, Encode};
@@ -75,7 +75,7 @@ impl Issuance {
 
     /// TBSCertificate (RFC 5280 4.1.2) of a signer: the ceremony alone makes certificates of any other kind.
     pub(super) fn certificate(&self, der: &[u8], key: &StoredKey) -> Result<(), String> {
-        let tbs = TbsCertificate::from_der(der).map_err(|e| format!("TBSCertificate: {e}"))?;
+        let tbs = frame::decode::<TbsCertificate>(der).map_err(|e| format!("TBSCertificate: {e}"))?;
         let ca = self.known(key)?;
         if tbs.version != x509_cert::Version::V3 {
             return Err("not version 3".into());
@@ -166,7 +166,7 @@ impl Issuance {
 
     /// TBSCertList (RFC 5280 5.1.2): complete, of this CA, made now, its number higher than that of every earlier one.
     pub(super) fn revocation_list(&self, der: &[u8], key: &StoredKey) -> Result<(), String> {
-        let tbs = TbsCertList::from_der(der).map_err(|e| format!("TBSCertList: {e}"))?;
+        let tbs = frame::decode::<TbsCertList>(der).map_err(|e| format!("TBSCertList: {e}"))?;
         let ca = self.known(key)?;
         if tbs.signature.oid != signature_oid(key.algorithm) {
             return Err("signature algorithm is not the key's".into());
@@ -275,7 +275,7 @@ fn each(all: Option<&Extensions>) -> Result<Vec<(ObjectIdentifier, &[u8])>, Stri
 }
 
 fn decoded<'a, T: Decode<'a>>(what: &str, value: &'a [u8]) -> Result<T, String> {
-    T::from_der(value).map_err(|e| format!("{what}: {e}"))
+    frame::decode::<T>(value).map_err(|e| format!("{what}: {e}"))
 }
 
 fn encoded(name: &Name) -> Result<Vec<u8>, String> {

@@ -3,9 +3,10 @@
 
 use super::issuance::Issuance;
 use crate::keys::{KeyError, Purpose, StoredKey, ToBeSigned};
+use crate::x509::frame;
 use const_oid::db::rfc5911;
 use der::asn1::{ObjectIdentifier, OctetStringRef};
-use der::{Decode, Tag, Tagged};
+use der::{Tag, Tagged};
 
 /// id-ct-TSTInfo (RFC 3161 2.4.2).
 const ID_CT_TST_INFO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.1.4");
@@ -29,7 +30,7 @@ pub fn check(purpose: Purpose, key: &StoredKey, ca: &Issuance, what: &ToBeSigned
         (Purpose::Signer, ToBeSigned::SignedAttributes(der)) => signed_attributes(der, false),
         (Purpose::Tsa, ToBeSigned::SignedAttributes(der)) => signed_attributes(der, true),
         (Purpose::Tsa, ToBeSigned::OcspResponseData(der)) => {
-            x509_ocsp::ResponseData::from_der(der).map(|_| ()).map_err(|e| e.to_string())
+            frame::decode::<x509_ocsp::ResponseData>(der).map(|_| ()).map_err(|e| e.to_string())
         }
         (Purpose::Ca, ToBeSigned::TbsCertificate(der)) => ca.certificate(der, key),
         (Purpose::Ca, ToBeSigned::TbsCertList(der)) => ca.revocation_list(der, key),
@@ -42,8 +43,8 @@ pub fn check(purpose: Purpose, key: &StoredKey, ca: &Issuance, what: &ToBeSigned
 /// SignedAttributes (RFC 5652 5.3, 11): exactly one content-type and one message-digest; the content type is TSTInfo for
 /// a time-stamping key and for no other.
 fn signed_attributes(der: &[u8], for_time_stamp: bool) -> Result<(), String> {
-    let attributes =
-        cms::signed_data::SignedAttributes::from_der(der).map_err(|e| format!("signed attributes: {e}"))?;
+    let attributes = frame::decode::<cms::signed_data::SignedAttributes>(der)
+        .map_err(|e| format!("signed attributes: {e}"))?;
     let (mut content_type, mut digest) = (None, None);
     for attribute in attributes.iter() {
         let slot = match attribute.oid {
@@ -137,7 +138,8 @@ mod tests {
 
     #[test]
     fn what_is_no_structure_is_not_signed() {
-        for bytes in [vec![], vec![0; 32], b"any text".to_vec(), attributes(rfc5911::ID_DATA, 20)] {
+        let too_long = b"\x31\x08\x30\x06\x06\x84\x0c\xc0\x00\x00".to_vec();
+        for bytes in [vec![], vec![0; 32], b"any text".to_vec(), too_long, attributes(rfc5911::ID_DATA, 20)] {
             for purpose in [Purpose::Signer, Purpose::Ca, Purpose::Tsa, Purpose::Audit] {
                 assert!(check(purpose, &ToBeSigned::SignedAttributes(bytes.clone())).is_err());
                 assert!(check(purpose, &ToBeSigned::TbsCertificate(bytes.clone())).is_err());

@@ -3,6 +3,7 @@
 //! Reading, building and signature verification live in the crate `hufu-x509`, which `ca-local` shares; here is what only
 //! the appliance needs: the check of what a channel returned, and path validation.
 
+pub(crate) mod frame;
 mod issued;
 pub mod path;
 

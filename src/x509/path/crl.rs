@@ -1,11 +1,11 @@
 //! Certificate revocation lists: complete, delta, indirect, partitioned (RFC 5280 5 and 6.3.3).
 
-use super::frame;
 use super::purpose::{Purpose, extension, extension_in};
 use super::revocation::{Status, Subject, Witness, is_fresh};
 use super::verifier::Verifier;
 use super::{MAX_NESTING, PathError, Request, RevocationPolicy, TrustStore, seconds, validate_nested};
 use crate::x509::asn1::{Asn1Error, Reader, Rules, Value, tag};
+use crate::x509::frame;
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280;
 use der::asn1::{BitString, Uint};

@@ -5,7 +5,6 @@
 
 mod build;
 mod crl;
-mod frame;
 mod hygiene;
 mod ocsp;
 mod policy;

@@ -1,10 +1,10 @@
 //! OCSP responses (RFC 6960).
 
-use super::frame;
 use super::purpose::{self, Purpose};
 use super::revocation::{Status, Subject, Witness, is_fresh};
 use super::verifier::Verifier;
 use super::{PathError, Request, seconds};
+use crate::x509::frame;
 use const_oid::ObjectIdentifier;
 use const_oid::db::{rfc5912, rfc6960::ID_PKIX_OCSP_BASIC};
 use der::Encode;

@@ -1,6 +1,6 @@
 //! Key usage and extended key usage of the leaf (RFC 5280 4.2.1.3, 4.2.1.12).
 
-use super::frame;
+use crate::x509::frame;
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280;
 use der::Decode;

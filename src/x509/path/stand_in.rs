@@ -4,9 +4,9 @@
 //! the issuer (6.1.4 (d)–(f)). Such a certificate is judged as one that says the same, and its signature over what was signed.
 
 use super::Verifier;
-use super::frame;
 use super::store::Anchor;
 use crate::x509::Certificate as Read;
+use crate::x509::frame;
 use const_oid::ObjectIdentifier;
 use der::Encode;
 use spki::SubjectPublicKeyInfoOwned;

@@ -37,7 +37,7 @@ impl TrustStore {
     /// # Errors
     /// [`TrustStoreError::Malformed`].
     pub fn add_der(&mut self, der: &[u8]) -> Result<(), TrustStoreError> {
-        let certificate = super::frame::decode::<Certificate>(der)
+        let certificate = crate::x509::frame::decode::<Certificate>(der)
             .map_err(|e| TrustStoreError::Malformed(e.to_string()))?;
         self.add(certificate)
     }

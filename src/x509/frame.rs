@@ -10,7 +10,7 @@ const MAX_DEPTH: usize = 64;
 ///
 /// # Errors
 /// As the `der` crate's, and for lengths beyond what is there.
-pub(super) fn decode<'a, T: Decode<'a>>(octets: &'a [u8]) -> der::Result<T> {
+pub(crate) fn decode<'a, T: Decode<'a>>(octets: &'a [u8]) -> der::Result<T> {
     if !fits(octets, MAX_DEPTH) {
         return Err(ErrorKind::Length { tag: Tag::Sequence }.into());
     }
