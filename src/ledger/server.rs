@@ -1,4 +1,5 @@
-//! The writer's process as its callers meet it: one thread for each connection's records, one for its questions.
+//! The writer's process as its callers meet it: one thread for each connection's records, one for its questions, and one for the
+//! checkpoints that it asks for.
 
 use super::checkpointer::Checkpointer;
 use super::checkpoints::{self, CheckpointError};
@@ -55,6 +56,25 @@ impl Desk for IpcDesk {
     }
 }
 
+/// What one connection asks, in rows that do not wait for each other.
+struct Questions {
+    /// Answered from what is on disk.
+    reading: Sender<Incoming<AuditRequest>>,
+    /// A checkpoint takes the token's time, which may be long.
+    checkpoints: Sender<Incoming<AuditRequest>>,
+}
+
+impl Questions {
+    /// Puts a question into its row; gives back its id when too many wait there.
+    fn put(&self, question: Incoming<AuditRequest>) -> Result<(), CallId> {
+        let row = match question.body {
+            AuditRequest::Checkpoint => &self.checkpoints,
+            _ => &self.reading,
+        };
+        row.try_send(question).map_err(|error| error.into_inner().id)
+    }
+}
+
 impl Service {
     /// Over a running writer.
     pub fn new(
@@ -74,14 +94,10 @@ impl Service {
     pub fn serve(self: &Arc<Self>, stream: UnixStream, role: Role) -> io::Result<()> {
         let (mut requests, answers) = connection::<AuditRequest, AuditAnswer>(stream)?;
         let owner = Owner(self.owners.fetch_add(1, Ordering::Relaxed));
-        let (questions, waiting) = bounded::<Incoming<AuditRequest>>(QUESTIONS);
-        let (service, reader) = (Arc::clone(self), answers.clone());
-        std::thread::Builder::new().name("audit-reader".into()).spawn(move || {
-            for Incoming { id, body, cx } in waiting {
-                let answer = service.read(cx, body).unwrap_or_else(|e| AuditAnswer::Failed(e.into()));
-                reader.answer(id, answer);
-            }
-        })?;
+        let questions = Questions {
+            reading: self.answering("audit-reader", &answers)?,
+            checkpoints: self.answering("audit-asked", &answers)?,
+        };
         let service = Arc::clone(self);
         std::thread::Builder::new().name("audit-requests".into()).spawn(move || {
             let desk: Arc<dyn Desk> = Arc::new(IpcDesk(answers.clone()));
@@ -102,13 +118,30 @@ impl Service {
         Ok(())
     }
 
+    /// A thread that answers one question after the other.
+    fn answering(
+        self: &Arc<Self>,
+        name: &str,
+        answers: &Answers<AuditAnswer>,
+    ) -> io::Result<Sender<Incoming<AuditRequest>>> {
+        let (questions, waiting) = bounded::<Incoming<AuditRequest>>(QUESTIONS);
+        let (service, answers) = (Arc::clone(self), answers.clone());
+        std::thread::Builder::new().name(name.into()).spawn(move || {
+            for Incoming { id, body, cx } in waiting {
+                let answer = service.read(cx, body).unwrap_or_else(|e| AuditAnswer::Failed(e.into()));
+                answers.answer(id, answer);
+            }
+        })?;
+        Ok(questions)
+    }
+
     fn take(
         &self,
         owner: Owner,
         role: Role,
         incoming: Incoming<AuditRequest>,
         desk: &Arc<dyn Desk>,
-        questions: &Sender<Incoming<AuditRequest>>,
+        questions: &Questions,
         answers: &Answers<AuditAnswer>,
     ) {
         let Incoming { id, cx, body } = incoming;
@@ -118,7 +151,7 @@ impl Service {
             AuditRequest::Close { number, outcome } => Ask::Close { number, outcome: outcome.0 },
             AuditRequest::Abandon { number } => Ask::Abandon { number },
             question => {
-                if questions.try_send(Incoming { id, cx, body: question }).is_err() {
+                if let Err(id) = questions.put(Incoming { id, cx, body: question }) {
                     let busy = AuditFailure::Unavailable("too many questions wait".into());
                     answers.answer(id, AuditAnswer::Failed(busy));
                 }

@@ -72,7 +72,9 @@ pub fn serve(child: Audit) -> Result<(), String> {
         busy if busy > heal::HUNG => heal::Look::Trouble("a write of the log does not end".into()),
         _ => heal::Look::Well,
     };
-    heal::watch(look, site.audit_folder(), || ()).map_err(|e| e.to_string())?;
+    // Nothing else is under way that could be finished.
+    let end = || std::process::exit(heal::FAILED);
+    heal::watch(look, site.audit_folder(), end).map_err(|e| e.to_string())?;
     voice.ready(&format!("audit log in {}", site.audit_folder().display()));
     loop {
         match orders.recv_timeout(LOOK) {

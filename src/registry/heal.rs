@@ -20,7 +20,7 @@ const IDLE: Duration = Duration::from_secs(20);
 /// Less of the processor than this in that time is nothing: threads that look after something take that much.
 const NOTHING: Duration = Duration::from_millis(100);
 /// Exit status: EX_SOFTWARE, as of a process that gives up.
-const FAILED: i32 = 70;
+pub(super) const FAILED: i32 = 70;
 
 /// What a look at the disk's user finds.
 pub(super) enum Look {

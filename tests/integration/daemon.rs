@@ -22,7 +22,8 @@ pub fn top() -> &'static Path {
 fn free_ports() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let span = 20_000_u16;
-    let start = u16::try_from(std::process::id() % u32::from(span)).unwrap();
+    // Test programs that start together have numbers that follow each other.
+    let start = u16::try_from(std::process::id().wrapping_mul(7_919) % u32::from(span)).unwrap();
     loop {
         let step = NEXT.fetch_add(3, Ordering::Relaxed);
         let port = 20_000 + (start.wrapping_add(step) % span);

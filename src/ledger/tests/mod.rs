@@ -101,6 +101,20 @@ impl Site {
         keep: Option<u64>,
         archive: Option<PathBuf>,
     ) -> AuditProcess {
+        self.start_all(log, keep, archive, Arc::<SoftKeys>::clone(&self.token.keys))
+    }
+
+    pub(super) fn start_with_keys(&self, log: Log, keys: Arc<dyn Keys>) -> AuditProcess {
+        self.start_all(log, None, None, keys)
+    }
+
+    fn start_all(
+        &self,
+        log: Log,
+        keep: Option<u64>,
+        archive: Option<PathBuf>,
+        keys: Arc<dyn Keys>,
+    ) -> AuditProcess {
         let clock = Arc::new(SystemClock::new(1_000, log.last_at()));
         let settings = Settings {
             cache_bytes: 16 << 20,
@@ -109,7 +123,6 @@ impl Site {
             keep,
             archive,
         };
-        let keys: Arc<dyn Keys> = Arc::<SoftKeys>::clone(&self.token.keys);
         let checkpoints = CheckpointKey {
             keys,
             key: self.token.key.clone(),

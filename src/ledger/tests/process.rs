@@ -1,10 +1,11 @@
 //! The writer's process, through its socket.
 
 use super::*;
-use crate::audit::{AuditError, AuditReader, Body, Entry};
+use crate::audit::{AuditError, AuditReader, Body, Entry, Receipt};
 use crate::ipc::audit::{AuditAnswer, AuditFailure, AuditRequest};
 use crate::ipc::json::Json;
 use crate::ipc::link::Link;
+use crate::keys::{GenerateSpec, Generated, KeyError, ToBeSigned};
 use crate::tlog::{Checkpoint, NoteKey, merkle};
 
 fn entries(client: &Client) -> Vec<Entry> {
@@ -236,4 +237,77 @@ fn the_clock_begins_at_the_last_record() {
     let last = log.last_at().unwrap().millis();
     let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
     assert!(last > 0 && last <= now);
+}
+
+/// A token that does not sign until it is told to; then always.
+struct Hesitant {
+    keys: Arc<SoftKeys>,
+    asked: flume::Sender<()>,
+    told: flume::Receiver<()>,
+}
+
+impl Keys for Hesitant {
+    fn choose(&self, purpose: Purpose) -> Result<Generation, KeyError> {
+        self.keys.choose(purpose)
+    }
+
+    fn sign(
+        &self,
+        cx: Cx,
+        receipt: Receipt,
+        key: &StoredKey,
+        what: &ToBeSigned,
+    ) -> Result<Vec<u8>, KeyError> {
+        let _ = self.asked.send(());
+        let _ = self.told.recv();
+        self.keys.sign(cx, receipt, key, what)
+    }
+
+    fn generate(&self, cx: Cx, receipt: Receipt, spec: &GenerateSpec) -> Result<Generated, KeyError> {
+        self.keys.generate(cx, receipt, spec)
+    }
+
+    fn destroy(&self, cx: Cx, receipt: Receipt, key: &StoredKey) -> Result<(), KeyError> {
+        self.keys.destroy(cx, receipt, key)
+    }
+
+    fn protect(&self, cx: Cx, context: &str, secret: &[u8]) -> Result<Vec<u8>, KeyError> {
+        self.keys.protect(cx, context, secret)
+    }
+
+    fn reveal(
+        &self,
+        cx: Cx,
+        context: &str,
+        protected: &[u8],
+    ) -> Result<zeroize::Zeroizing<Vec<u8>>, KeyError> {
+        self.keys.reveal(cx, context, protected)
+    }
+
+    fn random(&self, cx: Cx, n: usize) -> Result<Vec<u8>, KeyError> {
+        self.keys.random(cx, n)
+    }
+}
+
+#[test]
+fn nobody_waits_behind_a_checkpoint_that_the_token_does_not_sign() {
+    let site = Site::new();
+    let ((asks, asked), (tell, told)) = (flume::unbounded(), flume::unbounded());
+    let keys = Arc::new(Hesitant { keys: Arc::clone(&site.token.keys), asked: asks, told });
+    let process = site.start_with_keys(open(&site.folder).unwrap(), keys);
+    let client = connect(&process, Role::Network);
+    client.record(cx(), event(0)).unwrap();
+    std::thread::scope(|scope| {
+        let checkpoint = scope.spawn(|| client.checkpoint(cx()));
+        asked.recv_timeout(Duration::from_secs(30)).unwrap();
+        // Two are on record: the event and the checkpoint's own record.
+        assert_eq!(client.head(cx()).unwrap().size, 2);
+        assert_eq!(client.read(cx(), 0, 10).unwrap().len(), 2);
+        assert_eq!(client.record(cx(), event(1)), Ok(2));
+        assert!(!checkpoint.is_finished());
+        tell.send(()).unwrap();
+        let head = checkpoint.join().unwrap().unwrap();
+        assert_eq!(Checkpoint::unverified(&head.checkpoint).unwrap().size, 1);
+    });
+    drop(tell);
 }
