@@ -88,10 +88,7 @@ pub fn confined_network(
     limits: impl FnOnce(&[u8]) -> Result<Confinement, String>,
     serve: impl FnOnce(Network) -> Result<(), String>,
 ) -> ExitCode {
-    let confine = |settings: &[u8], _: &Voice| {
-        sandbox::confine(&limits(settings)?).map(|_| ()).map_err(|error| error.to_string())
-    };
-    run_network(Child::begin_confined(confine), serve)
+    run_network(begin_within(limits), serve)
 }
 
 fn run_network(
@@ -132,10 +129,7 @@ pub fn confined_audit(
     limits: impl FnOnce(&[u8]) -> Result<Confinement, String>,
     serve: impl FnOnce(Audit) -> Result<(), String>,
 ) -> ExitCode {
-    let confine = |settings: &[u8], _: &Voice| {
-        sandbox::confine(&limits(settings)?).map(|_| ()).map_err(|error| error.to_string())
-    };
-    run_audit(Child::begin_confined(confine), serve)
+    run_audit(begin_within(limits), serve)
 }
 
 fn run_audit(
@@ -158,6 +152,15 @@ fn run_audit(
             });
         })?;
         serve(Audit { settings: child.settings, generation: child.generation, keys, voice, orders })
+    })
+}
+
+/// Begins a child that is confined to what `limits` makes of its settings before it does anything.
+fn begin_within(
+    limits: impl FnOnce(&[u8]) -> Result<Confinement, String>,
+) -> Result<Option<Child>, ControlError> {
+    Child::begin_confined(|settings, _| {
+        sandbox::confine(&limits(settings)?).map(|_| ()).map_err(|error| error.to_string())
     })
 }
 

@@ -1,38 +1,14 @@
 //! The appliance's own time-stamping authority and OCSP responder, revoked while it serves, judged by openssl.
 
 use crate::daemon::Daemon;
+use crate::judges::{ocsp, openssl};
 use std::path::Path;
-use std::process::Command;
-
-fn openssl(dir: &Path, args: &[&str]) -> String {
-    let done = Command::new("openssl").args(args).current_dir(dir).output().unwrap();
-    let text = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    assert!(done.status.success(), "openssl {}: {text}", args.join(" "));
-    text
-}
 
 /// What the responder says of a certificate of the ceremony.
 fn status(daemon: &Daemon, label: &str) -> String {
-    let url = format!("{}/ocsp", daemon.site.env["HUFU_PKI_URL"]);
-    let certificate = format!("{label}.pem");
-    openssl(
-        &daemon.site.dir().join("data/pki"),
-        &[
-            "ocsp",
-            "-issuer",
-            "issuing-1.pem",
-            "-cert",
-            &certificate,
-            "-url",
-            &url,
-            "-CAfile",
-            "root.pem",
-            "-verify_other",
-            "issuing-1.pem",
-            "-no_nonce",
-            "-resp_text",
-        ],
-    )
+    let files = [format!("{label}.pem"), "issuing-1.pem".into(), "root.pem".into()];
+    let folder = daemon.site.dir().join("data/pki");
+    ocsp(&folder, &daemon.site, files.each_ref().map(String::as_str), &["-no_nonce", "-resp_text"])
 }
 
 fn list(daemon: &Daemon, scratch: &Path) -> String {

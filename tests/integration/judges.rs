@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::daemon::top;
+use crate::daemon::{Site, top};
 
 /// The Python environment of the judges.
 pub fn venv() -> &'static Path {
@@ -182,4 +182,37 @@ pub fn changed_area(before: &Path, after: &Path, number: usize) -> Option<(f64, 
     }
     let pt = |pixels: usize| pixels as f64 * 72.0 / DPI as f64;
     (left != usize::MAX).then(|| (pt(left), pt(height - bottom), pt(right), pt(height - top)))
+}
+
+/// openssl in a folder; all that it says. Its refusal is the test's end.
+pub fn openssl(folder: &Path, args: &[&str]) -> String {
+    let done = Command::new("openssl").args(args).current_dir(folder).output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "openssl {}: {text}", args.join(" "));
+    text
+}
+
+/// What the responder of a site says of a certificate, as openssl asks and verifies it; files by their names in `folder`.
+pub fn ocsp(folder: &Path, site: &Site, [certificate, issuer, root]: [&str; 3], more: &[&str]) -> String {
+    let url = format!("{}/ocsp", site.env["HUFU_PKI_URL"]);
+    let ask = ["ocsp", "-issuer", issuer, "-cert", certificate, "-url", &url];
+    let verify = ["-CAfile", root, "-verify_other", issuer];
+    openssl(folder, &[&ask[..], &verify, more].concat())
+}
+
+/// Identifiers of the private keys in a site's token of signers, as OpenSC reads them, in order.
+pub fn signers_keys(site: &Path) -> Vec<String> {
+    let pin = std::fs::read_to_string(site.join("secrets/user-pin")).unwrap();
+    let done = Command::new("pkcs11-tool")
+        .env("SOFTHSM2_CONF", site.join("token/softhsm2.conf"))
+        .args(["--module", "/usr/lib/softhsm/libsofthsm2.so", "--token-label", "hufu-signer", "--login"])
+        .args(["--pin", pin.trim(), "--list-objects", "--type", "privkey"])
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let text = String::from_utf8_lossy(&done.stdout).into_owned();
+    let mut keys: Vec<String> =
+        text.lines().filter_map(|l| l.trim().strip_prefix("ID:")).map(|id| id.trim().to_owned()).collect();
+    keys.sort();
+    keys
 }

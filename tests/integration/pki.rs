@@ -1,7 +1,7 @@
 //! The appliance's own authorities, judged from outside: a linter, openssl, and what survives kills.
 
 use crate::daemon::{Daemon, Site};
-use crate::judges;
+use crate::judges::{self, ocsp, openssl};
 use crate::processes::{children, command_line};
 use crate::signed_contract::{contract, register, sign};
 use base64::Engine;
@@ -59,13 +59,6 @@ pub fn stamp(site: &Site) -> Result<Vec<u8>, String> {
     }
 }
 
-fn openssl(dir: &Path, args: &[&str]) -> String {
-    let done = Command::new("openssl").args(args).current_dir(dir).output().unwrap();
-    let text = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    assert!(done.status.success(), "openssl {}: {text}", args.join(" "));
-    text
-}
-
 #[test]
 fn a_linter_and_openssl_find_no_fault_in_certificates_lists_and_answers() {
     let daemon = Daemon::new();
@@ -108,28 +101,12 @@ fn a_linter_and_openssl_find_no_fault_in_certificates_lists_and_answers() {
     std::fs::write(at("lists.pem"), lists).unwrap();
     let verify = ["verify", "-x509_strict", "-crl_check_all", "-CRLfile", "lists.pem", "-CAfile", "root.pem"];
     openssl(dir.path(), &[&verify[..], &["-untrusted", "issuing-1.pem", "signer.pem"]].concat());
-    let url = format!("{}/ocsp", daemon.site.env["HUFU_PKI_URL"]);
     for (certificate, name) in [("signer.pem", "signer.ocsp"), ("tsa-1.pem", "tsa.ocsp")] {
         if !at(certificate).exists() {
             std::fs::copy(folder.join(certificate), at(certificate)).unwrap();
         }
-        let asked = [
-            "ocsp",
-            "-issuer",
-            "issuing-1.pem",
-            "-cert",
-            certificate,
-            "-url",
-            &url,
-            "-CAfile",
-            "root.pem",
-            "-verify_other",
-            "issuing-1.pem",
-            "-no_nonce",
-            "-respout",
-            name,
-        ];
-        let said = openssl(dir.path(), &asked);
+        let files = [certificate, "issuing-1.pem", "root.pem"];
+        let said = ocsp(dir.path(), &daemon.site, files, &["-no_nonce", "-respout", name]);
         assert!(
             said.contains(&format!("{certificate}: good")) && said.contains("Response verify OK"),
             "{said}"
@@ -380,23 +357,7 @@ fn judged(site: &Site, dir: &Path, name: &str, label: &str) -> (bool, String) {
         .current_dir(dir)
         .output()
         .unwrap();
-    let url = format!("{}/ocsp", site.env["HUFU_PKI_URL"]);
-    let said = openssl(
-        dir,
-        &[
-            "ocsp",
-            "-issuer",
-            &at(1),
-            "-cert",
-            &at(0),
-            "-url",
-            &url,
-            "-CAfile",
-            &at(2),
-            "-verify_other",
-            &at(1),
-        ],
-    );
+    let said = ocsp(dir, site, [&at(0), &at(1), &at(2)], &[]);
     (done.status.success(), said)
 }
 

@@ -1,14 +1,13 @@
 //! Scene certificates, judged by strangers: one signature each, bound to document and consent, revocable, and the key gone.
 
 use crate::daemon::{Client, Daemon, Site};
-use crate::judges;
+use crate::judges::{self, ocsp, openssl, signers_keys};
 use crate::signed_contract::contract;
 use hufu::x509::{Certificate, SCENE_BINDING_OID, scene_binding};
 use hufu_api::SceneBinding;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// A person with a phone, and a company whose scene keys are objects in the token, so that others can see them come and go.
 fn site() -> Daemon {
@@ -20,34 +19,10 @@ fn site() -> Daemon {
     .start()
 }
 
-/// Identifiers of the private keys in the signers' token, as OpenSC reads them.
-fn keys(site: &Path) -> Vec<String> {
-    let pin = std::fs::read_to_string(site.join("secrets/user-pin")).unwrap();
-    let done = Command::new("pkcs11-tool")
-        .env("SOFTHSM2_CONF", site.join("token/softhsm2.conf"))
-        .args(["--module", "/usr/lib/softhsm/libsofthsm2.so", "--token-label", "hufu-signer", "--login"])
-        .args(["--pin", pin.trim(), "--list-objects", "--type", "privkey"])
-        .output()
-        .unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    let text = String::from_utf8_lossy(&done.stdout).into_owned();
-    let mut keys: Vec<String> =
-        text.lines().filter_map(|l| l.trim().strip_prefix("ID:")).map(|id| id.trim().to_owned()).collect();
-    keys.sort();
-    keys
-}
-
 fn records(daemon: &Daemon, act: &str, value: &str) -> Vec<Value> {
     let (ok, out, err) = daemon.site.hufu(&["audit", "search", value, "--act", act, "--json"]);
     assert!(ok, "{err}");
     out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-fn openssl(dir: &Path, args: &[&str]) -> String {
-    let done = Command::new("openssl").args(args).current_dir(dir).output().unwrap();
-    let text = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    assert!(done.status.success(), "openssl {}: {text}", args.join(" "));
-    text
 }
 
 /// The newest certificate of a signer: its row and PEM chain.
@@ -104,7 +79,7 @@ fn a_scene_certificate_signs_one_document_once_and_strangers_find_it_good() {
     let (person, company) = (person.data("signerId").to_string(), company.data("signerId").to_string());
     let rows = client.send("GET", &format!("/x/certificates?signerId={person}"), "", b"");
     assert_eq!(rows.data("certificates"), &json!([]), "none before it is needed");
-    let before = keys(daemon.site.dir());
+    let before = signers_keys(daemon.site.dir());
 
     // The person consents by code, the company has none to give.
     let (ok, _, err) = daemon.site.hufu(&["app", "set", &daemon.site.env["HUFU_APP_ID"], "--level", "b-lt"]);
@@ -159,22 +134,8 @@ fn a_scene_certificate_signs_one_document_once_and_strangers_find_it_good() {
                 "leaf.pem",
             ],
         );
-        let url = format!("{pki}/ocsp");
-        let ask = [
-            "ocsp",
-            "-issuer",
-            "issuing-1.pem",
-            "-cert",
-            "leaf.pem",
-            "-url",
-            &url,
-            "-CAfile",
-            "root.pem",
-            "-verify_other",
-            "issuing-1.pem",
-            "-no_nonce",
-        ];
-        let said = openssl(dir.path(), &ask);
+        let files = ["leaf.pem", "issuing-1.pem", "root.pem"];
+        let said = ocsp(dir.path(), &daemon.site, files, &["-no_nonce"]);
         assert!(said.contains("leaf.pem: good") && said.contains("Response verify OK"), "{said}");
 
         // Bound to the document, and to the consent where there is one; not critical; short-lived.
@@ -198,7 +159,7 @@ fn a_scene_certificate_signs_one_document_once_and_strangers_find_it_good() {
         let (ok, outcome, _) = daemon.site.hufu(&["audit", "show", &destroyed[0]["number"].to_string()]);
         assert!(ok && outcome.contains("done"), "{outcome}");
     }
-    assert_eq!(keys(daemon.site.dir()), before, "no key of theirs is left in the token");
+    assert_eq!(signers_keys(daemon.site.dir()), before, "no key of theirs is left in the token");
 
     // Our own validator says what each is bound to.
     let said = finding(&daemon, &twice, "scene-bound");

@@ -1,9 +1,9 @@
 //! What the API keeps through crashes and operators' acts: keys, answers, imported ids, an app's standing.
 
 use crate::daemon::{Answer, Client, Daemon, Site, top};
+use crate::judges::signers_keys;
 use serde_json::{Value, json};
 use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -40,15 +40,7 @@ fn renewed(client: &Client, login: Answer) -> Client {
 
 /// Private keys of the signers' token, counted by another program than ours.
 fn signer_keys(site: &Path) -> usize {
-    let pin = std::fs::read_to_string(site.join("secrets/user-pin")).unwrap();
-    let done = Command::new("pkcs11-tool")
-        .env("SOFTHSM2_CONF", site.join("token/softhsm2.conf"))
-        .args(["--module", "/usr/lib/softhsm/libsofthsm2.so", "--token-label", "hufu-signer", "--login"])
-        .args(["--pin", pin.trim(), "--list-objects", "--type", "privkey"])
-        .output()
-        .unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8_lossy(&done.stdout).matches("Private Key Object").count()
+    signers_keys(site).len()
 }
 
 fn certificates(client: &Client) -> usize {

@@ -107,23 +107,9 @@ impl Issued {
         Self::below(names, Role::OcspResponder, folder, authority, key, ca, ca_key, now)
     }
 
-    /// A time-stamping authority or a responder in the place of an earlier one; label and common name.
-    #[allow(clippy::too_many_arguments, reason = "as the ones above, with the names")]
-    pub(super) fn successor<'a>(
-        names: (String, String),
-        role: Role<'static>,
-        folder: &'a Path,
-        authority: &'a Authority,
-        key: &'a StoredKey,
-        ca: &'a Self,
-        ca_key: &'a StoredKey,
-        now: UnixTime,
-    ) -> Wanted<'a> {
-        Self::below(names, role, folder, authority, key, ca, ca_key, now)
-    }
-
-    #[allow(clippy::too_many_arguments, reason = "one private constructor behind the named ones")]
-    fn below<'a>(
+    /// Below an issuing CA, under this label and common name: the first, or one in the place of an earlier one.
+    #[allow(clippy::too_many_arguments, reason = "the one constructor behind the named ones")]
+    pub(super) fn below<'a>(
         (label, common_name): (String, String),
         role: Role<'static>,
         folder: &'a Path,

@@ -152,10 +152,7 @@ pub fn run(
     tell: &mut dyn FnMut(&str),
 ) -> Result<Transcript, CeremonyError> {
     let mut transcript = Transcript::begin(now, file);
-    let mut say = |transcript: &mut Transcript, text: String| {
-        tell(&text);
-        transcript.line(&text);
-    };
+    let mut say = saying(tell);
     let folder = site.pki_folder();
     fs::create_dir_all(&folder).map_err(|source| CeremonyError::Io { path: folder.clone(), source })?;
 
@@ -321,6 +318,14 @@ fn pin(path: &Path) -> Result<AuthPin, CeremonyError> {
 }
 
 type Say<'a> = &'a mut dyn FnMut(&mut Transcript, String);
+
+/// Says each line to whoever is there, and writes it down.
+fn saying(tell: &mut dyn FnMut(&str)) -> impl FnMut(&mut Transcript, String) {
+    |transcript, text| {
+        tell(&text);
+        transcript.line(&text);
+    }
+}
 
 fn key(
     token: &mut Ceremony,

@@ -4,7 +4,7 @@
 use super::authority::{Issued, issue, listed, root_crl};
 use super::{
     CeremonyError, LONG_LIVED, Recovery, Say, Transcript, USUAL, key, known_identities, label, open, report,
-    write_json,
+    saying, write_json,
 };
 use crate::channels::Identity;
 use crate::conf::{Seat, Site};
@@ -66,10 +66,7 @@ pub fn succeed(
     tell: &mut dyn FnMut(&str),
 ) -> Result<(Transcript, String), CeremonyError> {
     let mut transcript = Transcript::begin(now, file);
-    let mut say = |transcript: &mut Transcript, text: String| {
-        tell(&text);
-        transcript.line(&text);
-    };
+    let mut say = saying(tell);
     let say: Say<'_> = &mut say;
     let mut identities = known_identities(site)?;
     let stamping = named(site, &before.label)?.1 == Kind::Stamping;
@@ -108,16 +105,8 @@ pub fn succeed(
     let mut token = open(site, file, Seat::Served(Purpose::Ca), recovery)?;
     let above = Issued { label: ca.label.clone(), certificate: ca.certificate.0.clone(), found: true };
     let (folder, authority) = (site.pki_folder(), site.authority());
-    let wanted = Issued::successor(
-        (name.clone(), common_name),
-        role,
-        &folder,
-        authority,
-        &new_key,
-        &above,
-        &ca.key,
-        now,
-    );
+    let wanted =
+        Issued::below((name.clone(), common_name), role, &folder, authority, &new_key, &above, &ca.key, now);
     let issued = issue(&mut token, wanted)?;
     report(&issued, &mut transcript, say);
     let issuers = std::iter::once(ca.certificate).chain(ca.issuers).collect();
@@ -146,10 +135,7 @@ pub fn revoke_issuing(
 ) -> Result<Transcript, CeremonyError> {
     let identities = known_identities(site)?;
     let mut transcript = Transcript::begin(now, file);
-    let mut say = |transcript: &mut Transcript, text: String| {
-        tell(&text);
-        transcript.line(&text);
-    };
+    let mut say = saying(tell);
     let say: Say<'_> = &mut say;
     let (folder, authority) = (site.pki_folder(), site.authority());
     let mut root = open(site, file, Seat::Root, None)?;

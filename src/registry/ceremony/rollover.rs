@@ -4,7 +4,7 @@ use super::Transcript;
 use super::authority::{Issued, issue};
 use super::{
     CeremonyError, LONG_LIVED, Recovery, Say, USUAL, identity, key, known_identities, label, open, report,
-    write_json,
+    saying, write_json,
 };
 use crate::conf::{Seat, Site};
 use crate::keys::Purpose;
@@ -24,10 +24,7 @@ pub fn rollover(
     tell: &mut dyn FnMut(&str),
 ) -> Result<Transcript, CeremonyError> {
     let mut transcript = Transcript::begin(now, file);
-    let mut say = |transcript: &mut Transcript, text: String| {
-        tell(&text);
-        transcript.line(&text);
-    };
+    let mut say = saying(tell);
     let say: Say<'_> = &mut say;
     let mut identities = known_identities(site)?;
     let is_known = |number: &u32| identities.iter().any(|known| known.label == label::issuing(*number));
