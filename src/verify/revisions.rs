@@ -130,6 +130,7 @@ fn describe(found: &crate::pdf::syntax::Finding) -> Finding {
         FindingKind::ObjectStreamIndex => {
             ("object-stream-index", "an object stream's index contradicts the cross-reference", true)
         }
+        FindingKind::Size => ("size", "/Size leaves out objects that are in use", true),
         FindingKind::Unreadable => ("unreadable", "an object cannot be read", true),
         _ => ("rebuilt", "the cross-reference had to be rebuilt", true),
     };

@@ -240,8 +240,55 @@ def page_turned(rng, data):
     return u.write()
 
 
+def object_stream(u, rng):
+    """The number, decoded content and length of index of an object stream that was signed."""
+    numbers = [int(n) for n in re.findall(rb"(\d+) 0 obj\s*<<[^<>]*/Type\s*/ObjStm", u.data)]
+    number = rng.choice(numbers)
+    held = u.pdf.get_object((number, 0))
+    return number, held.read_bytes(), int(held.First), int(held.N)
+
+
+def container_redefined(rng, data):
+    """The stream that holds objects is written again with other ones, and no section speaks of those."""
+    u = Update(data)
+    number, content, first, count = object_stream(u, rng)
+    names = sorted(set(re.findall(rb"/[A-Z][a-z]+", content[first:])))
+    name = rng.choice(names)
+    other = name[:-1] + bytes([rng.choice(b"bcdfghjkmpqvwxz")])
+    changed = content[:first] + content[first:].replace(name, other)
+    if changed == content:
+        return None
+    dictionary = b"<</Type/ObjStm/N %d/First %d/Length %d>>" % (count, first, len(changed))
+    u.put(number, dictionary + b"\nstream\n" + changed + b"\nendstream")
+    return u.write()
+
+
+def index_swapped(rng, data):
+    """Objects of a stream change places by the index of a later section alone, for readers that go by it."""
+    u = Update(data)
+    number, content, first, count = object_stream(u, rng)
+    if count < 2:
+        return None
+    inside = [int(n) for n in content[:first].split()[::2]]
+    at, other = rng.sample(range(count), 2)
+    u.entries[inside[at]] = (2, number, other)
+    u.trailer["/HufuNonce"] = b"(%d)" % rng.randrange(10**6)
+    return u.write()
+
+
+def size_small(rng, data):
+    """A trailer that says that most objects are not there."""
+    u = Update(data)
+    out = u.write(extra_size=-rng.randrange(2, u.size - 1))
+    return out[: -len(b"%%EOF\n")] + b"%%EOF" + b"\n" * rng.randrange(1, 3)
+
+
 def always(base, state):
     return True
+
+
+def packed(base, state):
+    return base.startswith("packed")
 
 
 def tables(base, state):
@@ -253,6 +300,8 @@ CLASSES = {
     "isa-without-xref": (always, [without_section, without_section_old_startxref, trailing_bytes]),
     "isa-without-trailer": (tables, [without_trailer, without_trailer_old_startxref]),
     "xref-tricks": (tables, [unnamed_object, object_twice, hybrid, earlier_section]),
+    "container-tricks": (packed, [container_redefined, index_swapped]),
+    "size-small": (always, [size_small]),
     "frame-changed": (always, [catalog_changed, form_changed, trailer_changed]),
     "page-added": (always, [page_added]),
     "page-removed": (always, [page_removed]),

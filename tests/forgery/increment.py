@@ -24,6 +24,8 @@ class Update:
         self.freed = set()
         # Numbers that the new section says stand at these offsets, which are in the old bytes.
         self.pointers = {}
+        # Entries as a cross-reference stream has them.
+        self.entries = {}
         self.trailer = {}
 
     # What is there.
@@ -105,13 +107,13 @@ class Update:
             return head + b"\nstream\n" + data + b"\nendstream"
         return obj.unparse(resolved=True)
 
-    def write(self, xref=True, trailer=True, startxref=None, stream=None, packed=False, tail=b"", comment=b""):
+    def write(self, xref=True, trailer=True, startxref=None, stream=None, packed=False, tail=b"", comment=b"", extra_size=0):
         """The file with the revision appended. `stream`: a cross-reference stream (as the file's last section is, unless
         told); `packed`: objects that are no streams go into an object stream."""
         out = bytearray(self.data)
         if not out.endswith(b"\n"):
             out += b"\n"
-        entries = {n: (1, offset, 0) for n, offset in self.pointers.items()}
+        entries = {n: (1, offset, 0) for n, offset in self.pointers.items()} | self.entries
         size = max([self.size, *(n + 1 for n in self.objects)])
         stream = (not self.table) if stream is None else stream
         if packed and stream:
@@ -147,7 +149,7 @@ class Update:
             rows = b"".join(bytes([k]) + a.to_bytes(4, "big") + b.to_bytes(2, "big") for k, a, b in (entries[n] for n in sorted(entries)))
             index = b" ".join(b"%d 1" % n for n in sorted(entries))
             out += b"%d 0 obj\n<</Type/XRef/Size %d/W[1 4 2]/Index[%s]/Prev %d/Length %d %s>>\nstream\n" % (
-                size, size + 1, index, self.startxref, len(rows), described)
+                size, size + 1 + extra_size, index, self.startxref, len(rows), described)
             out += rows + b"\nendstream\nendobj\n"
         else:
             out += b"xref\n"
@@ -155,7 +157,7 @@ class Update:
                 kind, a, b = entries[n]
                 out += b"%d 1\n%010d %05d %s \n" % (n, a, b, b"n" if kind else b"f")
             if trailer:
-                out += b"trailer\n<</Size %d/Prev %d %s>>\n" % (size, self.startxref, described)
+                out += b"trailer\n<</Size %d/Prev %d %s>>\n" % (size + extra_size, self.startxref, described)
         out += comment
         if trailer:
             out += b"startxref\n%d\n%%%%EOF\n" % (at if startxref is None else startxref)

@@ -52,6 +52,8 @@ pub enum FindingKind {
     DuplicateKey,
     /// An object stream's index disagrees with the cross-reference entry.
     ObjectStreamIndex,
+    /// A trailer's `/Size` that is not beyond every object in use: for readers that go by it those are missing.
+    Size,
     /// An object that cannot be parsed.
     Unreadable,
     /// The cross-reference was rebuilt by searching for objects.

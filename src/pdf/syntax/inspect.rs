@@ -44,13 +44,18 @@ pub fn inspect(document: &Document<'_>, max_objects: usize) -> Result<Inspection
     let mut taken: Vec<Range<usize>> = Vec::new();
     let mut by_offset: BTreeMap<u64, Range<usize>> = BTreeMap::new();
     let mut kinds = HashSet::new();
+    let mut highest = 0;
     for (index, revision) in document.revisions().iter().enumerate() {
         let entries: usize = revision.sections.iter().map(Section::len).sum();
         if out.placed.len().saturating_add(entries) > max_objects {
             return Err(SyntaxError::Limit("objects"));
         }
         let view = document.as_of(index);
+        let said = revision.sections.first().map_or(revision.start, |section| section.offset);
         for (number, entry) in revision.entries() {
+            if entry != Entry::Free {
+                highest = highest.max(number);
+            }
             let span = match entry {
                 Entry::InFile { offset, generation } => match by_offset.get(&offset) {
                     Some(span) => Some(span.clone()),
@@ -62,12 +67,16 @@ pub fn inspect(document: &Document<'_>, max_objects: usize) -> Result<Inspection
                     }
                 },
                 Entry::InStream { stream, index } => {
-                    look_inside(view, number, stream, index, &mut out.findings);
+                    look_inside(view, number, (stream, index), said, &mut out.findings);
                     None
                 }
                 Entry::Free => None,
             };
             out.placed.push(Placed { number, revision: index, entry, span });
+        }
+        let size = revision.trailer().get("Size").and_then(Object::as_integer);
+        if size.is_some_and(|size| size <= i64::from(highest)) {
+            out.findings.push(Finding { kind: FindingKind::Size, span: said..said.saturating_add(1) });
         }
         for section in revision.sections.iter().flat_map(|s| std::iter::once(s).chain(s.hidden.as_deref())) {
             kinds.insert(matches!(section.kind, SectionKind::Stream(_)));
@@ -107,18 +116,21 @@ fn look_at(
     }
 }
 
-fn look_inside(view: View<'_, '_>, number: u32, stream: u32, index: u32, findings: &mut Vec<Finding>) {
-    let at = match view.definition(stream).map(|d| d.entry) {
-        Some(Entry::InFile { offset, .. }) => usize::try_from(offset).unwrap_or(usize::MAX),
-        _ => 0,
-    };
+/// Whoever names a wrong place in an object stream does so in the section at `said`, wherever the stream is.
+fn look_inside(
+    view: View<'_, '_>,
+    number: u32,
+    (stream, index): (u32, u32),
+    said: usize,
+    findings: &mut Vec<Finding>,
+) {
     let kind = match view.in_stream(ObjectId::new(number), stream, index) {
         Ok((_, false)) => FindingKind::ObjectStreamIndex,
         Ok((object, true)) if has_duplicate_keys(&object) => FindingKind::DuplicateKey,
         Ok(_) => return,
         Err(_) => FindingKind::Unreadable,
     };
-    findings.push(Finding { kind, span: at..at });
+    findings.push(Finding { kind, span: said..said.saturating_add(1) });
 }
 
 /// Whether any dictionary inside says one key twice.

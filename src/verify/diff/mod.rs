@@ -9,6 +9,7 @@ mod annotations;
 mod appearance;
 mod blame;
 mod catalog;
+mod containers;
 mod dss;
 mod edges;
 mod equal;
@@ -171,6 +172,7 @@ pub(super) fn compare(
         visited: BTreeSet::new(),
         new_widgets: BTreeSet::new(),
     };
+    diff.containers()?;
     diff.trailer()?;
     diff.unexplained()?;
     Ok(diff.changes)
