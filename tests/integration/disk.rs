@@ -82,9 +82,13 @@ impl Signing {
 
     /// Asks once for a signed file of that name.
     pub fn attempt(&self, name: &str) -> (Answer, PathBuf) {
-        let to = self.docs.join(name);
-        let body = self.request(&to).to_string();
-        (self.client.try_send("POST", "/sign/filePath", "application/json", body.as_bytes()).unwrap(), to)
+        (self.try_attempt(name).unwrap(), self.docs.join(name))
+    }
+
+    /// The same where there may be no answer.
+    pub fn try_attempt(&self, name: &str) -> Result<Answer, String> {
+        let body = self.request(&self.docs.join(name)).to_string();
+        self.client.try_send("POST", "/sign/filePath", "application/json", body.as_bytes())
     }
 
     /// Signs until it works again; the answered signature's file.
