@@ -67,6 +67,10 @@ impl Args {
             {
                 continue;
             }
+            // Which of two is meant is not for us to guess.
+            if fields.iter().filter(|(name, raw)| name == param.name && !is_null(raw)).count() > 1 {
+                return Err(Error::malformed(param.name).because("given twice"));
+            }
             let at = fields.iter().position(|(name, raw)| {
                 (name == param.name || param.aliases.contains(&name.as_str())) && !is_null(raw)
             });

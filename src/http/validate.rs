@@ -85,10 +85,11 @@ fn validate(appliance: &Appliance, call: &Call, caller: &Caller, args: Args) -> 
     let log = args.file("byteSignLogFile")?;
     let judged = appliance.verify_byte_sign(call, caller, &file, &log)?;
     let mut list = signatures(&judged.report)?;
-    for (entry, signatory) in list.iter_mut().zip(&judged.record.signatories) {
-        if let Some(entry) = entry.as_object_mut() {
-            entry.insert("signName".into(), signatory.full_name.clone().into());
-            entry.insert("idNo".into(), signatory.identity_card.clone().into());
+    for (entry, signer) in list.iter_mut().zip(judged.signers) {
+        if let (Some(entry), Some(signer)) = (entry.as_object_mut(), signer) {
+            entry.insert("signName".into(), signer.name.into());
+            entry.insert("validModify".into(), signer.valid.into());
+            entry.extend(signer.identity_card.map(|number| ("idNo".to_owned(), number.into())));
         }
     }
     Ok(done(&json!({

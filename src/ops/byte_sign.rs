@@ -10,13 +10,11 @@ use super::{Appliance, Call, Caller, Error, Result, table};
 use crate::audit::{Act, Ending, Outcome};
 use crate::codes::Code;
 use crate::pdf::appearance::Mark;
-use crate::pdf::syntax::{Document, Object};
+use crate::pdf::syntax::{Document, Object, View};
 use crate::seal::{FontSet, SealForm};
-use crate::verify::Report;
 use bytes::Bytes;
 use hufu_api::{CertificateKind, Space, UnixTime};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha512};
 use std::sync::Arc;
 
 /// Name of the attachment in a log.
@@ -73,15 +71,6 @@ pub struct ByteSignature {
     pub pres_id: u64,
     /// seqNo
     pub seq_no: String,
-}
-
-/// A log that was checked against its original.
-#[derive(Clone, Debug)]
-pub struct JudgedLog {
-    /// What the log says.
-    pub record: Record,
-    /// The verdict over the log's own signatures.
-    pub report: Report,
 }
 
 impl Appliance {
@@ -141,28 +130,16 @@ impl Appliance {
         Ok((kept.pres_id, kept.pdf))
     }
 
-    /// Judges a log and compares it with the original.
-    ///
-    /// # Errors
-    /// 201 when the log is no log or names another original.
-    pub fn verify_byte_sign(
-        &self,
-        call: &Call,
-        caller: &Caller,
-        original: &[u8],
-        log: &[u8],
-    ) -> Result<JudgedLog> {
-        let report = self
-            .verify_document(call, caller, log)
-            .map_err(|e| Error::malformed("byteSignLogFile").mirrored(409).because(e))?;
-        let record = attached(log, RECORD)
-            .and_then(|bytes| serde_json::from_slice::<Record>(&bytes).map_err(Error::internal))
-            .map_err(|e| Error::malformed("byteSignLogFile").mirrored(409).because(e))?;
-        if hex::encode(Sha512::digest(original)) != record.hash {
-            let message = "contractFile 与 byteSignLogFile 的原文哈希不一致";
-            return Err(Error::with(Code::BadParameter, message).mirrored(409));
+    /// The log that this appliance made under that number, for whichever of its apps; the caller's are looked at first.
+    pub(super) fn own_log(&self, caller: &Caller, seq_no: &str) -> Result<Option<Vec<u8>>> {
+        let others = self.app_ids()?.into_iter().filter(|id| *id != caller.app.id);
+        for app in std::iter::once(caller.app.id.clone()).chain(others) {
+            let key = table::in_app_text(Space::ByteSign, &app, seq_no);
+            if let Some(kept) = table::read::<Kept>(self.store(), &key)? {
+                return unbase64(&kept.value.pdf).map(Some);
+            }
         }
-        Ok(JudgedLog { record, report })
+        Ok(None)
     }
 
     fn signatories(&self, caller: &Caller, asked: &[Signatory]) -> Result<Vec<Arc<Signer>>> {
@@ -260,11 +237,14 @@ fn log(fonts: &FontSet, record: &Record) -> Result<Vec<u8>> {
     ))
 }
 
-/// The attachment of that name in a PDF's `/Names /EmbeddedFiles`.
-pub(super) fn attached(pdf: &[u8], name: &str) -> Result<Vec<u8>> {
+/// The record in the revision of a log that `view` shows.
+pub(super) fn record(view: View<'_, '_>) -> Result<Record> {
+    serde_json::from_slice(&attached(view, RECORD)?).map_err(Error::internal)
+}
+
+/// The attachment of that name in a revision's `/Names /EmbeddedFiles`.
+pub(super) fn attached(view: View<'_, '_>, name: &str) -> Result<Vec<u8>> {
     let missing = || Error::with(Code::BadParameter, format!("no attachment {name}"));
-    let document = Document::open(pdf).map_err(|e| syntax_error(&e))?;
-    let view = document.latest();
     let read = || {
         let catalog = view.catalog()?;
         let Some(names) = view.get_dict(&catalog, "Names")? else { return Ok(None) };
@@ -280,12 +260,17 @@ pub(super) fn attached(pdf: &[u8], name: &str) -> Result<Vec<u8>> {
             let Some(specification) = specification.as_dict() else { continue };
             let Some(files) = view.get_dict(specification, "EF")? else { continue };
             if let Object::Stream(stream) = view.get(&files, "F")? {
-                return document.decode(&stream, MOST_RECORD).map(|bytes| Some(bytes.into_owned()));
+                return view.document().decode(&stream, MOST_RECORD).map(|bytes| Some(bytes.into_owned()));
             }
         }
         Ok(None)
     };
     read().map_err(|e| syntax_error(&e))?.ok_or_else(missing)
+}
+
+fn unbase64(text: &str) -> Result<Vec<u8>> {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.decode(text).map_err(Error::internal)
 }
 
 fn base64(bytes: &[u8]) -> String {

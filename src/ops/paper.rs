@@ -260,6 +260,13 @@ mod tests {
         let catalog = document.latest().catalog().unwrap();
         let pages = document.latest().get_dict(&catalog, "Pages").unwrap().unwrap();
         assert!(pages.get("Count").unwrap().as_integer().unwrap() > 5);
-        assert_eq!(crate::ops::byte_sign::attached(&file, "record.json").unwrap(), b"{}");
+        assert_eq!(
+            crate::ops::byte_sign::attached(
+                crate::pdf::syntax::Document::open(&file).unwrap().latest(),
+                "record.json"
+            )
+            .unwrap(),
+            b"{}"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Certificates and revocation data at hand, and where each came from.
 
 use super::report::Origin;
-use crate::pdf::syntax::{Object, View};
+use crate::pdf::syntax::{Object, SyntaxError, View};
 use crate::x509::path::{self, Crl, Ocsp, StandIn};
 use hufu_api::{Statement, StatusProof};
 use std::sync::Arc;
@@ -29,6 +29,8 @@ pub(super) struct Evidence {
     pub ocsp: Vec<Ocsp>,
     /// Where each of `ocsp` came from.
     pub ocsp_origins: Vec<Origin>,
+    /// There was more than is read: what was left out may say that a certificate is revoked.
+    pub more: bool,
 }
 
 impl Evidence {
@@ -39,12 +41,30 @@ impl Evidence {
         let Ok(Some(dss)) = view.get_dict(&catalog, "DSS") else { return out };
         let mut left = MAX_TOTAL.max(view.document().bytes().len().saturating_mul(2));
         for (key, most) in [("Certs", MAX_SMALL), ("OCSPs", MAX_SMALL), ("CRLs", MAX_CRL)] {
-            for item in view.get_array(&dss, key).unwrap_or_default().iter().take(MAX_ITEMS) {
-                let Ok(Object::Stream(stream)) = view.resolve(item) else { continue };
-                // What is too long was decoded up to there as well.
-                let Ok(data) = view.document().decode(&stream, most.min(left)) else {
-                    left = left.saturating_sub(most.min(left));
+            let items = match view.get_array(&dss, key) {
+                Ok(items) => items,
+                Err(error) => {
+                    out.more |= matches!(error, SyntaxError::Limit(_));
                     continue;
+                }
+            };
+            out.more |= items.len() > MAX_ITEMS;
+            for item in items.iter().take(MAX_ITEMS) {
+                let decoded = view.resolve(item).and_then(|object| match object {
+                    Object::Stream(stream) => {
+                        view.document().decode(&stream, most.min(left)).map(|data| data.into_owned())
+                    }
+                    _ => Ok(Vec::new()),
+                });
+                let data = match decoded {
+                    Ok(data) if data.is_empty() => continue,
+                    Ok(data) => data,
+                    Err(error) => {
+                        // What is too long was decoded up to there as well.
+                        left = left.saturating_sub(most.min(left));
+                        out.more |= matches!(error, SyntaxError::Limit(_));
+                        continue;
+                    }
                 };
                 left = left.saturating_sub(data.len());
                 match key {
@@ -79,7 +99,11 @@ impl Evidence {
     }
 
     fn add_certificate(&mut self, der: &[u8]) {
-        if self.certificates.len() < MAX_ITEMS && !self.certificates.iter().any(|known| known == der) {
+        if self.certificates.iter().any(|known| known == der) {
+            return;
+        }
+        self.more |= self.certificates.len() >= MAX_ITEMS;
+        if self.certificates.len() < MAX_ITEMS {
             self.certificates.push(der.to_vec());
             if let Ok((certificate, stand_in)) = path::read(der) {
                 self.add_to_pool([certificate]);
@@ -90,6 +114,10 @@ impl Evidence {
 
     fn add_to_pool(&mut self, certificates: impl IntoIterator<Item = Certificate>) {
         for certificate in certificates {
+            if self.pool.iter().any(|known| **known == certificate) {
+                continue;
+            }
+            self.more |= self.pool.len() >= MAX_ITEMS;
             if self.pool.len() < MAX_ITEMS {
                 self.pool.push(Arc::new(certificate));
             }
@@ -97,6 +125,7 @@ impl Evidence {
     }
 
     fn add_crl(&mut self, der: &[u8], origin: Origin) {
+        self.more |= self.crls.len() >= MAX_ITEMS;
         if let (true, Ok(crl)) = (self.crls.len() < MAX_ITEMS, Crl::from_der(der)) {
             self.crls.push(crl);
             self.crl_origins.push(origin);
@@ -104,6 +133,7 @@ impl Evidence {
     }
 
     fn add_ocsp(&mut self, der: &[u8], origin: Origin) {
+        self.more |= self.ocsp.len() >= MAX_ITEMS;
         if let (true, Ok(ocsp)) = (self.ocsp.len() < MAX_ITEMS, Ocsp::from_der(der)) {
             self.add_to_pool(ocsp.certificates().iter().take(8).cloned());
             self.ocsp.push(ocsp);

@@ -1,6 +1,6 @@
 //! The interactive form's fields as a tree with what they inherit (ISO 32000-2 12.7.4).
 
-use crate::pdf::syntax::{Dict, Object, ObjectId, View};
+use crate::pdf::syntax::{Dict, Object, ObjectId, SyntaxError, View};
 use std::collections::{HashMap, HashSet};
 
 /// Fields that are looked at in one revision, at most.
@@ -41,16 +41,32 @@ pub(super) struct SignatureField {
     pub widgets: Vec<ObjectId>,
 }
 
-/// Every signature field of the revision that `view` shows. What cannot be read is left out: a field that cannot be
-/// read cannot show a signature.
-pub(super) fn signature_fields(view: View<'_, '_>) -> Vec<SignatureField> {
-    let Ok(catalog) = view.catalog() else { return Vec::new() };
-    let Ok(Some(form)) = view.get_dict(&catalog, "AcroForm") else { return Vec::new() };
-    let mut walk = Walk { view, seen: HashSet::new(), named: HashMap::new(), found: Vec::new() };
-    for field in view.get_array(&form, "Fields").unwrap_or_default() {
-        walk.field(&field, "", None, None, 0);
+/// The form has more than is looked at: what it shows is not known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the form has too many {0}")]
+pub struct FormTooLarge(&'static str);
+
+/// What cannot be read is left out: a field that cannot be read cannot show a signature. What was not read because a bound
+/// was reached could.
+fn read<T: Default>(outcome: Result<T, SyntaxError>) -> Result<T, FormTooLarge> {
+    match outcome {
+        Err(SyntaxError::Limit(what)) => Err(FormTooLarge(what)),
+        other => Ok(other.unwrap_or_default()),
     }
-    walk.found
+}
+
+/// Every signature field of the revision that `view` shows.
+///
+/// # Errors
+/// [`FormTooLarge`] when a bound ended the walk: there may be signatures that nobody saw.
+pub(super) fn signature_fields(view: View<'_, '_>) -> Result<Vec<SignatureField>, FormTooLarge> {
+    let catalog = read(view.catalog())?;
+    let Some(form) = read(view.get_dict(&catalog, "AcroForm"))? else { return Ok(Vec::new()) };
+    let mut walk = Walk { view, seen: HashSet::new(), named: HashMap::new(), found: Vec::new() };
+    for field in read(view.get_array(&form, "Fields"))? {
+        walk.field(&field, "", None, None, 0)?;
+    }
+    Ok(walk.found)
 }
 
 struct Walk<'d, 'a> {
@@ -69,22 +85,29 @@ impl Walk<'_, '_> {
         inherited: Option<FieldType>,
         inherited_value: Option<&Object>,
         depth: usize,
-    ) {
-        let Some(id) = field.as_reference() else { return };
-        if depth > MAX_DEPTH || self.seen.len() >= MAX_FIELDS || !self.seen.insert(id) {
-            return;
+    ) -> Result<(), FormTooLarge> {
+        let Some(id) = field.as_reference() else { return Ok(()) };
+        if self.seen.contains(&id) {
+            return Ok(());
         }
-        let Ok(Object::Dictionary(dict)) = self.view.object(id) else { return };
+        if depth > MAX_DEPTH {
+            return Err(FormTooLarge("levels of fields"));
+        }
+        if self.seen.len() >= MAX_FIELDS {
+            return Err(FormTooLarge("fields"));
+        }
+        self.seen.insert(id);
+        let Object::Dictionary(dict) = read(self.view.object(id))? else { return Ok(()) };
         let name = qualified_name(parent, &dict);
         let kind = FieldType::of(&dict).or(inherited);
         let value = dict.get("V").or(inherited_value).cloned();
-        let kids = self.view.get_array(&dict, "Kids").unwrap_or_default();
+        let kids = read(self.view.get_array(&dict, "Kids"))?;
         let mut widgets = Vec::new();
         let mut terminal = true;
         for kid in &kids {
-            if self.named(kid) {
+            if self.named(kid)? {
                 terminal = false;
-                self.field(kid, &name, kind, value.as_ref(), depth + 1);
+                self.field(kid, &name, kind, value.as_ref(), depth + 1)?;
             } else {
                 widgets.extend(kid.as_reference());
             }
@@ -95,16 +118,20 @@ impl Walk<'_, '_> {
             }
             self.found.push(SignatureField { id, name, value: value.filter(|v| !v.is_null()), widgets });
         }
+        Ok(())
     }
 
     /// Whether a kid is a field and no widget alone.
-    fn named(&mut self, kid: &Object) -> bool {
-        let look =
-            || self.view.resolve(kid).ok().and_then(|o| o.as_dict().map(|d| d.contains("T"))) == Some(true);
-        match kid.as_reference() {
-            Some(id) => *self.named.entry(id).or_insert_with(look),
-            None => look(),
+    fn named(&mut self, kid: &Object) -> Result<bool, FormTooLarge> {
+        let id = kid.as_reference();
+        if let Some(known) = id.and_then(|id| self.named.get(&id)) {
+            return Ok(*known);
         }
+        let named = read(self.view.resolve(kid))?.as_dict().is_some_and(|d| d.contains("T"));
+        if let Some(id) = id {
+            self.named.insert(id, named);
+        }
+        Ok(named)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Finding signatures: every dictionary that a signature field names with /V, in any revision. One dictionary is one
 //! signature, however many fields show it.
 
-use super::form::{SignatureField, signature_fields};
+use super::form::{FormTooLarge, SignatureField, signature_fields};
 use super::pages;
 use super::report::Place;
 use crate::pdf::syntax::{Dict, Document, Object, ObjectId, View};
@@ -9,9 +9,6 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Signatures that are judged, at most.
 pub(super) const MAX_SIGNATURES: usize = 128;
-/// Revisions in which signatures are looked for, at most; the newest count.
-const MAX_REVISIONS: usize = 64;
-
 /// A signature as found.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
@@ -28,13 +25,16 @@ pub(super) struct Found {
 }
 
 /// All signatures; true when there were more than are judged.
-pub(super) fn signatures(document: &Document<'_>) -> (Vec<Found>, bool) {
+///
+/// # Errors
+/// [`FormTooLarge`] when a revision's fields were not all looked at.
+pub(super) fn signatures(document: &Document<'_>) -> Result<(Vec<Found>, bool), FormTooLarge> {
     let last = document.revisions().len().saturating_sub(1);
     let mut found: BTreeMap<u32, Found> = BTreeMap::new();
     let mut more = false;
-    for revision in (0..=last).rev().take(MAX_REVISIONS) {
+    for revision in (0..=last).rev() {
         let view = document.as_of(revision);
-        for field in signature_fields(view) {
+        for field in signature_fields(view)? {
             let Some(value) = &field.value else { continue };
             let object = value.as_reference().map(|id| id.number);
             let holder = object.unwrap_or(field.id.number);
@@ -62,7 +62,7 @@ pub(super) fn signatures(document: &Document<'_>) -> (Vec<Found>, bool) {
             );
         }
     }
-    (found.into_values().collect(), more)
+    Ok((found.into_values().collect(), more))
 }
 
 /// Where a signature is shown.

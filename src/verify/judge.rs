@@ -5,6 +5,7 @@ use super::cryptography::{self, Format, Judged};
 use super::diff::{self, Digests, Edges, LaterSignature, LaterSignatures};
 use super::evidence::Evidence;
 use super::finding::{Attack, Finding, Severity, Subject};
+use super::form::FormTooLarge;
 use super::found::{self, Found};
 use super::permissions::Permissions;
 use super::report::{
@@ -50,6 +51,9 @@ pub enum VerifyError {
     /// It cannot be read as a PDF without guessing.
     #[error("the file is not a sound PDF: {0}")]
     Unreadable(#[from] SyntaxError),
+    /// Its form has more than is looked at: there may be signatures that nobody saw.
+    #[error("the file cannot be judged: {0}")]
+    TooLarge(#[from] FormTooLarge),
 }
 
 /// Judges a signed PDF. Nothing is fetched; nothing but the arguments counts.
@@ -59,8 +63,7 @@ pub enum VerifyError {
 /// whose verdict cannot be reached as not valid.
 pub fn verify(bytes: &[u8], store: &TrustStore, options: &Options<'_>) -> Result<Report, VerifyError> {
     let document = Document::open_within(bytes, limits())?;
-    let case = Case::new(&document, store, options);
-    Ok(case.report())
+    Ok(Case::new(&document, store, options)?.report())
 }
 
 /// Tighter than for reading: a signed file is walked again and again, by signature and by revision.
@@ -99,17 +102,24 @@ struct Case<'c, 'a> {
     digests: Digests,
     candidates: Vec<Candidate>,
     inspection: Option<Result<Inspection, Finding>>,
+    /// Not every signature was judged: fails all of them.
+    incomplete: Option<Finding>,
     findings: Vec<Finding>,
 }
 
 impl<'c, 'a> Case<'c, 'a> {
-    fn new(document: &'c Document<'a>, store: &'c TrustStore, options: &'c Options<'c>) -> Self {
+    fn new(
+        document: &'c Document<'a>,
+        store: &'c TrustStore,
+        options: &'c Options<'c>,
+    ) -> Result<Self, FormTooLarge> {
         let mut findings = Vec::new();
-        let (found, more) = found::signatures(document);
-        if more {
+        let (found, more) = found::signatures(document)?;
+        let incomplete = more.then(|| {
             let detail = format!("more than {} signatures: the rest was not judged", found::MAX_SIGNATURES);
-            findings.push(Finding::failure(Subject::File, "too-many-signatures", detail));
-        }
+            Finding::failure(Subject::File, "too-many-signatures", detail)
+        });
+        findings.extend(incomplete.clone());
         let evidence =
             Evidence::of_dss(document.latest()).with_outside(options.certificates, options.statements);
         let mut budget = Budget::of_file(document.bytes().len());
@@ -128,7 +138,19 @@ impl<'c, 'a> Case<'c, 'a> {
         let verifier = trust::verifier();
         let digests = Digests::of_file(document.bytes().len());
         let work = budget.work;
-        Self { document, store, options, evidence, verifier, work, digests, candidates, inspection, findings }
+        Ok(Self {
+            document,
+            store,
+            options,
+            evidence,
+            verifier,
+            work,
+            digests,
+            candidates,
+            inspection,
+            incomplete,
+            findings,
+        })
     }
 
     fn report(self) -> Report {
@@ -321,6 +343,7 @@ impl<'c, 'a> Case<'c, 'a> {
             sub.get_or_insert(SubIndication::HashFailure);
         }
         findings.extend(judged.findings.iter().cloned());
+        findings.extend(self.incomplete.clone());
         let at_end =
             candidate.end() >= self.document.revisions().last().map_or(0, |r| r.end).saturating_sub(2);
         if let (Some(trailing), true) = (revisions::trailing(self.document), candidate.coverage.is_ok()) {
@@ -331,11 +354,21 @@ impl<'c, 'a> Case<'c, 'a> {
             || findings.iter().any(|f| f.severity == Severity::Failure && f.subject != Subject::Cryptography);
         let valid_modify = candidate.sound() && found.present && !modified;
         let timestamp = self.timestamp(index, candidate, proofs);
+        let disorder = timestamp.as_ref().filter(|own| self.out_of_order(candidate, own, proofs));
+        findings.extend(disorder.map(|_| {
+            let detail = "a document time stamp over this one is of an earlier time";
+            Finding::warning(Subject::Time, "timestamp-order", detail)
+        }));
+        let disorder = disorder.map(|_| SubIndication::TimestampOrderFailure);
         let proven = self.proven_time(candidate, timestamp.as_ref(), proofs);
         let (chain, trusted, trust_problem) =
             self.trust(candidate, timestamp.as_ref(), proven, &mut findings);
         let sub = sub.or(judged.problem.filter(|p| is_fatal(*p)));
-        let sub = sub.or(modified.then_some(SubIndication::HashFailure)).or(judged.problem).or(trust_problem);
+        let sub = sub
+            .or(modified.then_some(SubIndication::HashFailure))
+            .or(judged.problem)
+            .or(trust_problem)
+            .or(disorder);
         let text = |key: &str| found.dict.get(key).and_then(Object::as_string).map(|s| s.to_text());
         let sign_name = chain
             .first()
@@ -386,6 +419,20 @@ impl<'c, 'a> Case<'c, 'a> {
         let evidence = self.evidence.with_carried(&judged.certificates, &judged.crls, &judged.ocsp);
         let stamped = Stamped::Bytes(&judged.signature);
         Some(stamp::judge(token, &stamped, &evidence, self.question(self.options.now, false)))
+    }
+
+    /// A verified document time stamp over a verified time stamp is of an earlier time.
+    fn out_of_order(
+        &self,
+        candidate: &Candidate,
+        own: &TimestampReport,
+        proofs: &BTreeMap<usize, TimestampReport>,
+    ) -> bool {
+        own.verified
+            && proofs.iter().any(|(n, over)| {
+                let covers = self.candidates.get(*n).is_some_and(|c| c.sound() && c.end() > candidate.end());
+                covers && over.verified && stamp::out_of_order(own.time, over.time)
+            })
     }
 
     /// The earliest time at which something verified proves that the signature existed.
@@ -578,7 +625,10 @@ fn unsigned(candidate: &Candidate, length: usize) -> Vec<Bytes> {
 
 /// The time stamp if its signature and imprint hold, else the signer's claims.
 fn sign_date(candidate: &Candidate, timestamp: Option<&TimestampReport>) -> Option<SignDate> {
-    let stamped = timestamp.filter(|t| t.indication != Indication::TotalFailed);
+    let stamped = timestamp.filter(|t| {
+        t.indication != Indication::TotalFailed
+            && t.sub_indication != Some(SubIndication::TimestampOrderFailure)
+    });
     if let Some(stamp) = stamped {
         return Some(SignDate { time: stamp.time, source: TimeSource::Timestamp });
     }

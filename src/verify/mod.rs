@@ -24,6 +24,7 @@ mod trust;
 mod visible;
 
 pub use finding::{Attack, Finding, Severity, Subject};
+pub use form::FormTooLarge;
 pub use judge::{Options, VerifyError, verify};
 pub use presign::{inspect_before_signing, prepared_content};
 pub use release::{release_check, release_check_of_update};
@@ -35,6 +36,8 @@ pub use report::{
 pub use text::render_text;
 pub use visible::visible;
 
+#[cfg(test)]
+mod bounds_tests;
 #[cfg(test)]
 mod corpus_tests;
 #[cfg(test)]

@@ -93,7 +93,11 @@ impl Permissions {
                 out.level = Some(Level::Filling);
             }
         }
-        for field in super::form::signature_fields(view) {
+        // Fields that nobody saw may forbid anything.
+        let Ok(fields) = super::form::signature_fields(view) else {
+            return Self { level: Some(Level::Nothing), ..out };
+        };
+        for field in fields {
             let Some(value) = &field.value else { continue };
             let Ok(value) = view.resolve(value) else { continue };
             let Some(signature) = value.as_dict() else { continue };

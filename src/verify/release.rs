@@ -2,7 +2,7 @@
 
 use super::diff::{self, Digests, Edges, LaterSignature, LaterSignatures};
 use super::finding::{Attack, Finding, Subject};
-use super::form::signature_fields;
+use super::form::{FormTooLarge, signature_fields};
 use super::permissions::Permissions;
 use super::report::Permission;
 use super::structure;
@@ -19,7 +19,8 @@ const SMALL: usize = 1 << 20;
 /// The first reason not to release the file.
 pub fn release_check_of_update(input: &Document<'_>, update: &[u8], cms: &[u8]) -> Result<(), Finding> {
     let file = input.file();
-    let signed = signature_fields(input.latest()).iter().any(|field| field.value.is_some());
+    let signed =
+        signature_fields(input.latest()).map_err(too_large)?.iter().any(|field| field.value.is_some());
     if !signed && (file.len() > SMALL || input.has(FindingKind::Rebuilt)) {
         return Ok(());
     }
@@ -61,7 +62,7 @@ fn judge(
     let added = document.revisions().last().map(|r| r.entries().map(|(n, _)| n).collect::<BTreeSet<_>>());
     let added = added.unwrap_or_default();
     let mut later = LaterSignatures::new();
-    for field in signature_fields(view) {
+    for field in signature_fields(view).map_err(too_large)? {
         let Some(value) = &field.value else { continue };
         let holder = value.as_reference().map_or(field.id.number, |id| id.number);
         if !added.contains(&holder) {
@@ -82,7 +83,7 @@ fn judge(
             format!("{} new signatures cover the whole file", later.len()),
         ));
     }
-    let earlier = signature_fields(document.as_of(before));
+    let earlier = signature_fields(document.as_of(before)).map_err(too_large)?;
     if earlier.iter().all(|field| field.value.is_none()) {
         return Ok(());
     }
@@ -108,6 +109,11 @@ fn harms_nobody(document: &Document<'_>, before: usize, later: &LaterSignatures)
     }
 }
 
+/// Nobody could verify what would be made of it.
+fn too_large(error: FormTooLarge) -> Finding {
+    reason("too-large", error.to_string())
+}
+
 fn reason(code: &'static str, detail: String) -> Finding {
     Finding::failure(Subject::File, code, detail)
 }
@@ -122,7 +128,7 @@ mod tests {
 
     fn cms_of(file: &[u8], at: usize) -> Vec<u8> {
         let document = Document::open(file).unwrap();
-        let (all, _) = found::signatures(&document);
+        let (all, _) = found::signatures(&document).unwrap();
         let mut ends: Vec<_> = all
             .iter()
             .filter_map(|s| structure::coverage(document.latest(), &s.dict).ok())

@@ -125,6 +125,8 @@ pub enum SubIndication {
     RevokedNoPoe,
     /// The certificate has expired and nothing proves that the signature is older.
     OutOfBoundsNoPoe,
+    /// Time stamps contradict one another, or the clock.
+    TimestampOrderFailure,
     /// The signed data is not there.
     SignedDataNotFound,
 }

@@ -9,6 +9,7 @@ use crate::tsp::{Token, TokenError};
 use crate::x509::Certificate;
 use crate::x509::path::Purpose;
 use crate::x509::signature::SignatureError;
+use hufu_api::UnixTime;
 
 /// What a token stamps: its own bytes are hashed already, or are to be.
 pub(super) enum Stamped<'a> {
@@ -16,6 +17,18 @@ pub(super) enum Stamped<'a> {
     Bytes(&'a [u8]),
     /// The document; whether the imprint is its digest was found out before.
     Document(bool),
+}
+
+/// What the clocks of authorities, and this one, may differ by, in milliseconds.
+const TOLERANCE: i64 = 300_000;
+
+fn is_future(stamped: UnixTime, now: UnixTime) -> bool {
+    stamped > now.plus_millis(TOLERANCE)
+}
+
+/// A stamp over another, earlier one cannot be of an earlier time (EN 319 102-1 5.5.4 and 5.6.3).
+pub(super) fn out_of_order(inner: UnixTime, over_it: UnixTime) -> bool {
+    over_it.plus_millis(TOLERANCE) < inner
 }
 
 /// Judges a token. Its chain is asked for at the time that it certifies.
@@ -63,6 +76,13 @@ pub(super) fn judge(
             return report;
         }
     };
+    if is_future(token.info.time, question.now) {
+        let detail = "the time stamp is of a time that has not come yet: it proves nothing";
+        report.chain = vec![trust::describe(&verified.signer.certificate)];
+        report.sub_indication = Some(SubIndication::TimestampOrderFailure);
+        report.findings.push(Finding::failure(Subject::Time, "timestamp-in-future", detail));
+        return report;
+    }
     let mut weak = false;
     for finding in &verified.findings {
         weak |= is_weak(finding);
@@ -90,4 +110,17 @@ const fn is_weak(finding: &crate::tsp::TokenFinding) -> bool {
         crate::tsp::TokenFinding::BrokenImprint(_)
             | crate::tsp::TokenFinding::Signature(crate::cms::Finding::Weak(_))
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_to_come_and_times_before_what_is_stamped_prove_nothing() {
+        let at = UnixTime::from_seconds;
+        assert!(is_future(at(2_000), at(1_000)) && !is_future(at(1_200), at(1_000)));
+        assert!(out_of_order(at(2_000), at(1_000)));
+        assert!(!out_of_order(at(1_200), at(1_000)) && !out_of_order(at(1_000), at(9_000)));
+    }
 }

@@ -128,6 +128,7 @@ const fn sub_name(sub: SubIndication) -> &'static str {
         SubIndication::TryLater => " / TRY_LATER",
         SubIndication::RevokedNoPoe => " / REVOKED_NO_POE",
         SubIndication::OutOfBoundsNoPoe => " / OUT_OF_BOUNDS_NO_POE",
+        SubIndication::TimestampOrderFailure => " / TIMESTAMP_ORDER_FAILURE",
         SubIndication::SignedDataNotFound => " / SIGNED_DATA_NOT_FOUND",
     }
 }

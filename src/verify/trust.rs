@@ -75,6 +75,16 @@ pub(super) fn ask(leaf: &Certificate, evidence: &Evidence, question: Question<'_
     };
     question.verifier.admit(stand_in.as_slice());
     question.verifier.admit(&evidence.stand_ins);
+    if evidence.more {
+        let detail =
+            "the file has more certificates or revocation data than are read: what was left out may revoke";
+        return Answer {
+            chain: own(leaf),
+            problem: Some(SubIndication::CertificateChainGeneralFailure),
+            weak: false,
+            findings: vec![Finding::warning(Subject::Trust, "too-much-evidence", detail)],
+        };
+    }
     match path::validate_within(&read, &request, question.verifier) {
         Ok(path) => Answer {
             weak: !weak_links(&path.chain).is_empty(),

@@ -159,13 +159,18 @@ fn issue(key: SoftKey, issuer: Option<&Identity>, subject: &[u8], role: Role<'_>
 
 /// A complete list by `ca`.
 pub(crate) fn crl(ca: &Identity, revoked: &[Revoked]) -> Vec<u8> {
+    crl_of(ca, revoked, now())
+}
+
+/// The same, made at another time.
+pub(crate) fn crl_of(ca: &Identity, revoked: &[Revoked], made: UnixTime) -> Vec<u8> {
     let id = ca.certificate.issuing_key_identifier().unwrap();
     let algorithm = ca.key.algorithm().identifier();
     let tbs = crl_tbs(&CrlSpec {
         algorithm: &algorithm,
         issuer: Issuer::new(ca.certificate.subject.der(), &id),
         number: 3,
-        this_update: now(),
+        this_update: made,
         next_update: now().plus_millis(86_400_000),
         revoked,
     })

@@ -360,22 +360,46 @@ fn many_at_once_and_data_signatures() {
     assert_eq!(log.body["data"]["presId"], made.body["data"]["presId"]);
     let pdf =
         base64::engine::general_purpose::STANDARD.decode(log.body["data"]["pdf"].as_str().unwrap()).unwrap();
-    let judged = |original: &[u8]| {
+    let judged_log = |original: &[u8], pdf: &[u8]| {
         client.multipart(
             "/v2/auth/validateContract",
             &[
                 ("contractType", None, b"1"),
                 ("contractFile", Some("original"), original),
-                ("byteSignLogFile", Some("log.pdf"), &pdf),
+                ("byteSignLogFile", Some("log.pdf"), pdf),
             ],
         )
     };
+    let judged = |original: &[u8]| judged_log(original, &pdf);
     let data = &judged(original).body["data"];
     assert_eq!((&data["seqNo"], &data["hash"]), (&json!(seq_no), &json!(hash)));
     let signature = &data["contractSignatures"][0];
     assert_eq!((&signature["signName"], &signature["idNo"]), (&json!("张三"), &json!(number)));
     assert_eq!(signature["validModify"], true);
     assert_eq!(judged(b"other bytes").body["success"], false);
+    // The log before anybody signed it, and the same about other bytes: nobody's name is taken from it.
+    let end = memchr::memmem::find(&pdf, b"%%EOF").unwrap() + 6;
+    let unsigned = judged_log(original, &pdf[..end]).body;
+    assert_eq!((&unsigned["success"], &unsigned["resultCode"]), (&json!(false), &json!("HTTP_PARAM_ERROR")));
+    assert!(unsigned["msg"].as_str().unwrap().contains("未经全部签署人签署"), "{unsigned}");
+    let other = hex::encode(sha2::Sha512::digest(b"forged"));
+    let mut forged = pdf[..end].to_vec();
+    let places: Vec<usize> = memchr::memmem::find_iter(&pdf[..end], hash.as_bytes()).collect();
+    assert!(!places.is_empty(), "the record stands there as it is");
+    for at in places {
+        forged[at..at + 128].copy_from_slice(other.as_bytes());
+    }
+    let forged = judged_log(b"forged", &forged).body;
+    assert!(forged["msg"].as_str().unwrap().contains("系伪造"), "{forged}");
+    let doubled = client.multipart(
+        "/v2/auth/validateContract",
+        &[
+            ("contractType", None, b"0"),
+            ("contractFile", Some("a.pdf"), &pdf),
+            ("contractFile", Some("b.pdf"), &pdf),
+        ],
+    );
+    assert_eq!(doubled.body["resultCode"], "HTTP_PARAM_ERROR", "{:?}", doubled.body);
     for (what, body, words) in [
         ("no hash", json!({"signatories": [signatory]}), "hash"),
         ("a short hash", json!({"hash": "00", "signatories": [signatory]}), "hash"),

@@ -148,6 +148,12 @@ impl Crl {
         self.base_number.is_some()
     }
 
+    /// False when the certificate's serial number stands nowhere in it. A quick look, before anything is believed.
+    fn may_name(&self, certificate: &Certificate) -> bool {
+        let serial = significant(certificate.tbs_certificate.serial_number.as_bytes());
+        memchr::memmem::find(&self.tbs, serial).is_some()
+    }
+
     /// The first entry about the certificate. In an indirect list an entry without certificateIssuer has the issuer of the one
     /// before it (5.3.3).
     ///
@@ -232,7 +238,38 @@ fn all_reasons() -> ReasonFlags {
     FlagSet::full() - Reasons::Unused
 }
 
-/// The status that the lists at hand give (6.3.3).
+/// What one list, or a delta of it, says of the certificate.
+struct Saying {
+    /// thisUpdate of the list.
+    made: i64,
+    /// `None`: the list speaks of all revocations of its scope and has none of this certificate.
+    entry: Option<Entry>,
+    witness: Witness,
+}
+
+/// Everything that believed lists say of one certificate. The order of the lists does not matter.
+#[derive(Default)]
+struct Sayings(Vec<Saying>);
+
+impl Sayings {
+    /// A revocation stays whatever another list leaves out: lists of the same CA need not be of the same time, and the older one
+    /// may be fresh as well. Only what is newer takes back: `removeFromCRL`, and for a certificate on hold a list without it
+    /// (5.3.1, 5.2.4).
+    fn revocation(&self) -> Option<(UnixTime, Witness)> {
+        let reason = |s: &Saying| s.entry.and_then(|e| e.reason);
+        let removed = |s: &Saying| reason(s) == Some(CrlReason::RemoveFromCRL);
+        let entries = self.0.iter().filter(|s| !removed(s)).filter(|s| {
+            let held = reason(s) == Some(CrlReason::CertificateHold);
+            !self
+                .0
+                .iter()
+                .any(|o| (removed(o) && o.made >= s.made) || (held && o.entry.is_none() && o.made > s.made))
+        });
+        entries.filter_map(|s| Some((s.entry?.since, s.witness))).min_by_key(|(since, _)| *since)
+    }
+}
+
+/// The status that the lists at hand give (6.3.3). All of them are looked at.
 pub(super) fn status(subject: &Subject<'_>, request: &Request<'_>, verifier: &Verifier) -> Status {
     let points =
         match extension::<CrlDistributionPoints>(subject.certificate, rfc5280::ID_CE_CRL_DISTRIBUTION_POINTS)
@@ -245,53 +282,59 @@ pub(super) fn status(subject: &Subject<'_>, request: &Request<'_>, verifier: &Ve
     let own = DistributionPoint { distribution_point: None, reasons: None, crl_issuer: None };
     let mut covered = ReasonFlags::default();
     let mut why = String::from("no revocation data");
-    let (mut later, mut witness) = (None, None);
+    let mut sayings = Sayings::default();
+    let mut witness = None;
+    let named = request.crls.iter().any(|c| c.may_name(subject.certificate));
     for (point, implied) in points.iter().map(|p| (p, false)).chain([(&own, true)]) {
         for (n, crl) in request.crls.iter().enumerate().filter(|(_, c)| !c.is_delta()) {
-            if !in_scope(crl, point, implied, subject) {
+            if crl.this_update > request.now.seconds() || !in_scope(crl, point, implied, subject) {
                 continue;
             }
+            let deltas: Vec<&Crl> = request.crls.iter().filter(|d| applies(d, crl)).collect();
             let reasons = crl.reasons() & point.reasons.unwrap_or_else(all_reasons);
-            if (reasons - covered).is_empty() {
+            // Where no list names the certificate, what adds nothing costs no signature check.
+            if !named && (reasons - covered).is_empty() {
                 continue;
             }
             if let Err(reason) = believe(crl, subject, request, verifier) {
                 why = reason;
                 continue;
             }
-            let deltas = request
-                .crls
-                .iter()
-                .filter(|d| applies(d, crl) && believe(d, subject, request, verifier).is_ok());
-            let delta = deltas.max_by_key(|d| d.this_update);
-            let fresh = |c: &Crl| is_fresh(c.this_update, c.next_update, request);
-            if !fresh(crl) && !delta.is_some_and(fresh) {
-                why = "the revocation list is not of that time".into();
+            let deltas: Vec<&Crl> = deltas
+                .into_iter()
+                .filter(|d| d.this_update <= request.now.seconds())
+                .filter(|d| believe(d, subject, request, verifier).is_ok())
+                .collect();
+            let says = Witness::Crl(n);
+            let said = std::iter::once(crl).chain(deltas.iter().copied()).try_for_each(|list| {
+                let entry = list.entry(subject.certificate)?;
+                // A delta without the certificate says that nothing happened since its base.
+                let all_of_it = !list.is_delta() && reasons.contains(Reasons::CertificateHold);
+                if entry.is_some() || all_of_it {
+                    sayings.0.push(Saying { made: list.this_update, entry, witness: says });
+                }
+                Ok(())
+            });
+            if let Err(reason) = said {
+                why = reason;
                 continue;
             }
-            let says = Witness::Crl(n);
-            match listed(crl, delta, subject.certificate) {
-                Err(reason) => {
-                    why = reason;
-                    continue;
-                }
-                Ok(None) => {}
-                Ok(Some(entry)) => match Status::revoked(entry.since, request.at, says) {
-                    Status::RevokedLater(since, _) => later = Some((since, says)),
-                    revoked => return revoked,
-                },
+            let fresh = |c: &Crl| is_fresh(c.this_update, c.next_update, request);
+            if !fresh(crl) && !deltas.iter().any(|d| fresh(d)) {
+                why = "the revocation list is not of that time".into();
+                continue;
             }
             covered |= reasons;
             witness = Some(says);
         }
-        if let (true, Some(witness)) = (covered.contains(all_reasons()), witness) {
-            return later.map_or(Status::Good(witness), |(since, says)| Status::RevokedLater(since, says));
-        }
     }
-    if !covered.is_empty() {
-        why = "the revocation lists at hand do not cover all reasons".into();
+    let revoked = sayings.revocation().map(|(since, says)| Status::revoked(since, request.at, says));
+    match (revoked, witness) {
+        (Some(revoked @ Status::Revoked(..)), _) => revoked,
+        (later, Some(witness)) if covered.contains(all_reasons()) => later.unwrap_or(Status::Good(witness)),
+        (_, None) => Status::Unknown(why),
+        _ => Status::Unknown("the revocation lists at hand do not cover all reasons".into()),
     }
-    Status::Unknown(why)
 }
 
 /// 6.3.3 (b): the list is the one that the distribution point speaks of, and of this kind of certificate.
@@ -370,15 +413,6 @@ fn applies(delta: &Crl, base: &Crl) -> bool {
         && delta.authority == base.authority
         && value(from) <= value(base_number)
         && value(base_number) < value(number)
-}
-
-/// The entry that counts: the delta's if it has one, `removeFromCRL` taking the base's back (5.2.4).
-fn listed(base: &Crl, delta: Option<&Crl>, certificate: &Certificate) -> Result<Option<Entry>, String> {
-    match delta.map_or(Ok(None), |d| d.entry(certificate))? {
-        Some(entry) if entry.reason == Some(CrlReason::RemoveFromCRL) => Ok(None),
-        Some(entry) => Ok(Some(entry)),
-        None => base.entry(certificate),
-    }
 }
 
 /// 6.3.3 (f) and (g): signed by a certificate of the CRL issuer's name that may sign CRLs and that chains to the same

@@ -15,8 +15,10 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use std::sync::Arc;
 use x509_cert::Certificate;
+use x509_cert::ext::pkix::CrlReason;
 use x509_ocsp::{
-    BasicOcspResponse, CertId, CertStatus, OcspGeneralizedTime, OcspResponse, OcspResponseStatus, ResponderId,
+    BasicOcspResponse, CertId, CertStatus, OcspGeneralizedTime, OcspResponse, OcspResponseStatus,
+    ResponderId, RevokedInfo,
 };
 
 /// A successful basic OCSP response, read but not yet believed. Clones share it.
@@ -54,43 +56,56 @@ impl Ocsp {
     }
 }
 
-/// The status that OCSP gives, `None` when no response speaks of the certificate.
+/// The status that OCSP gives, `None` when no response speaks of the certificate. All of them are looked at: a revocation stays
+/// whatever another response says, but for a hold that a newer one does not know any more.
 pub(super) fn status(subject: &Subject<'_>, request: &Request<'_>, verifier: &Verifier) -> Option<Status> {
-    let mut answer = None;
+    let mut unknown = None;
+    let mut good: Option<(i64, Witness, bool)> = None;
+    let mut revoked: Vec<(i64, &RevokedInfo, Witness)> = Vec::new();
     for (n, ocsp) in request.ocsp.iter().enumerate() {
         let witness = Witness::Ocsp(n);
         for single in &ocsp.response.tbs_response_data.responses {
-            if !speaks_of(&single.cert_id, subject) {
+            let this_update = generalized(&single.this_update);
+            if !speaks_of(&single.cert_id, subject) || this_update > request.now.seconds() {
                 continue;
             }
-            let this_update = generalized(&single.this_update);
-            if !is_fresh(this_update, single.next_update.as_ref().map(generalized), request) {
-                answer.get_or_insert_with(|| Status::Unknown("the OCSP response is not of that time".into()));
-                continue;
+            let fresh = is_fresh(this_update, single.next_update.as_ref().map(generalized), request);
+            if !fresh && !matches!(single.cert_status, CertStatus::Revoked(_)) {
+                unknown
+                    .get_or_insert_with(|| Status::Unknown("the OCSP response is not of that time".into()));
             }
             if !is_authentic(&ocsp.response, subject, verifier) {
-                answer.get_or_insert_with(|| {
+                unknown.get_or_insert_with(|| {
                     Status::Unknown("the OCSP response is not signed by the CA".into())
                 });
                 continue;
             }
             match &single.cert_status {
-                CertStatus::Revoked(info) => {
-                    let since = UnixTime::from_seconds(generalized(&info.revocation_time));
-                    let status = Status::revoked(since, request.at, witness);
-                    if matches!(status, Status::Revoked(..)) {
-                        return Some(status);
-                    }
-                    answer = Some(status);
+                CertStatus::Revoked(info) => revoked.push((this_update, info, witness)),
+                CertStatus::Good(_) => {
+                    let fresh_one = fresh || good.is_some_and(|(.., fresh)| fresh);
+                    let newest = good.filter(|(made, ..)| *made >= this_update);
+                    good =
+                        Some(newest.map_or((this_update, witness, fresh_one), |(m, w, _)| (m, w, fresh_one)));
                 }
-                CertStatus::Good(_) if !matches!(answer, Some(Status::RevokedLater(..))) => {
-                    answer = Some(Status::Good(witness));
-                }
-                _ => {}
+                CertStatus::Unknown(_) => {}
             }
         }
     }
-    answer
+    let newest = good.map_or(i64::MIN, |(made, ..)| made);
+    let standing = revoked.iter().filter(|(made, info, _)| {
+        info.revocation_reason != Some(CrlReason::CertificateHold) || *made >= newest
+    });
+    let earliest = standing
+        .map(|(_, info, witness)| (generalized(&info.revocation_time), *witness))
+        .min_by_key(|(since, _)| *since);
+    match (earliest, good) {
+        (Some((since, witness)), _) => {
+            Some(Status::revoked(UnixTime::from_seconds(since), request.at, witness))
+        }
+        (None, Some((_, witness, true))) => Some(Status::Good(witness)),
+        _ => unknown,
+    }
 }
 
 fn generalized(time: &OcspGeneralizedTime) -> i64 {

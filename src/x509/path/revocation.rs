@@ -66,6 +66,10 @@ pub(super) fn check_chain(
         }
         let issuer = chain.get(n + 1).unwrap_or(&anchor.certificate);
         let status = status(&Subject { certificate, issuer, anchor, nesting }, request, verifier);
+        // What was not looked at any more may say that it is revoked.
+        if verifier.is_short() {
+            return Err(PathError::TooExpensive);
+        }
         match &status {
             Status::Revoked(since, witness) => {
                 return Err(PathError::Revoked {
@@ -92,6 +96,8 @@ fn status(subject: &Subject<'_>, request: &Request<'_>, verifier: &Verifier) -> 
     }
     let listed = crl::status(subject, request, verifier);
     match (online, listed) {
+        (_, listed @ Status::Revoked(..)) => listed,
+        (Some(online @ Status::RevokedLater(..)), _) => online,
         (Some(online), Status::Unknown(_)) => online,
         (_, listed) => listed,
     }
