@@ -5,14 +5,14 @@ use crate::ops::{Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// Largest id: answers are read by JavaScript.
 const MAX_ID: u64 = (1 << 53) - 1;
 
 /// A raw value as it came in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Raw {
     /// From JSON.
     Json(Value),
@@ -45,10 +45,40 @@ pub(super) struct Args {
     values: Vec<(&'static str, Arg)>,
 }
 
+/// A JSON object with all its members, one that comes twice included.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> serde::Deserialize<'de> for Members {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> serde::de::Visitor<'de> for Collect {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> std::result::Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        from.deserialize_map(Collect)
+    }
+}
+
 /// Reads a JSON body.
 pub(super) fn json_fields(body: &[u8]) -> Result<Fields> {
-    match serde_json::from_slice::<Map<String, Value>>(body) {
-        Ok(map) => Ok(map.into_iter().map(|(name, value)| (name, Raw::Json(value))).collect()),
+    match serde_json::from_slice::<Members>(body) {
+        Ok(Members(members)) => {
+            Ok(members.into_iter().map(|(name, value)| (name, Raw::Json(value))).collect())
+        }
         Err(error) => Err(Error::malformed("请求体").because(error)),
     }
 }
@@ -74,6 +104,7 @@ impl Args {
             let at = fields.iter().position(|(name, raw)| {
                 (name == param.name || param.aliases.contains(&name.as_str())) && !is_null(raw)
             });
+            refuse_ambiguous(param, &fields)?;
             let raw = at.map(|at| fields.swap_remove(at).1).filter(|raw| !(is_blank(raw) && optional(param)));
             match (raw, param.need) {
                 (Some(raw), _) => values.push((param.name, parse(param, raw)?)),
@@ -187,6 +218,16 @@ impl Args {
             _ => Err(Error::missing(name)),
         }
     }
+}
+
+/// A name that comes twice, or another value under another spelling of it: nobody knows which one was meant.
+fn refuse_ambiguous(param: &Param, fields: &Fields) -> Result<()> {
+    let mut given = fields.iter().filter(|(n, _)| n == param.name || param.aliases.contains(&n.as_str()));
+    let Some((first, value)) = given.next() else { return Ok(()) };
+    if given.any(|(name, other)| name == first || other != value) {
+        return Err(Error::malformed(param.name).because("given more than once"));
+    }
+    Ok(())
 }
 
 /// Whether a parameter that was read already has this value, or any where none is asked for.

@@ -73,6 +73,9 @@ pub enum LocateError {
     /// The keyword holds nothing but spaces.
     #[error("the keyword is empty")]
     EmptyKeyword,
+    /// No PDF that can be read.
+    #[error("the document cannot be read: {0}")]
+    Document(SyntaxError),
     /// The pages cannot be interpreted.
     #[error("the pages cannot be read: {0}")]
     Unreadable(String),
@@ -100,7 +103,7 @@ pub fn locate(document: &[u8], keyword: &str, limits: &Limits) -> Result<Located
     let bounds =
         crate::pdf::syntax::Limits { stream_bytes: 32 << 20, total_bytes: 256 << 20, ..Default::default() };
     let unreadable = |e: SyntaxError| LocateError::Unreadable(e.to_string());
-    let opened = Document::open_to_sign_within(document, bounds).map_err(unreadable)?;
+    let opened = Document::open_to_sign_within(document, bounds).map_err(LocateError::Document)?;
     let most = usize::try_from(limits.pages).unwrap_or(usize::MAX);
     let pages = pages::pages_within(opened.latest(), most).map_err(|error| match error {
         SyntaxError::Limit(what) => LocateError::TooLarge(what),

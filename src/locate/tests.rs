@@ -144,7 +144,7 @@ fn bounds_hold() {
     let few = Limits { glyphs: 100, ..Limits::default() };
     assert_eq!(locate(&many, "b", &few), Err(LocateError::TooLarge("glyphs")));
     assert_eq!(locate(&many, " \u{3000}", &few), Err(LocateError::EmptyKeyword));
-    assert!(matches!(locate(b"%PDF-1.7 nothing", "b", &few), Err(LocateError::Unreadable(_))));
+    assert!(matches!(locate(b"%PDF-1.7 nothing", "b", &few), Err(LocateError::Document(_))));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::places::Service;
 use super::projection::{Projection, Row};
 use super::quota::Counted;
 use super::release::{Destination, Unseen};
-use super::sign::{Limit, Source, save_error, syntax_error};
+use super::sign::{Source, save_error, syntax_error};
 use super::{Appliance, Call, Caller, Error, Result, table};
 use crate::audit::Act;
 use crate::codes::Code;
@@ -56,13 +56,8 @@ impl Appliance {
             Asked::First(once) => once,
         };
         let quota = self.count(app, Counted::Stamps)?;
-        let input = self.input(
-            call,
-            caller,
-            &request.source,
-            &request.save_path,
-            Limit::Parameter("filePath", self.settings.stream_bytes),
-        )?;
+        let input =
+            self.input(call, caller, &request.source, &request.save_path, self.settings.stream_bytes)?;
         let document = Document::open_to_sign(&input.content.bytes).map_err(|e| syntax_error(&e))?;
         let _place = self.remote.take(Service::Timestamps)?;
         let now = self.now()?;

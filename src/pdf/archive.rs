@@ -44,9 +44,9 @@ impl Archive {
         self.part.is_some() && !self.rgb
     }
 
-    /// Every widget needs an appearance, even one without extent (PDF/A-1 6.9).
+    /// Every widget needs an appearance, even one without extent (PDF/A-1 6.9). Later parts except those (PDF/A-2 6.3.3).
     pub(super) fn needs_appearance(self) -> bool {
-        self.part.is_some()
+        self.part == Some(1)
     }
 }
 

@@ -65,6 +65,11 @@ impl Restrictions {
         !self.certified && self.signed == 0
     }
 
+    /// Whether fields that are not there yet are locked too: those of `All`, and of `Exclude`, which cannot have named them.
+    pub(super) fn lock_new_fields(&self) -> bool {
+        self.locks.iter().any(|lock| !matches!(lock, FieldLock::Include(_)))
+    }
+
     /// Whether a field of this name must not change.
     pub(super) fn locks(&self, name: &str) -> bool {
         self.locks.iter().any(|lock| match lock {

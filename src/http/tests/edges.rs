@@ -58,6 +58,25 @@ async fn broken_json_is_201() {
 }
 
 #[tokio::test]
+async fn a_parameter_given_twice_is_201() {
+    let world = World::ready().await;
+    let json = |text: &str| text.as_bytes().to_vec();
+    for body in [r#"{"signerId":1,"signerId":2}"#, r#"{"signerId":1,"signerId":1}"#] {
+        let answer = world.send("POST", "/sign/filePath", "application/json", json(body)).await;
+        answer.is(201, "signerId 格式不正确");
+    }
+    let two = r#"{"signerId":1,"moulageId":1,"mouflageId":2}"#;
+    world.send("POST", "/sign/filePath", "application/json", json(two)).await.is(201, "moulageId 格式不正确");
+    let part = |name: &str, value: &str| {
+        format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let form = part("signerId", "1") + &part("signerId", "2") + "--b--\r\n";
+    let answer =
+        world.send("POST", "/sign/fileStream", "multipart/form-data; boundary=b", form.into_bytes()).await;
+    answer.is(201, "signerId 格式不正确");
+}
+
+#[tokio::test]
 async fn mirrored_statuses() {
     let mut world = World::with(mirrored).logged_in().await;
     assert_eq!(world.post("/user/person", &json!({})).await.status, 400);

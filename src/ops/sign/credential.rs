@@ -120,6 +120,25 @@ impl Appliance {
         Ok(credential)
     }
 
+    /// 201 for a caType that is none of the app's, whether this signature needs a new certificate or not.
+    pub(super) fn known_authority(
+        &self,
+        app: &App,
+        signer: &Signer,
+        asked: &str,
+        kind: CertificateKind,
+    ) -> Result<()> {
+        let applicant = Applicant {
+            app,
+            signer: signer.id,
+            subject: subject(&app.id, signer.id, signer.kind, &signer.name, signer.region),
+            kind,
+            ca_type: Some(asked),
+            scene: None,
+        };
+        self.route(&applicant).map(|_| ())
+    }
+
     /// A certificate for this one signature, bound to the document.
     pub(super) fn scene(
         &self,

@@ -2,7 +2,7 @@
 
 use super::{read_error, save_error};
 use crate::codes::Code;
-use crate::documents::{DocumentError, Target};
+use crate::documents::Target;
 use crate::ops::{Appliance, Call, Caller, Error, Result};
 use crate::pdf::hash::PrefixHash;
 use crate::pdf::place::Point;
@@ -16,15 +16,6 @@ pub enum Source {
     Path(String),
     /// The bytes of the request.
     Bytes(Bytes),
-}
-
-/// Largest document in bytes, and whose fault a larger one is.
-#[derive(Clone, Copy)]
-pub(in crate::ops) enum Limit {
-    /// The document's: 20101.
-    Document(u64),
-    /// This parameter's, whose row of the document has the limit: 201.
-    Parameter(&'static str, u64),
 }
 
 /// A document's bytes and digest.
@@ -58,7 +49,7 @@ impl Appliance {
         caller: &Caller,
         source: &Source,
         save_path: &str,
-        limit: Limit,
+        limit: u64,
     ) -> Result<Input> {
         if !is_pdf_path(save_path) {
             return Err(Error::with(Code::BadParameter, "文件保存类型非法"));
@@ -71,27 +62,13 @@ impl Appliance {
         Ok(Input { content: Content::of(bytes)?, target })
     }
 
-    /// Reads a document.
-    pub(in crate::ops) fn read(
-        &self,
-        cx: Cx,
-        caller: &Caller,
-        source: &Source,
-        limit: Limit,
-    ) -> Result<Bytes> {
-        let (Limit::Document(bytes) | Limit::Parameter(_, bytes)) = limit;
+    /// Reads a document of at most `limit` bytes; a larger one is 20101.
+    pub(in crate::ops) fn read(&self, cx: Cx, caller: &Caller, source: &Source, limit: u64) -> Result<Bytes> {
         match source {
             Source::Bytes(bytes) => Ok(bytes.clone()),
             Source::Path(path) => {
-                self.ports.documents.read(cx, &caller.app.roots, path, bytes).map(Bytes::from).map_err(|e| {
-                    match (&e, limit) {
-                        (DocumentError::TooLarge { limit }, Limit::Parameter(name, _)) => Error::with(
-                            Code::BadParameter,
-                            format!("{name} 格式不正确：文件超过 {limit} 字节"),
-                        ),
-                        _ => read_error(&e, path),
-                    }
-                })
+                let read = self.ports.documents.read(cx, &caller.app.roots, path, limit);
+                read.map(Bytes::from).map_err(|e| read_error(&e, path))
             }
         }
     }

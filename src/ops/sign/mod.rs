@@ -15,7 +15,7 @@ mod terms;
 
 pub(super) use caption::beijing;
 pub(super) use credential::Credential;
-pub(super) use input::{Content, Limit};
+pub(super) use input::Content;
 pub use input::{Source, positions};
 pub(super) use lasting::Strict;
 pub(super) use made::{Job, Made, release_check};
@@ -134,17 +134,15 @@ impl Appliance {
         if let Some(seal) = request.seal {
             self.seal_of(app, signer.id, seal)?;
         }
+        let kind = request.certificates.unwrap_or(signer.certificates);
+        if let Some(asked) = &request.ca_type {
+            self.known_authority(app, &signer, asked, kind)?;
+        }
         let asked = self.level(app)?;
         // While signers are still to come, what makes the file last waits for the last one's call.
         let level = if request.more_signers { asked.min(Level::BT) } else { asked };
         let quota = self.count(app, Counted::Signatures)?;
-        let input = self.input(
-            call,
-            caller,
-            &request.source,
-            &request.save_path,
-            Limit::Document(self.settings.pdf_bytes),
-        )?;
+        let input = self.input(call, caller, &request.source, &request.save_path, self.settings.pdf_bytes)?;
         let document = Document::open_to_sign(&input.content.bytes).map_err(|e| syntax_error(&e))?;
         let warnings = self.prepared_content(&document)?;
         let now = self.now()?;
@@ -157,7 +155,6 @@ impl Appliance {
         if places.len() > self.settings.places {
             return Err(Error::malformed("positionContent").because("too many places"));
         }
-        let kind = request.certificates.unwrap_or(signer.certificates);
         // A long-term certificate must be there before the code is used up; a scene certificate is made after it.
         let long = match kind {
             CertificateKind::Long => Some(self.long_term(call, app, &signer, now)?),

@@ -35,9 +35,18 @@ pub(in crate::ops) fn save_error(error: &DocumentError) -> Error {
     }
 }
 
-/// A file that is no PDF we can read.
+/// A file that is no PDF we can read, with the reason.
 pub(in crate::ops) fn syntax_error(error: &SyntaxError) -> Error {
-    Error::new(Code::ContractUnreadable).because(error)
+    let reason = match error {
+        SyntaxError::Password => "文件需要密码",
+        SyntaxError::Encryption(_) => "不支持的加密方式",
+        SyntaxError::SignedAndDamaged(_) => "已签名的文件损坏或不完整",
+        SyntaxError::Limit(_) => "文件结构超出限制",
+        SyntaxError::Header => "文件开头不是 %PDF",
+        _ => "文件损坏或不是 PDF",
+    };
+    let message = format!("{}：{reason}", Code::ContractUnreadable.message());
+    Error::with(Code::ContractUnreadable, message).because(error)
 }
 
 /// A place that cannot be had, asked for with the parameter `name`.
@@ -53,6 +62,11 @@ pub(in crate::ops) fn place_error(name: &str, error: &PlaceError, asked: &Placem
         PlaceError::OutsidePage { place, .. } => {
             Error::signing(format!("{place} 处的印章超出页面")).because(error)
         }
+        PlaceError::SeamTooLarge { page, width, height } => Error::with(
+            Code::BadParameter,
+            format!("sealClass 格式不正确：骑缝章超出第 {page} 页（{width}×{height}）"),
+        )
+        .because(error),
         PlaceError::NoSuchPage { page, pages } if by_coordinates => {
             parameter(format!("第 {page} 页不存在，共 {pages} 页"))
         }
@@ -64,7 +78,7 @@ pub(in crate::ops) fn place_error(name: &str, error: &PlaceError, asked: &Placem
         PlaceError::TooMany(_) => {
             Error::signing(format!("关键字出现次数超过 {MAX_PLACES} 处")).because(error)
         }
-        PlaceError::Syntax(error) => syntax_error(error),
+        PlaceError::Syntax(error) | PlaceError::Locate(LocateError::Document(error)) => syntax_error(error),
         _ => Error::signing("无法定位印章").because(error),
     }
 }
@@ -75,6 +89,7 @@ pub(in crate::ops) fn sign_error(error: &SignError) -> Error {
         SignError::Syntax(error) => return syntax_error(error),
         SignError::Certified => "文件的认证签名不允许任何修改（DocMDP P=1）",
         SignError::Locked(_) => "签名域已被先前的签名锁定",
+        SignError::AllLocked => "先前的签名锁定了签名域，不允许新增签名",
         SignError::NoFieldLeft(_) => "文件的认证签名不允许新增可见签名域",
         SignError::Permissions => "文件的权限不允许签名",
         SignError::DynamicXfa => "动态 XFA 表单不能签名",
@@ -87,4 +102,37 @@ pub(in crate::ops) fn sign_error(error: &SignError) -> Error {
         SignError::SelfCheck(_) => "签署后自检未通过",
     };
     Error::signing(reason).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_says_why_on_every_call() {
+        for (error, reason) in [
+            (SyntaxError::Password, "文件需要密码"),
+            (SyntaxError::Header, "文件开头不是 %PDF"),
+            (SyntaxError::SignedAndDamaged(String::new()), "已签名的文件损坏或不完整"),
+            (SyntaxError::Structure("no trailer"), "文件损坏或不是 PDF"),
+        ] {
+            let signing = sign_error(&SignError::Syntax(error.clone()));
+            assert_eq!(signing.code, Code::ContractUnreadable);
+            assert_eq!(signing.message, format!("合同文件读取失败：{reason}"));
+            let keyword = Placement::Keyword("x".into());
+            let locating =
+                place_error("keyword", &PlaceError::Locate(LocateError::Document(error)), &keyword);
+            assert_eq!((locating.code, locating.message), (signing.code, signing.message));
+        }
+    }
+
+    #[test]
+    fn a_seam_seal_too_large_for_a_page_names_it() {
+        let error = PlaceError::SeamTooLarge { page: 2, width: 300.0, height: 60.0 };
+        let error = place_error("positionContent", &error, &Placement::Invisible);
+        assert_eq!(
+            (error.code, &*error.message),
+            (Code::BadParameter, "sealClass 格式不正确：骑缝章超出第 2 页（300×60）")
+        );
+    }
 }

@@ -99,6 +99,16 @@ pub enum PlaceError {
         /// Displayed height of the page in points.
         height: f64,
     },
+    /// The slice of a seam seal does not fit its page.
+    #[error("the seam seal would leave page {page} of {width} x {height} points")]
+    SeamTooLarge {
+        /// Page number, the first is 1.
+        page: u32,
+        /// Displayed width of the page in points.
+        width: f64,
+        /// Displayed height of the page in points.
+        height: f64,
+    },
     /// There is no such page.
     #[error("page {page} does not exist; the document has {pages}")]
     NoSuchPage {
@@ -228,8 +238,8 @@ impl Box {
         let (w, h) = (mark.seal.width, mark.seal.height);
         let outside = || PlaceError::OutsidePage {
             place: format!("{},{},{}", point.page, point.x, point.y),
-            width: (width * 100.0).round() / 100.0,
-            height: (height * 100.0).round() / 100.0,
+            width: hundredths(width),
+            height: hundredths(height),
         };
         if !(point.x.is_finite() && point.y.is_finite()) || w > width || h > height {
             return Err(outside());
@@ -276,6 +286,10 @@ impl Box {
             captions: inside(&self.captions),
         }
     }
+}
+
+fn hundredths(length: f64) -> f64 {
+    (length * 100.0).round() / 100.0
 }
 
 fn union(a: [f64; 4], b: [f64; 4]) -> [f64; 4] {

@@ -1,6 +1,6 @@
 //! 骑缝章: one seal cut into vertical slices over the edges of the pages, so that no page can be exchanged.
 
-use super::{Place, PlaceError, Seam};
+use super::{Place, PlaceError, Seam, hundredths};
 use crate::pdf::appearance::{Mark, ink};
 use crate::pdf::pages::Page;
 
@@ -29,8 +29,8 @@ fn slice(page: &Page, (from, to): (f64, f64), seam: Seam, mark: &Mark<'_>) -> Re
     let (width, height) = page.size();
     let (w, h) = (to - from, mark.seal.height);
     if w > width || h > height {
-        let place = format!("{} (seam)", page.number);
-        return Err(PlaceError::OutsidePage { place, width, height });
+        let (width, height) = (hundredths(width), hundredths(height));
+        return Err(PlaceError::SeamTooLarge { page: page.number, width, height });
     }
     let centre = height * if seam.height.is_finite() { seam.height } else { 0.5 };
     let y = (centre - h / 2.0).clamp(0.0, height - h);

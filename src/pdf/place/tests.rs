@@ -106,6 +106,8 @@ fn seam_slices_make_one_whole_seal() {
         }
         assert!((from - 120.0).abs() < 1e-9);
     }
+    let small = seam::slices(&[page(7, [0.0, 0.0, 300.0, 60.0], 0, 1.0)], Seam::default(), &mark);
+    assert_eq!(small, Err(PlaceError::SeamTooLarge { page: 7, width: 300.0, height: 60.0 }));
     let one = seam::slices(&pages[..1], Seam::default(), &mark).unwrap();
     assert_eq!(one[0].size, (120.0, 120.0));
     let booklet = seam::slices(&pages, Seam { booklet: true, ..Seam::default() }, &mark).unwrap();

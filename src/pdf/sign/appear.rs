@@ -1,14 +1,15 @@
 //! Appearance streams (ISO 32000-2 12.5.5): the seal stored once, and around it what a place needs.
 
+use super::opaque::{Opaque, opaque};
 use super::{SignError, text};
 use crate::pdf::appearance::Mark;
 use crate::pdf::archive::Archive;
+use crate::pdf::form::SignatureField;
 use crate::pdf::place::{CAPTION_GAP, Place};
-use crate::pdf::syntax::{Dict, Object, ObjectId, SyntaxError};
+use crate::pdf::syntax::{Dict, Object, ObjectId, SyntaxError, View};
 use crate::pdf::update::{Body, Update, name};
 use crate::seal::{Caption, FormImage, SealForm};
 use std::fmt::Write as _;
-use std::io::{Read, Write as _};
 
 /// Appearances of one update. What is asked for twice is stored once.
 pub(super) struct Appearances<'r> {
@@ -124,6 +125,14 @@ impl<'r> Appearances<'r> {
     }
 }
 
+/// The appearance stream of a signature field's first widget, if it is signed and shown by one.
+pub(super) fn normal(view: View<'_, '_>, field: &SignatureField) -> Option<ObjectId> {
+    field.value.as_ref()?;
+    let Ok(Object::Dictionary(widget)) = view.object(*field.widgets.first()?) else { return None };
+    let id = view.get_dict(&widget, "AP").ok()??.get("N")?.as_reference()?;
+    matches!(view.object(id), Ok(Object::Stream(_))).then_some(id)
+}
+
 /// An appearance with nothing in it.
 pub(super) fn empty(update: &mut Update<'_, '_>) -> Result<ObjectId, SyntaxError> {
     update.add(Body::Stream(form_dict((0.0, 0.0), 0).with("Resources", Dict::new()), Vec::new()))
@@ -179,33 +188,13 @@ fn image(update: &mut Update<'_, '_>, picture: &FormImage, archive: Archive) -> 
     let mut colours = dict(8).with("ColorSpace", name("DeviceRGB"));
     if let Some(alpha) = &picture.alpha_flate {
         if archive.forbids_transparency() {
-            let stencil = stencil(alpha, picture.width, picture.height)?;
-            let mask = dict(1).with("ImageMask", true);
-            colours.set("Mask", update.add(Body::Stream(mask, stencil))?);
-        } else {
-            let mask = dict(8).with("ColorSpace", name("DeviceGray"));
-            colours.set("SMask", update.add(Body::Stream(mask, alpha.clone()))?);
+            let Opaque { rgb, mask } = opaque(picture, alpha)?;
+            let dict = dict(1).with("ImageMask", true);
+            colours.set("Mask", update.add(Body::Stream(dict, mask))?);
+            return Ok(update.add(Body::Stream(colours, rgb))?);
         }
+        let mask = dict(8).with("ColorSpace", name("DeviceGray"));
+        colours.set("SMask", update.add(Body::Stream(mask, alpha.clone()))?);
     }
     Ok(update.add(Body::Stream(colours, picture.rgb_flate.clone()))?)
-}
-
-/// Alpha as a one-bit mask (8.9.6.3): 1 hides. PDF/A-1 knows no other kind of see-through.
-fn stencil(alpha: &[u8], width: u32, height: u32) -> Result<Vec<u8>, SignError> {
-    let bad = || SignError::Request("the seal's picture is damaged".into());
-    let columns = usize::try_from(width).ok().filter(|&w| w > 0 && w <= 4096).ok_or_else(bad)?;
-    let size = u64::from(width) * u64::from(height.min(4096));
-    let mut samples = Vec::new();
-    flate2::bufread::ZlibDecoder::new(alpha).take(size).read_to_end(&mut samples).map_err(|_| bad())?;
-    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
-    for row in samples.chunks(columns) {
-        for eight in row.chunks(8) {
-            let bits = eight
-                .iter()
-                .enumerate()
-                .fold(0u8, |bits, (i, &a)| if a < 128 { bits | 0x80 >> i } else { bits });
-            encoder.write_all(&[bits]).map_err(|_| bad())?;
-        }
-    }
-    encoder.finish().map_err(|_| bad())
 }

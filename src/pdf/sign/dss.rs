@@ -94,7 +94,7 @@ pub fn add_validation_material(
         return Err(SignError::Request("validation material is out of bounds".into()));
     }
     if document.has(FindingKind::JunkBeforeHeader) {
-        return Err(SignError::Unsupported("the file does not begin with its %PDF header".into()));
+        return Err(SyntaxError::Header.into());
     }
     let view = document.latest();
     let catalog = view.catalog()?;

@@ -42,6 +42,7 @@ pub(super) fn choose(
         }
     }
     let free = |field: &&SignatureField| field.value.is_none() && !restrictions.locks(&field.name);
+    let new = || if restrictions.lock_new_fields() { Err(SignError::AllLocked) } else { Ok(Target::New) };
     match (&request.field, restrictions.docmdp) {
         (Field::Existing(name), _) => {
             let field = form.signatures.iter().find(|f| &f.name == name && f.value.is_none());
@@ -53,10 +54,10 @@ pub(super) fn choose(
         }
         (Field::Automatic, Some(level)) => match form.signatures.iter().find(free) {
             Some(field) => Ok(Target::Existing(field.clone())),
-            None if request.places.is_empty() => Ok(Target::New),
+            None if request.places.is_empty() => new(),
             None => Err(SignError::NoFieldLeft(u8::try_from(level.value()).unwrap_or(2))),
         },
-        (Field::Automatic, None) => Ok(Target::New),
+        (Field::Automatic, None) => new(),
     }
 }
 

@@ -7,6 +7,7 @@ mod appear;
 mod dictionary;
 mod dss;
 mod field;
+mod opaque;
 mod prepare;
 mod prepared;
 mod tagged;
@@ -20,6 +21,8 @@ use crate::pdf::syntax::SyntaxError;
 mod archive_tests;
 #[cfg(test)]
 mod corpus;
+#[cfg(test)]
+mod cut_tests;
 #[cfg(test)]
 mod policy_tests;
 #[cfg(test)]
@@ -147,6 +150,9 @@ pub enum SignError {
     /// An earlier signature locks the field.
     #[error("the field {0:?} is locked by an earlier signature")]
     Locked(String),
+    /// An earlier signature locks all fields, or all but some: a new one would be among them.
+    #[error("an earlier signature locks every field, and a new one would be locked too")]
+    AllLocked,
     /// The certification permits signing only in fields that are there, and none is left.
     #[error(
         "the document is certified (DocMDP P={0}): a new visible signature field would break the certification"

@@ -197,3 +197,53 @@ fn validation_material_keeps_the_signatures_verdict() {
     let again = sign_at(&twice, &[(1, 300.0, 300.0)]).unwrap();
     all_agree(&again, 2, 2);
 }
+
+#[test]
+fn a_lock_on_all_fields_holds_for_new_ones() {
+    for lock in [FieldLock::All, FieldLock::Exclude(vec!["other".into()])] {
+        let first = SignatureRequest { lock: Some(lock), ..request() };
+        let signed = sign_placed(&document(1, "", ""), &[(1, 50.0, 50.0)], first).unwrap();
+        assert_eq!(sign_at(&signed, &[(1, 300.0, 300.0)]), Err(SignError::AllLocked));
+        assert_eq!(sign_at(&signed, &[]), Err(SignError::AllLocked));
+        let stamp = SignatureRequest { kind: Kind::DocumentTimeStamp, ..request() };
+        assert!(sign_placed(&signed, &[], stamp).is_ok(), "a time stamp is no change");
+    }
+    let some = SignatureRequest { lock: Some(FieldLock::Include(vec!["other".into()])), ..request() };
+    let signed = sign_placed(&document(1, "", ""), &[(1, 50.0, 50.0)], some).unwrap();
+    all_agree(&sign_at(&signed, &[(1, 300.0, 300.0)]).unwrap(), 2, 2);
+}
+
+/// A file that says it is PDF/A of this part.
+fn archived(part: u8) -> Vec<u8> {
+    let xmp = format!(
+        "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>\
+         <rdf:Description rdf:about='' xmlns:pdfaid='http://www.aiim.org/pdfa/ns/id/'><pdfaid:part>{part}</pdfaid:part>\
+         <pdfaid:conformance>B</pdfaid:conformance></rdf:Description></rdf:RDF></x:xmpmeta>"
+    );
+    with_table(&[
+        "<</Type/Catalog/Pages 2 0 R/Metadata 5 0 R>>".to_owned(),
+        "<</Type/Pages/Kids[4 0 R]/Count 1>>".to_owned(),
+        "null".to_owned(),
+        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>".to_owned(),
+        format!("<</Type/Metadata/Subtype/XML/Length {}>>\nstream\n{xmp}\nendstream", xmp.len()),
+    ])
+}
+
+#[test]
+fn a_time_stamp_on_certified_pdf_a_brings_no_appearance_of_its_own() {
+    for part in [2, 3, 1] {
+        for places in [&[(1, 50.0, 50.0)][..], &[]] {
+            let certify = SignatureRequest { kind: Kind::Certification(DocMdp::NoChanges), ..request() };
+            let certified = sign_placed(&archived(part), places, certify).unwrap();
+            let stamp = SignatureRequest { kind: Kind::DocumentTimeStamp, ..request() };
+            let out = sign_placed(&certified, &[], stamp).unwrap();
+            let added = String::from_utf8_lossy(&out[certified.len()..]).into_owned();
+            assert_eq!(
+                added.contains("/AP"),
+                part == 1,
+                "PDF/A-1 wants one, and it is that of the certification"
+            );
+            assert!(!added.contains("/XObject"), "{added}");
+        }
+    }
+}

@@ -16,6 +16,8 @@ use crate::pdf::update::{Body, Update, name, unambiguous};
 const MAX_RESERVE: usize = 4 << 20;
 /// Longest text of [`super::About`], in characters.
 const MAX_TEXT: usize = 1_000;
+/// Annotations of a page that are given objects of their own.
+const MAX_ANNOTATIONS: usize = 10_000;
 /// Print and Locked (table 167).
 const WIDGET_FLAGS: i64 = 4 | 128;
 
@@ -52,6 +54,8 @@ pub fn prepare(
         draws_all: drawings.is_some(),
         appearances: request.mark.map(|mark| Appearances::new(mark, archive)),
         archive,
+        known_appearance: form.signatures.iter().find_map(|field| appear::normal(view, field)),
+        first: restrictions.unsigned(),
         new_fields: Vec::new(),
         annotations: Vec::new(),
         names: form.names.clone(),
@@ -113,7 +117,7 @@ fn check_request(
 fn refuse_unsuitable(document: &Document<'_>) -> Result<(), SignError> {
     if document.has(FindingKind::JunkBeforeHeader) {
         // Some readers count offsets from the header, others from the first byte: a /ByteRange cannot suit both.
-        return Err(SignError::Unsupported("the file does not begin with its %PDF header".into()));
+        return Err(SyntaxError::Header.into());
     }
     Ok(())
 }
@@ -141,6 +145,11 @@ struct Writer<'r> {
     draws_all: bool,
     appearances: Option<Appearances<'r>>,
     archive: Archive,
+    /// The appearance of a signature that is there. A widget without extent shows nothing of it; a new one would be more
+    /// than a certification with P = 1 lets a time stamp add.
+    known_appearance: Option<ObjectId>,
+    /// Whether nobody has signed yet.
+    first: bool,
     new_fields: Vec<ObjectId>,
     /// Widgets by page, pages in the order of their first widget.
     annotations: Vec<(ObjectId, Vec<Object>)>,
@@ -176,7 +185,11 @@ impl Writer<'_> {
         };
         if request.places.is_empty() {
             let page = pages::page(view, 1)?.ok_or(SyntaxError::Structure("the document has no page"))?;
-            let appearance = self.archive.needs_appearance().then(|| appear::empty(update)).transpose()?;
+            let appearance = match (self.archive.needs_appearance(), self.known_appearance) {
+                (false, _) => None,
+                (true, Some(known)) => Some(known),
+                (true, None) => Some(appear::empty(update)?),
+            };
             let title = self.unique(format!("{stem}_{nonce:016x}"));
             let widget = widget(&title, [0.0; 4], page.id, appearance);
             return self.add(update, page.id, with_lock(widget));
@@ -260,6 +273,9 @@ impl Writer<'_> {
     /// Enters the new widgets into their pages and the new fields into the form.
     fn register(self, update: &mut Update<'_, '_>, root: ObjectId, form: &Form) -> Result<(), SignError> {
         for (page, widgets) in self.annotations {
+            if self.first {
+                make_indirect(update, page)?;
+            }
             if let Some(own) = unshared(update, page)? {
                 update.change(page, |dict| {
                     dict.set("Annots", own);
@@ -330,6 +346,42 @@ impl Writer<'_> {
         }
         Ok(())
     }
+}
+
+/// Gives annotations that are written into the page's array objects of their own. Whoever compares revisions later looks
+/// for what was added to that array by reference, and takes what has none for something unknown.
+fn make_indirect(update: &mut Update<'_, '_>, page: ObjectId) -> Result<(), SyntaxError> {
+    let array = update.dict(page)?.get("Annots").cloned();
+    let (own, items) = match array {
+        Some(Object::Array(items)) => (None, items),
+        Some(Object::Reference(id)) => match update.current(id)? {
+            Object::Array(items) => (Some(id), items),
+            _ => return Ok(()),
+        },
+        _ => return Ok(()),
+    };
+    if items.len() > MAX_ANNOTATIONS || items.iter().all(|item| item.as_reference().is_some()) {
+        return Ok(());
+    }
+    let mut all = Vec::with_capacity(items.len());
+    for item in items {
+        match item {
+            Object::Dictionary(dict) => {
+                let dict = unambiguous(page, dict)?;
+                all.push(update.add(Body::Object(dict.into()))?.into());
+            }
+            // No annotation.
+            Object::Null => {}
+            other => all.push(other),
+        }
+    }
+    match own {
+        Some(id) => update.put(id, Body::Object(all.into())),
+        None => update.change(page, |dict| {
+            dict.set("Annots", all);
+        })?,
+    }
+    Ok(())
 }
 
 /// A copy of the page's annotations, if their array is an object that another page uses as well: grown where it is, it

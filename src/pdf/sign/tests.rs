@@ -132,3 +132,20 @@ fn a_key_given_twice_is_in_nobodys_way_while_both_say_the_same() {
         assert!(error.to_string().contains("given twice with different values"), "{error}");
     }
 }
+
+#[test]
+fn annotations_without_objects_of_their_own_are_given_some() {
+    let link = "<</Type/Annot/Subtype/Link/Rect[0 0 5 5]>>";
+    for (annotations, array) in
+        [(format!("[{link} null]"), "null".to_owned()), ("4 0 R".into(), format!("[{link}]"))]
+    {
+        let original = with_table(&[
+            "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
+            "<</Type/Pages/Kids[3 0 R]/Count 1>>".to_owned(),
+            format!("<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Annots {annotations}>>"),
+            array,
+        ]);
+        let first = sign_at(&original, &[(1, 10.0, 10.0)]).unwrap();
+        all_agree(&sign_at(&first, &[(1, 300.0, 300.0)]).unwrap(), 2, 2);
+    }
+}

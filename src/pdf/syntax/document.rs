@@ -102,7 +102,7 @@ impl<'a> Document<'a> {
     pub(super) fn bare(data: &'a [u8], limits: Limits) -> Result<Self> {
         let head = data.get(..data.len().min(1024)).unwrap_or_default();
         let Some(header) = memchr::memmem::find(head, b"%PDF-") else {
-            return malformed(0, "no %PDF header");
+            return Err(SyntaxError::Header);
         };
         let mut findings = Vec::new();
         if header > 0 {

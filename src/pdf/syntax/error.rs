@@ -25,6 +25,12 @@ pub enum SyntaxError {
     /// A structure of the document is not what it has to be.
     #[error("{0}")]
     Structure(&'static str),
+    /// Some readers count offsets from the header, others from the first byte: it has to stand there.
+    #[error("the file does not begin with its %PDF header")]
+    Header,
+    /// Signed already, and damaged: whoever repaired it would decide what the earlier signer signed.
+    #[error("the file is signed already and damaged: {0}")]
+    SignedAndDamaged(String),
     /// A bound of [`super::Limits`] was reached.
     #[error("the document has too much {0}")]
     Limit(&'static str),

@@ -1,5 +1,8 @@
 //! Files whose cross-reference cannot be followed: every object is looked for, the last one of a number counts.
 //!
+//! A file that lost its end is one of them, although an earlier `startxref` can still be followed: what stands behind
+//! the revision that it leads to belongs to the document, and no reader that repairs the file overlooks it.
+//!
 //! Only for signing, and only files without a signature: the update then carries a complete section of its own, so that
 //! whoever reads the signed file needs no search, and sees what was signed. A validator never reads a file this way.
 
@@ -34,17 +37,26 @@ impl<'a> Document<'a> {
     /// # Errors
     /// [`SyntaxError`]: what was wrong with the file in the first place.
     pub fn open_to_sign_within(data: &'a [u8], limits: Limits) -> Result<Self> {
-        let error = match Self::open_within(data, limits) {
-            Ok(document) => match pages::page(document.latest(), 1) {
-                Ok(Some(_)) => return Ok(document),
-                Ok(None) => SyntaxError::Structure("the document has no page"),
-                Err(error) => error,
+        let signed = || memchr::memmem::find(data, b"/ByteRange").is_some();
+        let (error, tail) = match Self::open_within(data, limits) {
+            Ok(document) => match (unread_tail(&document), pages::page(document.latest(), 1)) {
+                (Some(tail), _) if has_objects(tail) || signed() => (UNREAD_TAIL, tail),
+                (_, Ok(Some(_))) => return Ok(document),
+                (_, Ok(None)) => (SyntaxError::Structure("the document has no page"), NOTHING),
+                (_, Err(error)) => (error, NOTHING),
             },
-            Err(error) => error,
+            Err(error) => (error, NOTHING),
         };
         let hopeless =
             matches!(error, SyntaxError::Password | SyntaxError::Encryption(_) | SyntaxError::Limit(_));
-        if hopeless || memchr::memmem::find(data, b"/ByteRange").is_some() {
+        if hopeless {
+            return Err(error);
+        }
+        if signed() {
+            return Err(SyntaxError::SignedAndDamaged(error.to_string()));
+        }
+        // What the cut went through cannot be had back, and must not be left out in silence.
+        if ends_inside_an_object(tail) {
             return Err(error);
         }
         match Self::rebuilt(data, limits) {
@@ -67,6 +79,31 @@ impl<'a> Document<'a> {
         document.revisions = vec![revision(&found.entries, trailer, data.len())];
         Ok(document)
     }
+}
+
+/// Why a file with something behind its last revision is not taken as it is.
+const UNREAD_TAIL: SyntaxError = SyntaxError::Structure(
+    "objects stand behind the last cross-reference section: the end of the file is lost",
+);
+const NOTHING: &[u8] = &[];
+
+/// What stands behind the last revision, unless it is white space.
+fn unread_tail<'a>(document: &Document<'a>) -> Option<&'a [u8]> {
+    let found = document.findings().find(|f| f.kind == FindingKind::JunkAfterEof)?;
+    document.bytes().get(found.span.clone())
+}
+
+/// Where the last object of `tail` begins, if there is one.
+fn last_object(tail: &[u8]) -> Option<usize> {
+    memchr::memmem::rfind_iter(tail, b"obj").find(|&at| header_start(tail, at).is_some())
+}
+
+fn has_objects(tail: &[u8]) -> bool {
+    last_object(tail).is_some()
+}
+
+fn ends_inside_an_object(tail: &[u8]) -> bool {
+    last_object(tail).is_some_and(|at| memchr::memmem::rfind(tail, b"endobj").is_none_or(|end| end < at))
 }
 
 /// What the search finds.

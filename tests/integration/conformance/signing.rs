@@ -69,6 +69,7 @@ fn common_rows(table: &mut Table, make: &dyn Fn() -> Request) {
     table.row("somebody else's seal", make().with("moulageId", person_seal(&person())), 20202, &[]);
     table.row("unknown signer", make().with("signerId", "999999999"), 20206, &["用户不存在"]);
     table.bad("signerId a word", make().with("signerId", "abc"), "signerId");
+    table.bad("a caType that is not the app's", make().with("caType", "nobody"), "caType");
     let number: u64 = party().signer.parse().unwrap();
     table.ok("signerId as a number", make().with("signerId", number));
     table.bad("signerId with a zero before it", make().with("signerId", format!("0{number}")), "signerId");
@@ -412,7 +413,7 @@ fn time_stamps() {
     let mut bytes = sample();
     bytes.resize((20 << 20) + 1, b'\n');
     std::fs::write(&large, &bytes).unwrap();
-    table.row("more than 20 MiB", make().with("filePath", large.to_str().unwrap()), 201, &["filePath"]);
+    table.row("more than 20 MiB", make().with("filePath", large.to_str().unwrap()), 20101, &["20971520"]);
     table.run(&client());
 
     let save = target();
