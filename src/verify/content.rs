@@ -1,6 +1,10 @@
 //! The text that a simple content stream shows, as far as it can be told without a renderer.
 
+use super::drawing::{Drawing, Frame, lightness};
+use super::font::{Font, Fonts};
 use crate::pdf::syntax::{Dict, Object, View};
+use std::borrow::Cow;
+use std::rc::Rc;
 
 /// Operators that an appearance of a text field needs (ISO 32000-2 12.7.4.3): text, colours, clipping, borders.
 /// Images, other forms, shadings, patterns and inline images are not among them.
@@ -17,22 +21,29 @@ const PAINTING: [&[u8]; 9] = [b"S", b"s", b"f", b"F", b"f*", b"B", b"b", b"B*", 
 /// What a simple content stream shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Shown {
-    /// The text in order; `None` when a font hides it (composite, or with an encoding of its own).
+    /// The text in order; `None` when a font hides it (composite, or with glyphs of its own).
     pub text: Option<String>,
-    /// The text in order where every code stands for the character that it is in ASCII: also in fonts whose encodings differ
-    /// beyond ASCII alone, as forms' fonts do (PDFDocEncoding).
-    pub ascii: Option<String>,
     /// Whether areas or lines are painted.
     pub paints: bool,
 }
 
-/// What the content shows; `Err` when it does what the appearance of a text field has no business to do.
-pub(super) fn shown(view: View<'_, '_>, content: &[u8], resources: &Dict) -> Result<Shown, String> {
+/// What the content shows; `Err` when it does what the appearance of a text field has no business to do. With a frame its
+/// text must also be readable where it stands.
+pub(super) fn shown(
+    view: View<'_, '_>,
+    content: &[u8],
+    resources: &Dict,
+    from: &Fonts,
+    frame: Option<&Frame>,
+) -> Result<Shown, String> {
     let fonts = view.get_dict(resources, "Font").ok().flatten().unwrap_or_default();
+    let mut drawing = frame.map(Drawing::new);
+    if drawing.is_some() && replaces_colours(view, resources) {
+        return Err("it gives the device colours another meaning".into());
+    }
     let mut out = String::new();
-    let mut paints = false;
-    let (mut legible, mut ascii) = (true, true);
-    let mut font = Encoding::Plain;
+    let (mut paints, mut legible, mut device) = (false, true, true);
+    let mut font: Option<Rc<Font>> = None;
     let mut operands: Vec<Token> = Vec::new();
     for token in Tokens::new(content) {
         let Token::Operator(operator) = token else {
@@ -49,77 +60,98 @@ pub(super) fn shown(view: View<'_, '_>, content: &[u8], resources: &Dict) -> Res
             ));
         }
         paints |= PAINTING.contains(&operator);
+        let numbers: Vec<f64> = operands.iter().filter_map(Token::number).collect();
+        let name = operands.iter().find_map(Token::name);
         match operator {
             b"Tf" => {
-                let name = operands.iter().find_map(Token::name);
-                font = name.map_or(Encoding::Plain, |name| encoding(view, &fonts, name));
+                let found = Rc::new(Font::named(view, &fonts, from, name.unwrap_or_default()));
+                if let Some(drawing) = &mut drawing {
+                    drawing.font(found.clone(), numbers.last().copied().unwrap_or(0.0));
+                }
+                font = Some(found);
             }
             b"Tj" | b"TJ" | b"'" | b"\"" => {
-                legible &= font == Encoding::Plain;
-                ascii &= font != Encoding::Other;
-                for text in operands.iter().filter_map(Token::text) {
-                    out.extend(text.iter().map(|&b| char::from(b)));
+                if let Some(drawing) = &mut drawing {
+                    if operator == b"\"" {
+                        drawing.operator(b"Tw", numbers.get(..1).unwrap_or_default())?;
+                        drawing.operator(b"Tc", numbers.get(1..2).unwrap_or_default())?;
+                    }
+                    if operator != b"Tj" && operator != b"TJ" {
+                        drawing.operator(b"T*", &[])?;
+                    }
+                }
+                for operand in &operands {
+                    match (operand, &mut drawing) {
+                        (Token::Text(text), drawing) => {
+                            let glyphs = font.as_ref().map(|f| f.glyphs(text)).unwrap_or_default();
+                            // Control codes draw nothing.
+                            legible &= glyphs.len() == text.len()
+                                && glyphs.iter().zip(text).all(|(g, &c)| g.character.is_some() || c < 32);
+                            out.extend(glyphs.iter().filter_map(|g| g.character));
+                            if let Some(drawing) = drawing {
+                                if !legible {
+                                    return Err("it is written in a font whose characters cannot be told".into());
+                                }
+                                drawing.show(&glyphs)?;
+                            }
+                        }
+                        (Token::Number(back), Some(drawing)) if operator == b"TJ" => drawing.adjust(*back)?,
+                        _ => {}
+                    }
                 }
             }
-            _ => {}
+            other => {
+                if let Some(drawing) = &mut drawing {
+                    match other {
+                        b"g" | b"rg" | b"k" => drawing.ink(lightness(&numbers)),
+                        b"sc" => drawing.ink(lightness(&numbers).filter(|_| device)),
+                        b"cs" => {
+                            device = name
+                                .is_some_and(|n| matches!(n, b"DeviceGray" | b"DeviceRGB" | b"DeviceCMYK"));
+                            drawing.ink(Some(0.0).filter(|_| device));
+                        }
+                        b"gs" if !is_opaque(view, resources, name.unwrap_or_default()) => {
+                            return Err("it uses a graphics state that may hide its text".into());
+                        }
+                        b"BDC" | b"BMC" if name == Some(b"OC") => {
+                            return Err("a part of it is in a layer".into());
+                        }
+                        _ => drawing.operator(other, &numbers)?,
+                    }
+                }
+            }
         }
         operands.clear();
     }
-    ascii &= out.is_ascii();
-    Ok(Shown { text: legible.then(|| out.clone()), ascii: ascii.then_some(out), paints })
+    Ok(Shown { text: legible.then_some(out), paints })
 }
 
-/// What a font's codes are.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Encoding {
-    /// Characters: a simple font without /Differences.
-    Plain,
-    /// Characters as far as ASCII goes: the /Differences are beyond it.
-    Ascii,
-    /// Nobody can tell.
-    Other,
+/// Whether the resources put other colour spaces in the place of the device's (8.6.5.6).
+fn replaces_colours(view: View<'_, '_>, resources: &Dict) -> bool {
+    let spaces = view.get_dict(resources, "ColorSpace").ok().flatten().unwrap_or_default();
+    spaces.iter().any(|(name, _)| name.as_bytes().starts_with(b"Default") || name.as_bytes().starts_with(b"Device"))
 }
 
-fn encoding(view: View<'_, '_>, fonts: &Dict, name: &[u8]) -> Encoding {
-    let font = fonts.get_bytes(name).and_then(|f| view.resolve(f).ok());
-    let Some(font) = font.as_ref().and_then(Object::as_dict) else { return Encoding::Plain };
-    if !font.is_name("Subtype", "Type1") && !font.is_name("Subtype", "TrueType") {
-        return Encoding::Other;
-    }
-    match view.get(font, "Encoding").unwrap_or_default() {
-        Object::Dictionary(own) if own.contains("Differences") => match view.get_array(&own, "Differences") {
-            Ok(differences) if leaves_ascii(&differences) => Encoding::Ascii,
-            _ => Encoding::Other,
-        },
-        _ => Encoding::Plain,
-    }
-}
-
-/// Whether no printable ASCII code gets another character (table 112). The two quotes have the names that they have in
-/// PDFDocEncoding.
-fn leaves_ascii(differences: &[Object]) -> bool {
-    let mut code = 0_i64;
-    differences.iter().all(|item| {
-        if let Some(next) = item.as_integer() {
-            code = next;
-            return true;
-        }
-        let kept = match (code, item.as_name()) {
-            (32..=126, Some(name)) => {
-                matches!((code, name), (39, b"quotesingle") | (96, b"grave") | (32, b"space"))
-            }
-            (_, name) => name.is_some(),
-        };
-        code = code.saturating_add(1);
-        kept
+/// Whether a graphics state leaves text as it is (table 57).
+fn is_opaque(view: View<'_, '_>, resources: &Dict, name: &[u8]) -> bool {
+    let states = view.get_dict(resources, "ExtGState").ok().flatten().unwrap_or_default();
+    let state = states.get_bytes(name).and_then(|s| view.resolve(s).ok());
+    let Some(state) = state.as_ref().and_then(Object::as_dict) else { return false };
+    state.iter().all(|(key, value)| match key.as_bytes() {
+        b"Type" | b"SA" | b"AIS" | b"OP" | b"op" | b"OPM" | b"SM" => true,
+        b"ca" | b"CA" => value.as_number() == Some(1.0),
+        b"BM" => matches!(value.as_name(), Some(b"Normal" | b"Compatible")),
+        b"SMask" => value.as_name() == Some(b"None"),
+        _ => false,
     })
 }
 
 /// Lexical tokens of a content stream; only what telling the text needs.
 enum Token<'a> {
     Operator(&'a [u8]),
-    Name(&'a [u8]),
+    Name(Cow<'a, [u8]>),
     Text(Vec<u8>),
+    Number(f64),
     Other,
 }
 
@@ -131,9 +163,9 @@ impl Token<'_> {
         }
     }
 
-    fn text(&self) -> Option<&[u8]> {
+    fn number(&self) -> Option<f64> {
         match self {
-            Self::Text(t) => Some(t),
+            Self::Number(n) => Some(*n),
             _ => None,
         }
     }
@@ -249,7 +281,7 @@ impl<'a> Iterator for Tokens<'a> {
             }
             b'/' => {
                 self.pos += 1;
-                Some(Token::Name(self.run(is_regular)))
+                Some(Token::Name(unescaped(self.run(is_regular))))
             }
             b'[' | b']' | b'<' | b'>' | b'{' | b'}' | b')' => {
                 self.pos += 1;
@@ -258,7 +290,12 @@ impl<'a> Iterator for Tokens<'a> {
             _ => {
                 let word = self.run(is_regular);
                 let number = word.first().is_some_and(|b| b.is_ascii_digit() || b"+-.".contains(b));
-                Some(if number || matches!(word, b"true" | b"false" | b"null") {
+                Some(if number {
+                    // What readers read differently is no number: the operator lacks an operand then.
+                    let plain = word.iter().all(|b| b.is_ascii_digit() || b"+-.".contains(b));
+                    let value = std::str::from_utf8(word).ok().filter(|_| plain).and_then(|w| w.parse().ok());
+                    value.map_or(Token::Other, Token::Number)
+                } else if matches!(word, b"true" | b"false" | b"null") {
                     Token::Other
                 } else {
                     Token::Operator(word)
@@ -266,6 +303,28 @@ impl<'a> Iterator for Tokens<'a> {
             }
         }
     }
+}
+
+/// A name with its `#xx` resolved (7.3.5).
+pub(super) fn unescaped(name: &[u8]) -> Cow<'_, [u8]> {
+    if !name.contains(&b'#') {
+        return Cow::Borrowed(name);
+    }
+    let digit = |at: usize| name.get(at).and_then(|&b| char::from(b).to_digit(16));
+    let (mut out, mut at) = (Vec::with_capacity(name.len()), 0);
+    while let Some(&byte) = name.get(at) {
+        match (byte, digit(at + 1), digit(at + 2)) {
+            (b'#', Some(high), Some(low)) => {
+                out.push(u8::try_from(high << 4 | low).unwrap_or_default());
+                at += 3;
+            }
+            _ => {
+                out.push(byte);
+                at += 1;
+            }
+        }
+    }
+    Cow::Owned(out)
 }
 
 fn is_regular(byte: u8) -> bool {

@@ -6,7 +6,11 @@ use crate::pdf::syntax::{Dict, Object, ObjectId};
 use crate::verify::Attack;
 
 /// Side of the largest note icon that can hide nothing of weight, in points.
-const NOTE: f64 = 48.0;
+const NOTE: f64 = 32.0;
+/// Sides of the largest pop-up that a note gets.
+const POPUP: (f64, f64) = (300.0, 250.0);
+/// New notes and pop-ups in a file, at most.
+const NOTES: usize = 16;
 
 impl Diff<'_, '_, '_> {
     pub(super) fn annotations(&mut self) -> Result<()> {
@@ -92,7 +96,7 @@ impl Diff<'_, '_, '_> {
             }
             return Ok(());
         }
-        if self.permissions.annotating() && number.is_some_and(|n| self.is_new(n)) && is_note(dict) {
+        if self.permissions.annotating() && number.is_some_and(|n| self.is_new(n)) && self.is_note(page, dict)? {
             self.explain(spot);
             self.permit(spot, "a note was added (ISO 32000-2 12.8.2.2, DocMDP 3)");
             return Ok(());
@@ -105,29 +109,39 @@ impl Diff<'_, '_, '_> {
         self.forbid(spot, Some(attack), reason);
         Ok(())
     }
-}
 
-/// A pop-up, or a note of an icon's size without actions: it cannot hide or replace content, which free text, stamps,
-/// shapes and redactions can.
-fn is_note(dict: &Dict) -> bool {
-    let kind = dict.get("Subtype").and_then(Object::as_name);
-    if dict.contains("A") || dict.contains("AA") {
-        return false;
-    }
-    let rect: Vec<f64> = dict
-        .get("Rect")
-        .and_then(Object::as_array)
-        .unwrap_or_default()
-        .iter()
-        .filter_map(Object::as_number)
-        .collect();
-    let small = match rect.as_slice() {
-        [left, bottom, right, top] => (right - left).abs() <= NOTE && (top - bottom).abs() <= NOTE,
-        _ => false,
-    };
-    match kind {
-        Some(b"Popup") => !dict.contains("AP"),
-        Some(b"Text") => small,
-        _ => false,
+    /// A closed pop-up, or a note of an icon's size with the icon that readers draw themselves: it cannot hide or replace
+    /// content, which free text, stamps, shapes, redactions and appearances of its own can.
+    fn is_note(&mut self, page: ObjectId, dict: &Dict) -> Result<bool> {
+        let kind = dict.get("Subtype").and_then(Object::as_name);
+        let open = !matches!(self.new.get(dict, "Open")?, Object::Null | Object::Boolean(false));
+        if open || ["A", "AA", "AP", "OC"].iter().any(|key| dict.contains(key)) || self.notes.len() >= NOTES {
+            return Ok(false);
+        }
+        let rect: Vec<f64> =
+            self.new.get_array(dict, "Rect")?.iter().filter_map(Object::as_number).collect();
+        let &[x0, y0, x1, y1] = rect.as_slice() else { return Ok(false) };
+        let area = [x0.min(x1), y0.min(y1), x0.max(x1), y0.max(y1)];
+        let [left, bottom, right, top] = area;
+        match kind {
+            Some(b"Popup") => {
+                let contents = dict.contains("Contents") || dict.contains("RC");
+                let small = right - left <= POPUP.0 && top - bottom <= POPUP.1;
+                Ok(small && !contents)
+            }
+            Some(b"Text") => {
+                let small = right - left <= NOTE && top - bottom <= NOTE;
+                let meets = |(there, other): &(u32, [f64; 4])| {
+                    let [l, b, r, t] = *other;
+                    *there == page.number && left <= r && l <= right && bottom <= t && b <= top
+                };
+                if !small || self.notes.iter().any(meets) {
+                    return Ok(false);
+                }
+                self.notes.push((page.number, area));
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
     }
 }

@@ -6,12 +6,16 @@ use super::{Diff, Located, Referrers, Result, Spot, dict_of};
 use crate::pdf::syntax::{Dict, Object, Stream, View};
 use crate::verify::Attack;
 use crate::verify::content::{self, Shown};
+use crate::verify::drawing::{Frame, lightness};
+use crate::verify::font::Fonts;
 use crate::verify::form::FieldType;
 
 /// Decoded bytes of one field's appearance, at most.
 const MAX_APPEARANCE: usize = 1 << 20;
 /// Field flag (table 233): bit 18, the choice is a combo box.
 const COMBO: i64 = 1 << 17;
+/// Field flag (table 231): bit 25, one character a cell.
+const COMB: i64 = 1 << 24;
 
 impl Diff<'_, '_, '_> {
     /// Whether the normal appearance of an untouched widget was touched.
@@ -149,6 +153,15 @@ impl Diff<'_, '_, '_> {
         Ok(())
     }
 
+    /// A widget that nobody touched while its field got another value.
+    pub(super) fn left_behind(&mut self, at: &Spot, dict: &Dict, own: &Inherited, field: &Dict) -> Result<()> {
+        let Some(appearance) = Self::descend(self.new, at, dict, "AP")? else { return Ok(()) };
+        match Self::descend(self.new, &appearance.spot, &dict_of(Some(&appearance)), "N")? {
+            Some(normal) => self.stale_appearance(&normal, own, field),
+            None => Ok(()),
+        }
+    }
+
     /// The value was changed and the appearance was not: it must not show what is no longer so.
     fn stale_appearance(&mut self, normal: &Located, own: &Inherited, field: &Dict) -> Result<()> {
         let Some(stream) = normal.object.as_stream() else { return Ok(()) };
@@ -156,8 +169,7 @@ impl Diff<'_, '_, '_> {
             return Ok(());
         }
         let texts = texts_of(self.new, field, own)?;
-        if let Ok(shown) = shown_by(self.new, stream)?
-            && !shows_one_of(&shown, &texts, field)
+        if shown_by(self.new, stream)?.is_ok_and(|shown| !shows_one_of(&shown, &texts, field))
         {
             let reason = format!("the appearance of {} still shows another value", own.name);
             self.forbid(&normal.spot, Some(Attack::ShadowReplace), reason);
@@ -200,10 +212,8 @@ impl Diff<'_, '_, '_> {
         let Some(appearance) = self.old.get_dict(widget, "AP")? else { return Ok(false) };
         let Object::Stream(stream) = self.old.get(&appearance, "N")? else { return Ok(false) };
         let shown = shown_by(self.old, &stream)?;
-        Ok(shown.is_ok_and(|shown| {
-            shown.ascii.is_some_and(|text| !text.trim().is_empty() && is_one_of(&text, &texts, field))
-                || shown.text.is_some_and(|text| !text.trim().is_empty() && is_one_of(&text, &texts, field))
-        }))
+        let is_value = |text: String| !text.trim().is_empty() && is_one_of(&text, &texts, field);
+        Ok(shown.is_ok_and(|shown| shown.text.is_some_and(is_value)))
     }
 
     /// The signed form told viewers to make every appearance from its value.
@@ -252,6 +262,87 @@ impl Diff<'_, '_, '_> {
         Ok(())
     }
 
+    /// The fonts that an appearance of the new revision may use.
+    fn fonts(&self, before: Option<&Stream>) -> Result<Fonts> {
+        let mut fonts = Fonts { default: form_fonts(self.new)?, ..Fonts::default() };
+        let mut were_there = vec![form_fonts(self.old)?];
+        if let Some(stream) = before
+            && let Some(resources) = self.old.get_dict(&stream.dict, "Resources")?
+        {
+            were_there.extend(self.old.get_dict(&resources, "Font")?);
+        }
+        let numbers = were_there.iter().flat_map(Dict::iter).filter_map(|(_, font)| super::number_of(font));
+        fonts.known.extend(numbers.filter(|number| self.touched.get(number).is_none()));
+        Ok(fonts)
+    }
+
+    /// The field that an appearance is drawn into; `Err` where it would be cut, turned or hidden as a whole.
+    fn frame(
+        &self,
+        stream: &Stream,
+        before: Option<&Stream>,
+        own: &Inherited,
+        (widget, field): (&Dict, &Dict),
+    ) -> Result<std::result::Result<Frame, String>> {
+        if stream.dict.contains("OC") {
+            return Ok(Err("it is in a layer".into()));
+        }
+        let numbers = |dict: &Dict, key: &str| -> Result<Vec<f64>> {
+            let list = self.new.get_array(dict, key)?;
+            Ok(list.iter().filter_map(|n| self.new.resolve(n).ok()?.as_number()).collect())
+        };
+        let &[x0, y0, x1, y1] = numbers(&stream.dict, "BBox")?.as_slice() else {
+            return Ok(Err("it has no bounding box".into()));
+        };
+        let bbox = [x0.min(x1), y0.min(y1), x0.max(x1), y0.max(y1)];
+        let matrix = match numbers(&stream.dict, "Matrix")?.as_slice() {
+            &[a, b, c, d, _, _] => (a, b, c, d),
+            _ => (1.0, 0.0, 0.0, 1.0),
+        };
+        let near = |(a, b, c, d): (f64, f64, f64, f64)| {
+            let off = [matrix.0 - a, matrix.1 - b, matrix.2 - c, matrix.3 - d];
+            off.iter().all(|o| o.abs() < 1e-3)
+        };
+        let look = self.old.get_dict(widget, "MK")?.unwrap_or_default();
+        let turned = match look.get("R").and_then(Object::as_integer).unwrap_or(0).rem_euclid(360) {
+            90 => near((0.0, 1.0, -1.0, 0.0)),
+            180 => near((-1.0, 0.0, 0.0, -1.0)),
+            270 => near((0.0, -1.0, 1.0, 0.0)),
+            _ => false,
+        };
+        let as_before = match before {
+            Some(stream) => {
+                let list = self.old.get_array(&stream.dict, "Matrix")?;
+                let was: Vec<f64> = list.iter().filter_map(Object::as_number).collect();
+                matches!(was.as_slice(), &[a, b, c, d, _, _] if near((a, b, c, d)))
+            }
+            None => false,
+        };
+        let upright = matrix.0 > 0.0 && matrix.3 > 0.0 && matrix.1.abs() < 1e-6 && matrix.2.abs() < 1e-6;
+        if !(upright || turned || as_before) {
+            return Ok(Err("it is turned or mirrored".into()));
+        }
+        let size = (bbox[2] - bbox[0], bbox[3] - bbox[1]);
+        let drawn = (
+            matrix.0.abs() * size.0 + matrix.2.abs() * size.1,
+            matrix.1.abs() * size.0 + matrix.3.abs() * size.1,
+        );
+        if let &[left, bottom, right, top] = numbers(widget, "Rect")?.as_slice() {
+            let scale = ((right - left).abs() / drawn.0, (top - bottom).abs() / drawn.1);
+            let usual = |s: f64| (0.5..=2.0).contains(&s);
+            if !(usual(scale.0) && usual(scale.1)) && (right - left).abs() > 0.0 {
+                return Ok(Err("its bounding box is not the field's".into()));
+            }
+        }
+        let style = if widget.contains("DA") { value(widget, "DA") } else { value(field, "DA") };
+        Ok(Ok(Frame {
+            bbox,
+            ink: style.as_string().and_then(|style| ink_of(style.as_bytes())),
+            rows: own.kind == Some(FieldType::Choice) && own.flags & COMBO == 0,
+            comb: own.flags & COMB != 0,
+        }))
+    }
+
     /// `Some` reason when the appearance shows more or other than the value.
     fn shows_something_else(
         &self,
@@ -260,7 +351,12 @@ impl Diff<'_, '_, '_> {
         own: &Inherited,
         (widget, field): (&Dict, &Dict),
     ) -> Result<Option<String>> {
-        let shown = match shown_by(self.new, stream)? {
+        let frame = match self.frame(stream, before, own, (widget, field))? {
+            Ok(frame) => frame,
+            Err(reason) => return Ok(Some(reason)),
+        };
+        let fonts = self.fonts(before)?;
+        let shown = match shown_in(self.new, stream, &fonts, Some(&frame))? {
             Ok(shown) => shown,
             Err(reason) => return Ok(Some(reason)),
         };
@@ -277,23 +373,61 @@ impl Diff<'_, '_, '_> {
             }
         }
         let texts = texts_of(self.new, field, own)?;
+        let blank = |text: &str| text.trim().is_empty();
+        if shown.text.as_deref().is_none_or(blank) && !texts.is_empty() && !texts.iter().any(|t| blank(t)) {
+            return Ok(Some("it hides the field's value".into()));
+        }
         let shows = shows_one_of(&shown, &texts, field);
         Ok((!shows).then(|| "it shows another text than the field's value".into()))
     }
 }
 
+/// The fonts of the form's default resources.
+fn form_fonts(view: View<'_, '_>) -> Result<Dict> {
+    let form = view.get_dict(&view.catalog()?, "AcroForm")?.unwrap_or_default();
+    let resources = view.get_dict(&form, "DR")?.unwrap_or_default();
+    Ok(view.get_dict(&resources, "Font")?.unwrap_or_default())
+}
+
+/// The lightness of the last colour that a default appearance sets.
+fn ink_of(style: &[u8]) -> Option<f64> {
+    let text = String::from_utf8_lossy(style);
+    let (mut numbers, mut ink) = (Vec::new(), None);
+    for word in text.split_ascii_whitespace() {
+        match word.parse::<f64>() {
+            Ok(number) => numbers.push(number),
+            Err(_) => {
+                if matches!(word, "g" | "rg" | "k") {
+                    ink = lightness(&numbers);
+                }
+                numbers.clear();
+            }
+        }
+    }
+    ink
+}
+
 /// What an appearance stream shows; the inner error says what a field's appearance has no business to do.
 fn shown_by(view: View<'_, '_>, stream: &Stream) -> Result<std::result::Result<Shown, String>> {
+    shown_in(view, stream, &Fonts { default: form_fonts(view)?, ..Fonts::default() }, None)
+}
+
+fn shown_in(
+    view: View<'_, '_>,
+    stream: &Stream,
+    fonts: &Fonts,
+    frame: Option<&Frame>,
+) -> Result<std::result::Result<Shown, String>> {
     let Ok(data) = view.document().decode(stream, MAX_APPEARANCE) else {
         return Ok(Err("it cannot be decoded".into()));
     };
     let resources = view.get_dict(&stream.dict, "Resources")?.unwrap_or_default();
-    Ok(content::shown(view, &data, &resources))
+    Ok(content::shown(view, &data, &resources, fonts, frame))
 }
 
 /// The text that an appearance stream shows, where that can be told.
 pub(super) fn shown_text(view: View<'_, '_>, stream: &Stream) -> Result<Option<String>> {
-    Ok(shown_by(view, stream)?.ok().and_then(|shown| shown.text.or(shown.ascii)))
+    Ok(shown_by(view, stream)?.ok().and_then(|shown| shown.text))
 }
 
 /// Whether what is shown is one of the texts, white space apart. Nothing shown is no contradiction. With a format
@@ -303,7 +437,15 @@ fn shows_one_of(shown: &Shown, texts: &[String], field: &Dict) -> bool {
 }
 
 fn is_one_of(shown: &str, texts: &[String], field: &Dict) -> bool {
-    let plain = |s: &str| s.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect::<String>();
+    // Standard encoding draws the typewriter's quotes as curly ones.
+    let alike = |c| match c {
+        '\u{2018}' | '\u{2019}' | '`' => '\'',
+        '\u{ad}' | '\u{2010}' => '-',
+        other => other,
+    };
+    let plain = |s: &str| {
+        s.chars().filter(|c| !c.is_whitespace() && !c.is_control()).map(alike).collect::<String>()
+    };
     let shown = plain(shown);
     if shown.is_empty() || texts.iter().any(|t| plain(t) == shown) {
         return true;
@@ -330,6 +472,9 @@ fn texts_of(view: View<'_, '_>, field: &Dict, own: &Inherited) -> Result<Vec<Str
         }
         one => texts.extend(text(one)),
     }
+    if let Some(plain) = value.as_string().and_then(pdf_doc_text) {
+        texts.push(plain);
+    }
     if own.kind == Some(FieldType::Choice) {
         let chosen = texts.clone();
         let options = view.get_array(field, "Opt")?;
@@ -346,4 +491,14 @@ fn texts_of(view: View<'_, '_>, field: &Dict, own: &Inherited) -> Result<Vec<Str
         }
     }
     Ok(texts)
+}
+
+/// Text without a byte order mark beyond ASCII, in PDFDocEncoding (7.9.2.2).
+fn pdf_doc_text(string: &crate::pdf::syntax::PdfString) -> Option<String> {
+    let bytes = string.as_bytes();
+    if bytes.is_ascii() || bytes.starts_with(&[0xFE, 0xFF]) || bytes.starts_with(&[0xFF, 0xFE]) {
+        return None;
+    }
+    let text = lopdf::Object::String(bytes.to_vec(), lopdf::StringFormat::Literal);
+    lopdf::decode_text_string(&text).ok()
 }

@@ -5,6 +5,8 @@ use super::catalog::value;
 use super::{Diff, Located, Referrers, Result, Spot, array_of, dict_of, number_of};
 use crate::pdf::syntax::{Dict, Object, ObjectId};
 use crate::verify::Attack;
+use crate::verify::content::unescaped;
+use crate::verify::font::{Font, Fonts};
 use crate::verify::form::{FieldType, qualified_name};
 use std::collections::BTreeSet;
 
@@ -31,8 +33,9 @@ impl Inherited {
     }
 }
 
-/// Flags that show or hide nothing on a screen (table 167): Print, ReadOnly, Locked, LockedContents.
+/// Flags that show or hide nothing (table 167): ReadOnly, Locked, LockedContents; and Print, which may only be added.
 const UNSEEN_FLAGS: i64 = 4 | 64 | 128 | 512;
+const PRINT: i64 = 4;
 
 /// Tools that fill a field often write its other keys again: a default in place of nothing, the operators of /DA in
 /// another order, a thin border that only a frame's colour would show, the /Type that a widget need not name.
@@ -40,7 +43,8 @@ pub(super) fn restated(key: &str, before: &Object, after: &Object) -> bool {
     let flags = |o: &Object| if o.is_null() { Some(0) } else { o.as_integer() };
     match key {
         "Ff" => flags(before).is_some() && flags(before) == flags(after),
-        "F" => matches!((flags(before), flags(after)), (Some(a), Some(b)) if (a ^ b) & !UNSEEN_FLAGS == 0),
+        "F" => matches!((flags(before), flags(after)),
+            (Some(a), Some(b)) if (a ^ b) & !UNSEEN_FLAGS == 0 && a & !b & PRINT == 0),
         "BS" => [before, after].iter().all(|style| style.is_null() || style.as_dict().is_some_and(is_thin)),
         // The first option that a list box shows.
         "TI" => after.is_null() || after.as_integer().is_some(),
@@ -59,6 +63,15 @@ fn is_thin(style: &Dict) -> bool {
         b"W" => value.as_number().is_some_and(|w| (0.0..=1.0).contains(&w)),
         _ => false,
     })
+}
+
+/// The names in a default appearance: its font's is one.
+fn font_name(dict: &Dict, names: &mut BTreeSet<Vec<u8>>) {
+    let style = dict.get("DA").and_then(Object::as_string);
+    let words = style.map(|style| style.as_bytes()).unwrap_or_default();
+    for word in words.split(|&b| b.is_ascii_whitespace() || b == b'/') {
+        names.insert(unescaped(word).into_owned());
+    }
 }
 
 /// The operators of a default appearance with their operands, in a fixed order.
@@ -165,9 +178,14 @@ impl Diff<'_, '_, '_> {
             }
             self.accept(&new_entries, Referrers::Explained);
             let (old_dict, new_dict) = (dict_of(old_entries.as_ref()), dict_of(Some(&new_entries)));
+            let wanted = if category == "Font" { self.fonts_in_use(old)? } else { BTreeSet::new() };
             for (name, entry) in new_dict.iter() {
                 let spot = new_entries.spot.key(name.lossy());
                 match old_dict.get_bytes(name.as_bytes()) {
+                    None if wanted.contains(name.as_bytes()) && !self.is_plain_font(&new_dict, name.as_bytes()) => {
+                        let reason = format!("a font joins the form under the name {} that a field waited for", name.lossy());
+                        self.forbid(&spot, Some(Attack::FontSwap), reason);
+                    }
                     None => self.explain_below(&spot, entry),
                     Some(was) if self.same(&spot, was, entry)? => {}
                     Some(_) => {
@@ -178,6 +196,34 @@ impl Diff<'_, '_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a font draws every ASCII code as that character.
+    fn is_plain_font(&self, fonts: &Dict, name: &[u8]) -> bool {
+        Font::named(self.new, fonts, &Fonts::default(), name).is_plain()
+    }
+
+    /// The names of the fonts that the form and its text and choice fields are written in (/DA).
+    fn fonts_in_use(&mut self, form: &Dict) -> Result<BTreeSet<Vec<u8>>> {
+        let mut names = BTreeSet::new();
+        font_name(form, &mut names);
+        let mut waiting: Vec<(Object, Inherited, usize)> = Vec::new();
+        let fields = self.old.get_array(form, "Fields")?;
+        waiting.extend(fields.into_iter().map(|field| (field, Inherited::default(), 0)));
+        while let Some((field, above, depth)) = waiting.pop() {
+            self.step()?;
+            let field = self.old.resolve(&field)?;
+            let Some(dict) = field.as_dict() else { continue };
+            let own = above.with(dict);
+            if own.kind != Some(FieldType::Button) {
+                font_name(dict, &mut names);
+            }
+            if depth < MAX_DEPTH {
+                let kids = self.old.get_array(dict, "Kids")?;
+                waiting.extend(kids.into_iter().map(|kid| (kid, own.clone(), depth + 1)));
+            }
+        }
+        Ok(names)
     }
 
     /// Whether an object or the dictionaries directly below it were touched.
@@ -272,7 +318,8 @@ impl Diff<'_, '_, '_> {
         let kids = array_of(Some(&before));
         let signed_now = own.kind == Some(FieldType::Signature) && !old.contains("V") && new.contains("V");
         if kids.iter().all(|kid| self.is_widget(kid)) {
-            self.widgets(&after.spot, &kids, &array_of(Some(&after)), &own, (new, signed_now))
+            self.states_agree(&at, (old, new), &kids.iter().filter_map(Object::as_reference).collect::<Vec<_>>(), &own)?;
+            self.widgets(&after.spot, &kids, &array_of(Some(&after)), &own, (old, new, signed_now))
         } else {
             self.field_list(&after.spot, &kids, &array_of(Some(&after)), &own, depth + 1)
         }
@@ -289,7 +336,7 @@ impl Diff<'_, '_, '_> {
         old: &[Object],
         new: &[Object],
         own: &Inherited,
-        (field, signed_now): (&Dict, bool),
+        (was, field, signed_now): (&Dict, &Dict, bool),
     ) -> Result<()> {
         if old != new {
             self.forbid(at, Some(Attack::FieldOverlay), "a field's widgets were changed");
@@ -299,7 +346,7 @@ impl Diff<'_, '_, '_> {
             self.explain(&at.key(n));
             if !self.changed(id.number)? && !signed_now {
                 // The appearance may be an object of its own and touched: that is judged with the value.
-                self.untouched_widget(id, own, field)?;
+                self.untouched_widget(id, own, (was, field))?;
                 continue;
             }
             self.accepted.insert(id.number, Referrers::Any);
@@ -318,7 +365,12 @@ impl Diff<'_, '_, '_> {
         Ok(())
     }
 
-    fn untouched_widget(&mut self, id: ObjectId, own: &Inherited, field: &Dict) -> Result<()> {
+    fn untouched_widget(
+        &mut self,
+        id: ObjectId,
+        own: &Inherited,
+        (was, field): (&Dict, &Dict),
+    ) -> Result<()> {
         let object = self.new.object(id)?;
         let Some(dict) = object.as_dict() else { return Ok(()) };
         let spot = Spot { owner: id.number, path: String::new() };
@@ -326,6 +378,11 @@ impl Diff<'_, '_, '_> {
             && self.appearance_touched(&spot, dict)?
         {
             self.filled_widget(&spot, dict, dict, own, field)?;
+        } else if matches!(own.kind, Some(FieldType::Text | FieldType::Choice))
+            && self.old.get(was, "V")? != self.new.get(field, "V")?
+        {
+            // Another widget may show the new value; this one must not go on showing the old.
+            self.left_behind(&spot, dict, own, field)?;
         }
         Ok(())
     }
@@ -421,7 +478,9 @@ impl Diff<'_, '_, '_> {
                 }
             }
         }
+        self.rich_text_agrees(at, old, new, own)?;
         if merged {
+            self.states_agree(at, (old, new), &[], own)?;
             self.filled_widget(at, old, new, own, new)?;
         }
         self.permit(at, format!("field {} was filled (ISO 32000-2 12.8.2.2, DocMDP 2)", own.name));

@@ -17,6 +17,7 @@ mod fields;
 mod metadata;
 mod pages;
 mod signing;
+mod states;
 mod structure_tree;
 mod values;
 
@@ -96,6 +97,8 @@ struct Diff<'x, 'd, 'a> {
     visited: BTreeSet<u32>,
     /// Widgets of new signature fields: these may join a page's annotations.
     new_widgets: BTreeSet<u32>,
+    /// Rectangles of new notes, by page: they must not make a picture together.
+    notes: Vec<(u32, [f64; 4])>,
 }
 
 /// Who may refer to an accepted object.
@@ -171,6 +174,7 @@ pub(super) fn compare(
         page_numbers,
         visited: BTreeSet::new(),
         new_widgets: BTreeSet::new(),
+        notes: Vec::new(),
     };
     diff.containers()?;
     diff.trailer()?;

@@ -1,0 +1,118 @@
+//! Buttons show the state that is their value (ISO 32000-2 12.7.5.2), and rich text says what its value says (12.7.4.4).
+
+use super::catalog::value;
+use super::fields::Inherited;
+use super::{Diff, Result, Spot};
+use crate::pdf::syntax::{Dict, Object, ObjectId};
+use crate::verify::Attack;
+use crate::verify::form::FieldType;
+use std::collections::BTreeSet;
+
+impl Diff<'_, '_, '_> {
+    /// When the value or a state of a button was changed, every widget shows the value's state or is off.
+    pub(super) fn states_agree(
+        &mut self,
+        at: &Spot,
+        (old, new): (&Dict, &Dict),
+        kids: &[ObjectId],
+        own: &Inherited,
+    ) -> Result<()> {
+        if own.kind != Some(FieldType::Button) {
+            return Ok(());
+        }
+        let mut changed = self.old.get(old, "V")? != self.new.get(new, "V")?;
+        let mut widgets = Vec::new();
+        for &kid in kids {
+            let (before, after) = (self.old.object(kid)?, self.new.object(kid)?);
+            let (Some(before), Some(after)) = (before.as_dict(), after.as_dict()) else { continue };
+            changed |= value(before, "AS") != value(after, "AS");
+            widgets.push(after.clone());
+        }
+        if kids.is_empty() {
+            changed |= value(old, "AS") != value(new, "AS");
+            widgets.push(new.clone());
+        }
+        if !changed {
+            return Ok(());
+        }
+        let chosen = self.new.get(new, "V")?;
+        let chosen = chosen.as_name().unwrap_or(b"Off").to_vec();
+        let mut found = chosen == b"Off";
+        for widget in &widgets {
+            let appearance = self.new.get_dict(widget, "AP")?.unwrap_or_default();
+            let states = self.new.get(&appearance, "N")?;
+            let has = matches!(&states, Object::Dictionary(states) if states.get_bytes(&chosen).is_some());
+            found |= has;
+            let shown = value(widget, "AS");
+            let shown = shown.as_name().unwrap_or(b"Off");
+            let right: &[u8] = if has { &chosen } else { b"Off" };
+            if shown != right {
+                let reason = format!("button {} shows another state than its value", own.name);
+                self.forbid(&at.key("V"), Some(Attack::ShadowReplace), reason);
+            }
+        }
+        if !found {
+            let reason = format!("the value of button {} is none of its states", own.name);
+            self.forbid(&at.key("V"), Some(Attack::ShadowReplace), reason);
+        }
+        Ok(())
+    }
+
+    /// A filled field's rich text says what its value says, and in no other style than it had.
+    pub(super) fn rich_text_agrees(
+        &mut self,
+        at: &Spot,
+        old: &Dict,
+        new: &Dict,
+        own: &Inherited,
+    ) -> Result<()> {
+        let (before, after) = (self.old.get(old, "RV")?, self.new.get(new, "RV")?);
+        if after.is_null() || (before == after && self.old.get(old, "V")? == self.new.get(new, "V")?) {
+            return Ok(());
+        }
+        let plain = self.new.get(new, "V")?;
+        let plain = plain.as_string().map(|text| text.to_text()).unwrap_or_default();
+        let squeezed = |text: &str| text.split_whitespace().collect::<String>();
+        let agrees = match (after.as_string(), before.as_string()) {
+            (Some(rich), before) => {
+                let (text, tags) = parts(&rich.to_text());
+                let known = before.map(|before| parts(&before.to_text()).1).unwrap_or_default();
+                let usual = |tag: &String| known.contains(tag) || !tag.contains("style");
+                squeezed(&text) == squeezed(&plain) && tags.iter().all(usual)
+            }
+            (None, _) => false,
+        };
+        if !agrees {
+            let reason = format!("the rich text of {} says something else than its value", own.name);
+            self.forbid(&at.key("RV"), Some(Attack::ShadowReplace), reason);
+        }
+        Ok(())
+    }
+}
+
+/// The text of rich text, and its tags.
+fn parts(rich: &str) -> (String, BTreeSet<String>) {
+    let (mut text, mut tags) = (String::new(), BTreeSet::new());
+    let mut rest = rich;
+    while let Some((before, tag)) = rest.split_once('<') {
+        text.push_str(before);
+        let Some((tag, behind)) = tag.split_once('>') else { return (text, tags) };
+        tags.insert(tag.to_ascii_lowercase());
+        rest = behind;
+    }
+    text.push_str(rest);
+    let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&#13;", " ").replace("&quot;", "\"");
+    (text.replace("&apos;", "'").replace("&amp;", "&"), tags)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rich_text_is_its_text_and_its_tags() {
+        let (text, tags) = parts("<body><p style=\"color:#fff\">1 &lt; 2 &amp;amp;</p></body>");
+        assert_eq!(text, "1 < 2 &amp;");
+        assert!(tags.contains("p style=\"color:#fff\"") && tags.contains("/body"));
+    }
+}

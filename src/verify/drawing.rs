@@ -1,0 +1,411 @@
+//! Whether the text of an appearance can be read where and as it stands: a small geometry of the text and paths of a
+//! content stream (ISO 32000-2 9.3, 9.4, 8.5). Deny by default: what is outside of what tools draw into a field is refused.
+
+use super::font::{Font, Glyph};
+use std::rc::Rc;
+
+type Outcome = Result<(), String>;
+
+/// The field that an appearance is drawn into.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    /// Left, bottom, right, top in the form's own units.
+    pub bbox: [f64; 4],
+    /// Lightness of the text colour that the field's /DA states.
+    pub ink: Option<f64>,
+    /// A list, whose rows may be marked.
+    pub rows: bool,
+    /// One character a cell, with lines between them.
+    pub comb: bool,
+}
+
+/// Lightness from 0 to 1; `None` cannot be told.
+pub(super) type Ink = Option<f64>;
+
+/// The lightness of a device colour: grey, red-green-blue or cyan-magenta-yellow-black (8.6.4).
+pub(super) fn lightness(parts: &[f64]) -> Ink {
+    match *parts {
+        [grey] => Some(grey),
+        [red, green, blue] => Some(0.299 * red + 0.587 * green + 0.114 * blue),
+        [cyan, magenta, yellow, black] => {
+            Some((1.0 - black) * (1.0 - (0.299 * cyan + 0.587 * magenta + 0.114 * yellow).min(1.0)))
+        }
+        _ => None,
+    }
+    .map(|light| light.clamp(0.0, 1.0))
+}
+
+/// What `q` saves (8.4.1).
+#[derive(Clone, Debug)]
+struct State {
+    /// Scale and shift to the form's units; anything else is refused.
+    scale: (f64, f64),
+    shift: (f64, f64),
+    ink: Ink,
+    font: Option<Rc<Font>>,
+    size: f64,
+    character_space: f64,
+    word_space: f64,
+    stretch: f64,
+    leading: f64,
+}
+
+/// The last visible character: where it stands and ends.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    end: f64,
+    base: f64,
+}
+
+type Point = (f64, f64);
+
+#[derive(Debug)]
+pub(super) struct Drawing<'f> {
+    frame: &'f Frame,
+    state: State,
+    saved: Vec<State>,
+    /// Scale and place of the text line, in text space units of the state.
+    line_scale: (f64, f64),
+    line: Point,
+    cursor: f64,
+    last: Option<Last>,
+    height: Option<f64>,
+    /// Where the line's text began, and whether nothing but its length can carry it beyond the field.
+    began: f64,
+    even: bool,
+    spaces: usize,
+    /// How far the current run went backwards since the last character, in ems.
+    back: f64,
+    grounds: Vec<([f64; 4], Ink)>,
+    written: Vec<Point>,
+    boxes: Vec<[f64; 4]>,
+    segments: Vec<(Point, Point)>,
+    pen: Option<Point>,
+    start: Option<Point>,
+    curved: bool,
+    clips: bool,
+}
+
+impl<'f> Drawing<'f> {
+    pub fn new(frame: &'f Frame) -> Self {
+        let state = State {
+            scale: (1.0, 1.0),
+            shift: (0.0, 0.0),
+            ink: Some(0.0),
+            font: None,
+            size: 0.0,
+            character_space: 0.0,
+            word_space: 0.0,
+            stretch: 1.0,
+            leading: 0.0,
+        };
+        Self {
+            frame,
+            state,
+            saved: Vec::new(),
+            line_scale: (1.0, 1.0),
+            line: (0.0, 0.0),
+            cursor: 0.0,
+            last: None,
+            height: None,
+            began: 0.0,
+            even: true,
+            spaces: 0,
+            back: 0.0,
+            grounds: Vec::new(),
+            written: Vec::new(),
+            boxes: Vec::new(),
+            segments: Vec::new(),
+            pen: None,
+            start: None,
+            curved: false,
+            clips: false,
+        }
+    }
+
+    pub fn font(&mut self, font: Rc<Font>, size: f64) {
+        self.state.font = Some(font);
+        self.state.size = size;
+    }
+
+    pub fn ink(&mut self, ink: Ink) {
+        self.state.ink = ink;
+    }
+
+    /// An operator with its numbers; text and colours come by ways of their own.
+    pub fn operator(&mut self, operator: &[u8], n: &[f64]) -> Outcome {
+        match (operator, n) {
+            (b"q", _) if self.saved.len() < 64 => self.saved.push(self.state.clone()),
+            (b"q", _) => return Err("too many graphics states are saved".into()),
+            (b"Q", _) => self.state = self.saved.pop().ok_or("a graphics state is restored in vain")?,
+            (b"cm", &[a, b, c, d, e, f]) => {
+                let (scale, shift) = (self.state.scale, self.state.shift);
+                upright(a, b, c, d)?;
+                self.state.shift = (scale.0 * e + shift.0, scale.1 * f + shift.1);
+                self.state.scale = (scale.0 * a, scale.1 * d);
+            }
+            (b"BT", _) => {
+                self.clipped()?;
+                (self.line_scale, self.line, self.cursor) = ((1.0, 1.0), (0.0, 0.0), 0.0);
+                self.begin_line();
+            }
+            (b"Tm", &[a, b, c, d, e, f]) => {
+                upright(a, b, c, d)?;
+                (self.line_scale, self.line, self.cursor) = ((a, d), (e, f), 0.0);
+                self.begin_line();
+            }
+            (b"Td", &[x, y]) => self.next_line(x, y),
+            (b"TD", &[x, y]) => {
+                self.state.leading = -y;
+                self.next_line(x, y);
+            }
+            (b"T*", _) => self.next_line(0.0, -self.state.leading),
+            (b"TL", &[leading]) => self.state.leading = leading,
+            (b"Tc", &[space]) => self.state.character_space = space,
+            (b"Tw", &[space]) => self.state.word_space = space,
+            (b"Tz", &[percent]) if (50.0..=200.0).contains(&percent) => self.state.stretch = percent / 100.0,
+            (b"Tr", &[mode]) if mode == 0.0 => {}
+            (b"Ts", &[rise]) if rise == 0.0 => {}
+            (b"Tz" | b"Tr" | b"Ts" | b"cm" | b"Tm" | b"Td" | b"TD" | b"TL" | b"Tc" | b"Tw", _) => {
+                let name = String::from_utf8_lossy(operator).into_owned();
+                return Err(format!("it sets {name} as no text that is to be read needs it"));
+            }
+            (b"w", &[width]) if width * self.state.scale.0 <= 5.0 => {}
+            (b"w", _) => return Err("its lines are too thick".into()),
+            _ => return self.path(operator, n),
+        }
+        Ok(())
+    }
+
+    fn begin_line(&mut self) {
+        self.began = self.at(0.0).0;
+        self.even = true;
+        self.spaces = 0;
+    }
+
+    fn next_line(&mut self, x: f64, y: f64) {
+        self.line = (self.line.0 + x * self.line_scale.0, self.line.1 + y * self.line_scale.1);
+        self.cursor = 0.0;
+        self.begin_line();
+    }
+
+    /// The place of this distance on the text line, in the form's units.
+    fn at(&self, cursor: f64) -> Point {
+        let (scale, shift) = (self.state.scale, self.state.shift);
+        let x = self.line.0 + cursor * self.line_scale.0;
+        (scale.0 * x + shift.0, scale.1 * self.line.1 + shift.1)
+    }
+
+    /// A number in a TJ array: positive ones go back (table 107).
+    pub fn adjust(&mut self, thousandths: f64) -> Outcome {
+        let ems = thousandths / 1000.0;
+        self.cursor -= ems * self.state.size * self.state.stretch;
+        self.back += ems;
+        if ems < -0.5 {
+            self.even = false;
+        }
+        if self.back > 0.35 { Err("its text runs backwards".into()) } else { Ok(()) }
+    }
+
+    /// A shown string.
+    pub fn show(&mut self, glyphs: &[Glyph]) -> Outcome {
+        let state = self.state.clone();
+        if state.font.as_ref().is_none_or(|font| font.strange) {
+            return Err("it is written in a font that nobody knew when it was signed".into());
+        }
+        let spacing = |space: f64| (-0.15 * state.size..=2.0 * state.size.max(1.0)).contains(&space);
+        if !spacing(state.word_space) || (!spacing(state.character_space) && !self.frame.comb) {
+            return Err("its characters are set too close or too far apart".into());
+        }
+        for glyph in glyphs {
+            let space = glyph.character.is_none_or(char::is_whitespace);
+            let width = glyph.width * state.size;
+            if space {
+                self.spaces += 1;
+            } else {
+                if glyph.squeezed {
+                    return Err("its font gives characters widths that they do not have".into());
+                }
+                self.visible(width * state.stretch, &state)?;
+                self.spaces = 0;
+                self.back = 0.0;
+            }
+            if state.character_space > 0.0 || state.word_space > 0.0 || self.spaces > 1 {
+                self.even = false;
+            }
+            let word = if space { state.word_space } else { 0.0 };
+            self.cursor += (width + state.character_space + word) * state.stretch;
+        }
+        Ok(())
+    }
+
+    fn visible(&mut self, width: f64, state: &State) -> Outcome {
+        let [left, bottom, right, top] = self.frame.bbox;
+        let (x, base) = self.at(self.cursor);
+        let width = width * self.line_scale.0 * state.scale.0;
+        let height = state.size * self.line_scale.1 * state.scale.1;
+        let em = state.size * self.line_scale.0 * state.scale.0 * state.stretch;
+        if !(2.0..=((top - bottom) * 1.25).max(2.0)).contains(&height)
+            || !(0.5..=2.0).contains(&(em / height))
+        {
+            return Err("its text is too small, too large or distorted".into());
+        }
+        if (self.height.get_or_insert(height).max(height) - height).abs() > height * 0.05
+            || self.height.is_some_and(|first| height > first * 1.05)
+        {
+            return Err("its text is of several sizes".into());
+        }
+        let beyond = x + 0.9 * width > right + 0.5;
+        if x < left - 0.5
+            || base < bottom - 0.25 * height
+            || base + 0.5 * height > top + 0.5
+            || (beyond && !(self.even && self.began <= left + 8.0))
+        {
+            return Err("its text stands outside of the field".into());
+        }
+        if let Some(last) = self.last {
+            let (down, along) = (last.base - base, x - last.end);
+            let follows = down.abs() <= 0.25 * height && along >= -0.35 * em;
+            if !follows && down < 0.6 * height {
+                return Err("its text runs backwards or over itself".into());
+            }
+        }
+        self.last = Some(Last { end: x + width, base });
+        self.written.push((x + 0.25 * em, base + 0.25 * height));
+        self.legible(x + 0.25 * em, base + 0.25 * height)
+    }
+
+    /// Whether the ink stands out from what is beneath.
+    fn legible(&self, x: f64, y: f64) -> Outcome {
+        let ground = self.grounds.iter().rev().find(|(area, _)| within(area, x, y)).map(|(_, ink)| *ink);
+        let readable = match (ground, self.state.ink) {
+            (Some(Some(ground)), Some(ink)) => (ground - ink).abs() >= 0.25,
+            (None, Some(ink)) => {
+                ink <= 0.75 || self.frame.ink.is_some_and(|stated| (stated - ink).abs() < 0.02)
+            }
+            _ => false,
+        };
+        if readable { Ok(()) } else { Err("its text cannot be told from what is beneath".into()) }
+    }
+
+    fn path(&mut self, operator: &[u8], n: &[f64]) -> Outcome {
+        let (scale, shift) = (self.state.scale, self.state.shift);
+        let place = |x: f64, y: f64| (scale.0 * x + shift.0, scale.1 * y + shift.1);
+        if self.segments.len() + self.boxes.len() > 10_000 {
+            return Err("its paths are too long".into());
+        }
+        match (operator, n) {
+            (b"m", &[x, y]) => (self.pen, self.start) = (Some(place(x, y)), Some(place(x, y))),
+            (b"l", &[x, y]) => self.to(place(x, y)),
+            (b"h", _) => self.close(),
+            (b"re", &[x, y, width, height]) => {
+                let ((a, b), (c, d)) = (place(x, y), place(x + width, y + height));
+                self.boxes.push([a.min(c), b.min(d), a.max(c), b.max(d)]);
+            }
+            (b"c" | b"v" | b"y", _) => self.curved = true,
+            (b"W" | b"W*", _) => self.clips = true,
+            (b"n", _) => return self.clipped(),
+            (b"S" | b"s", _) => return self.painted(false, operator == b"s"),
+            (b"f" | b"F" | b"f*" | b"B" | b"B*", _) => return self.painted(true, false),
+            (b"b" | b"b*", _) => return self.painted(true, true),
+            (b"m" | b"l" | b"re", _) => return Err("a path cannot be read".into()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn to(&mut self, point: Point) {
+        if let Some(pen) = self.pen {
+            self.segments.push((pen, point));
+        }
+        self.pen = Some(point);
+    }
+
+    fn close(&mut self) {
+        if let Some(start) = self.start {
+            self.to(start);
+        }
+    }
+
+    /// The path is used up; as a clip it must leave the field as it is.
+    fn clipped(&mut self) -> Outcome {
+        let [left, bottom, right, top] = self.frame.bbox;
+        let (edge_x, edge_y) = ((6.0_f64).min((right - left) / 4.0), (6.0_f64).min((top - bottom) / 4.0));
+        let whole = |area: &[f64; 4]| {
+            let [l, b, r, t] = *area;
+            l <= left + edge_x && b <= bottom + edge_y && r >= right - edge_x && t >= top - edge_y
+        };
+        let fine = !self.clips
+            || (!self.curved && self.segments.is_empty() && self.boxes.len() == 1 && self.boxes.iter().all(whole));
+        self.forget_path();
+        if fine { Ok(()) } else { Err("it cuts off a part of the field".into()) }
+    }
+
+    fn forget_path(&mut self) {
+        self.boxes.clear();
+        self.segments.clear();
+        (self.pen, self.start, self.curved, self.clips) = (None, None, false, false);
+    }
+
+    /// Borders, grounds and marked rows are painted, and nothing that could be read or cover text.
+    fn painted(&mut self, fills: bool, closes: bool) -> Outcome {
+        if closes {
+            self.close();
+        }
+        let [left, bottom, right, top] = self.frame.bbox;
+        let (width, height) = (right - left, top - bottom);
+        let ground = |area: &[f64; 4]| {
+            let [l, b, r, t] = *area;
+            r.min(right) - l.max(left) >= 0.8 * width
+                && (self.frame.rows || t.min(top) - b.max(bottom) >= 0.8 * height)
+        };
+        let line = |(from, to): &(Point, Point)| {
+            self.at_edge(*from, *to) || (self.frame.comb && (from.0 - to.0).abs() < 0.5)
+        };
+        let framing = |area: &[f64; 4]| {
+            let [l, b, r, t] = *area;
+            [((l, b), (l, t)), ((l, t), (r, t)), ((r, t), (r, b)), ((r, b), (l, b))].iter().all(line)
+        };
+        let fine = !self.curved
+            && self.boxes.iter().all(|area| if fills { ground(area) || framing(area) } else { framing(area) })
+            && self.segments.iter().all(line);
+        if !fine {
+            return Err("it draws more than borders and grounds".into());
+        }
+        if fills {
+            let ink = self.state.ink;
+            if self.boxes.iter().any(|area| self.written.iter().any(|&(x, y)| within(area, x, y))) {
+                return Err("it paints over its text".into());
+            }
+            self.grounds.extend(self.boxes.iter().map(|area| (*area, ink)));
+        }
+        if self.grounds.len() > 10_000 {
+            return Err("it paints too much".into());
+        }
+        self.clipped()
+    }
+
+    /// Whether a line runs along one edge of the field.
+    fn at_edge(&self, from: Point, to: Point) -> bool {
+        let [left, bottom, right, top] = self.frame.bbox;
+        let (near_x, near_y) = ((5.0_f64).min((right - left) * 0.2), (5.0_f64).min((top - bottom) * 0.2));
+        let along = |a: f64, b: f64, edge: f64, near: f64| (a - edge).abs() <= near && (b - edge).abs() <= near;
+        along(from.0, to.0, left, near_x)
+            || along(from.0, to.0, right, near_x)
+            || along(from.1, to.1, bottom, near_y)
+            || along(from.1, to.1, top, near_y)
+    }
+}
+
+fn within(area: &[f64; 4], x: f64, y: f64) -> bool {
+    let [left, bottom, right, top] = *area;
+    (left..=right).contains(&x) && (bottom..=top).contains(&y)
+}
+
+fn upright(a: f64, b: f64, c: f64, d: f64) -> Outcome {
+    if a > 0.0 && d > 0.0 && b.abs() < 1e-6 && c.abs() < 1e-6 {
+        Ok(())
+    } else {
+        Err("its text is turned, mirrored or slanted".into())
+    }
+}
