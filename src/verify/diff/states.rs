@@ -41,8 +41,13 @@ impl Diff<'_, '_, '_> {
         for widget in &widgets {
             let appearance = self.new.get_dict(widget, "AP")?.unwrap_or_default();
             let states = self.new.get(&appearance, "N")?;
+            // Without appearances viewers draw what the value says.
+            let undrawn = states.is_null();
             let has = matches!(&states, Object::Dictionary(states) if states.get_bytes(&chosen).is_some());
-            found |= has;
+            found |= has || undrawn;
+            if undrawn {
+                continue;
+            }
             let shown = value(widget, "AS");
             let shown = shown.as_name().unwrap_or(b"Off");
             let right: &[u8] = if has { &chosen } else { b"Off" };
