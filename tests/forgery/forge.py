@@ -11,12 +11,14 @@ import random
 import sys
 from pathlib import Path
 
+import forge_fields
 import forge_revisions
 import forge_shadow
 import forge_signature
 import forge_widgets
 
-CLASSES = {**forge_signature.CLASSES, **forge_revisions.CLASSES, **forge_shadow.CLASSES, **forge_widgets.CLASSES}
+CLASSES = {**forge_signature.CLASSES, **forge_revisions.CLASSES, **forge_shadow.CLASSES, **forge_widgets.CLASSES,
+           **forge_fields.CLASSES}
 
 
 def main():
