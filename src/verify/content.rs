@@ -90,7 +90,9 @@ pub(super) fn shown(
                             out.extend(glyphs.iter().filter_map(|g| g.character));
                             if let Some(drawing) = drawing {
                                 if !legible {
-                                    return Err("it is written in a font whose characters cannot be told".into());
+                                    return Err(
+                                        "it is written in a font whose characters cannot be told".into()
+                                    );
                                 }
                                 drawing.show(&glyphs)?;
                             }
@@ -129,7 +131,9 @@ pub(super) fn shown(
 /// Whether the resources put other colour spaces in the place of the device's (8.6.5.6).
 fn replaces_colours(view: View<'_, '_>, resources: &Dict) -> bool {
     let spaces = view.get_dict(resources, "ColorSpace").ok().flatten().unwrap_or_default();
-    spaces.iter().any(|(name, _)| name.as_bytes().starts_with(b"Default") || name.as_bytes().starts_with(b"Device"))
+    spaces
+        .iter()
+        .any(|(name, _)| name.as_bytes().starts_with(b"Default") || name.as_bytes().starts_with(b"Device"))
 }
 
 /// Whether a graphics state leaves text as it is (table 57).

@@ -336,7 +336,10 @@ impl<'f> Drawing<'f> {
             l <= left + edge_x && b <= bottom + edge_y && r >= right - edge_x && t >= top - edge_y
         };
         let fine = !self.clips
-            || (!self.curved && self.segments.is_empty() && self.boxes.len() == 1 && self.boxes.iter().all(whole));
+            || (!self.curved
+                && self.segments.is_empty()
+                && self.boxes.len() == 1
+                && self.boxes.iter().all(whole));
         self.forget_path();
         if fine { Ok(()) } else { Err("it cuts off a part of the field".into()) }
     }
@@ -367,7 +370,10 @@ impl<'f> Drawing<'f> {
             [((l, b), (l, t)), ((l, t), (r, t)), ((r, t), (r, b)), ((r, b), (l, b))].iter().all(line)
         };
         let fine = !self.curved
-            && self.boxes.iter().all(|area| if fills { ground(area) || framing(area) } else { framing(area) })
+            && self
+                .boxes
+                .iter()
+                .all(|area| if fills { ground(area) || framing(area) } else { framing(area) })
             && self.segments.iter().all(line);
         if !fine {
             return Err("it draws more than borders and grounds".into());
@@ -389,7 +395,8 @@ impl<'f> Drawing<'f> {
     fn at_edge(&self, from: Point, to: Point) -> bool {
         let [left, bottom, right, top] = self.frame.bbox;
         let (near_x, near_y) = ((5.0_f64).min((right - left) * 0.2), (5.0_f64).min((top - bottom) * 0.2));
-        let along = |a: f64, b: f64, edge: f64, near: f64| (a - edge).abs() <= near && (b - edge).abs() <= near;
+        let along =
+            |a: f64, b: f64, edge: f64, near: f64| (a - edge).abs() <= near && (b - edge).abs() <= near;
         along(from.0, to.0, left, near_x)
             || along(from.0, to.0, right, near_x)
             || along(from.1, to.1, bottom, near_y)

@@ -96,7 +96,10 @@ impl Diff<'_, '_, '_> {
             }
             return Ok(());
         }
-        if self.permissions.annotating() && number.is_some_and(|n| self.is_new(n)) && self.is_note(page, dict)? {
+        if self.permissions.annotating()
+            && number.is_some_and(|n| self.is_new(n))
+            && self.is_note(page, dict)?
+        {
             self.explain(spot);
             self.permit(spot, "a note was added (ISO 32000-2 12.8.2.2, DocMDP 3)");
             return Ok(());
@@ -118,8 +121,7 @@ impl Diff<'_, '_, '_> {
         if open || ["A", "AA", "AP", "OC"].iter().any(|key| dict.contains(key)) || self.notes.len() >= NOTES {
             return Ok(false);
         }
-        let rect: Vec<f64> =
-            self.new.get_array(dict, "Rect")?.iter().filter_map(Object::as_number).collect();
+        let rect: Vec<f64> = self.new.get_array(dict, "Rect")?.iter().filter_map(Object::as_number).collect();
         let &[x0, y0, x1, y1] = rect.as_slice() else { return Ok(false) };
         let area = [x0.min(x1), y0.min(y1), x0.max(x1), y0.max(y1)];
         let [left, bottom, right, top] = area;

@@ -154,7 +154,13 @@ impl Diff<'_, '_, '_> {
     }
 
     /// A widget that nobody touched while its field got another value.
-    pub(super) fn left_behind(&mut self, at: &Spot, dict: &Dict, own: &Inherited, field: &Dict) -> Result<()> {
+    pub(super) fn left_behind(
+        &mut self,
+        at: &Spot,
+        dict: &Dict,
+        own: &Inherited,
+        field: &Dict,
+    ) -> Result<()> {
         let Some(appearance) = Self::descend(self.new, at, dict, "AP")? else { return Ok(()) };
         match Self::descend(self.new, &appearance.spot, &dict_of(Some(&appearance)), "N")? {
             Some(normal) => self.stale_appearance(&normal, own, field),
@@ -169,8 +175,7 @@ impl Diff<'_, '_, '_> {
             return Ok(());
         }
         let texts = texts_of(self.new, field, own)?;
-        if shown_by(self.new, stream)?.is_ok_and(|shown| !shows_one_of(&shown, &texts, field))
-        {
+        if shown_by(self.new, stream)?.is_ok_and(|shown| !shows_one_of(&shown, &texts, field)) {
             let reason = format!("the appearance of {} still shows another value", own.name);
             self.forbid(&normal.spot, Some(Attack::ShadowReplace), reason);
         }
@@ -443,9 +448,8 @@ fn is_one_of(shown: &str, texts: &[String], field: &Dict) -> bool {
         '\u{ad}' | '\u{2010}' => '-',
         other => other,
     };
-    let plain = |s: &str| {
-        s.chars().filter(|c| !c.is_whitespace() && !c.is_control()).map(alike).collect::<String>()
-    };
+    let plain =
+        |s: &str| s.chars().filter(|c| !c.is_whitespace() && !c.is_control()).map(alike).collect::<String>();
     let shown = plain(shown);
     if shown.is_empty() || texts.iter().any(|t| plain(t) == shown) {
         return true;

@@ -182,8 +182,13 @@ impl Diff<'_, '_, '_> {
             for (name, entry) in new_dict.iter() {
                 let spot = new_entries.spot.key(name.lossy());
                 match old_dict.get_bytes(name.as_bytes()) {
-                    None if wanted.contains(name.as_bytes()) && !self.is_plain_font(&new_dict, name.as_bytes()) => {
-                        let reason = format!("a font joins the form under the name {} that a field waited for", name.lossy());
+                    None if wanted.contains(name.as_bytes())
+                        && !self.is_plain_font(&new_dict, name.as_bytes()) =>
+                    {
+                        let reason = format!(
+                            "a font joins the form under the name {} that a field waited for",
+                            name.lossy()
+                        );
                         self.forbid(&spot, Some(Attack::FontSwap), reason);
                     }
                     None => self.explain_below(&spot, entry),
@@ -318,7 +323,12 @@ impl Diff<'_, '_, '_> {
         let kids = array_of(Some(&before));
         let signed_now = own.kind == Some(FieldType::Signature) && !old.contains("V") && new.contains("V");
         if kids.iter().all(|kid| self.is_widget(kid)) {
-            self.states_agree(&at, (old, new), &kids.iter().filter_map(Object::as_reference).collect::<Vec<_>>(), &own)?;
+            self.states_agree(
+                &at,
+                (old, new),
+                &kids.iter().filter_map(Object::as_reference).collect::<Vec<_>>(),
+                &own,
+            )?;
             self.widgets(&after.spot, &kids, &array_of(Some(&after)), &own, (old, new, signed_now))
         } else {
             self.field_list(&after.spot, &kids, &array_of(Some(&after)), &own, depth + 1)
