@@ -164,8 +164,7 @@ impl<'f> Drawing<'f> {
             (b"Tc", &[space]) => self.state.character_space = space,
             (b"Tw", &[space]) => self.state.word_space = space,
             (b"Tz", &[percent]) if (50.0..=200.0).contains(&percent) => self.state.stretch = percent / 100.0,
-            (b"Tr", &[mode]) if mode == 0.0 => {}
-            (b"Ts", &[rise]) if rise == 0.0 => {}
+            (b"Tr" | b"Ts", &[0.0]) => {}
             (b"Tz" | b"Tr" | b"Ts" | b"cm" | b"Tm" | b"Td" | b"TD" | b"TL" | b"Tc" | b"Tw", _) => {
                 let name = String::from_utf8_lossy(operator).into_owned();
                 return Err(format!("it sets {name} as no text that is to be read needs it"));
