@@ -64,6 +64,16 @@ fn a_signature_that_was_not_judged_fails_those_that_were() {
 }
 
 #[test]
+fn a_signature_that_many_fields_show_is_one_and_says_so() {
+    let fields: Vec<String> = (0..1_000).map(|n| format!("<</T(f{n})/FT/Sig/V 1003 0 R>>")).collect();
+    let value = "<</Type/Sig/ByteRange[0 1 2 3]>>".to_owned();
+    let names: String = (0..1_000).map(|n| format!("{} 0 R ", n + 3)).collect();
+    let report = judged(&form(&names, &[fields, vec![value]].concat())).unwrap();
+    assert_eq!((report.signatures.len(), report.signatures[0].places.len()), (1, 200));
+    assert!(report.signatures[0].findings.iter().any(|f| f.code == "too-many-places"));
+}
+
+#[test]
 fn a_revocation_counts_wherever_its_list_stands() {
     let (pki, own) = signer();
     let file = sign_at(&document(1, "", ""), &[(1, 100.0, 100.0)]).unwrap();

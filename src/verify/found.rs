@@ -65,11 +65,17 @@ pub(super) fn signatures(document: &Document<'_>) -> Result<(Vec<Found>, bool), 
     Ok((found.into_values().collect(), more))
 }
 
-/// Where a signature is shown.
-pub(super) fn places(view: View<'_, '_>, found: &Found, pages: &HashMap<u32, u32>) -> Vec<Place> {
+/// Places of one signature that are told, at most.
+const MAX_PLACES: usize = 200;
+
+/// Where a signature is shown; true when that is at more places than are told.
+pub(super) fn places(view: View<'_, '_>, found: &Found, pages: &HashMap<u32, u32>) -> (Vec<Place>, bool) {
     let mut places = Vec::new();
     for field in &found.fields {
         for widget in &field.widgets {
+            if places.len() >= MAX_PLACES {
+                return (places, true);
+            }
             let object = view.object(*widget).unwrap_or_default();
             let dict = object.as_dict().cloned().unwrap_or_default();
             let page =
@@ -82,7 +88,7 @@ pub(super) fn places(view: View<'_, '_>, found: &Found, pages: &HashMap<u32, u32
             });
         }
     }
-    places
+    (places, false)
 }
 
 /// The page whose annotations list the widget, for widgets without /P; looked for on the first pages only.

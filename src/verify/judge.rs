@@ -344,6 +344,11 @@ impl<'c, 'a> Case<'c, 'a> {
         }
         findings.extend(judged.findings.iter().cloned());
         findings.extend(self.incomplete.clone());
+        let (places, more_places) = found::places(view, found, pages);
+        if more_places {
+            let detail = format!("{} fields show this signature: not all are listed", found.fields.len());
+            findings.push(Finding::warning(Subject::Structure, "too-many-places", detail));
+        }
         let at_end =
             candidate.end() >= self.document.revisions().last().map_or(0, |r| r.end).saturating_sub(2);
         if let (Some(trailing), true) = (revisions::trailing(self.document), candidate.coverage.is_ok()) {
@@ -376,7 +381,7 @@ impl<'c, 'a> Case<'c, 'a> {
             .or_else(|| text("Name"))
             .unwrap_or_default();
         SignatureReport {
-            places: found::places(view, found, pages),
+            places,
             object: found.object,
             kind: kind(self.document.latest(), candidate),
             sub_filter: name_of(&found.dict, "SubFilter"),
