@@ -244,6 +244,9 @@ fn a_time_stamp_on_certified_pdf_a_brings_no_appearance_of_its_own() {
                 "PDF/A-1 wants one, and it is that of the certification"
             );
             assert!(!added.contains("/XObject"), "{added}");
+            if let Some(verdict) = ask(&out).pyhanko {
+                assert!(verdict.contains("The signature is judged VALID."), "part {part}: {verdict}");
+            }
         }
     }
 }
