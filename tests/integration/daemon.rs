@@ -18,15 +18,16 @@ pub fn top() -> &'static Path {
 }
 
 /// Three ports in a row that nobody listens on. Candidates go up from a place of this process's own, so that two
-/// daemons that start together do not choose the same.
+/// daemons that start together do not choose the same, and stay below those that the kernel gives to whoever connects (32,768
+/// and up).
 fn free_ports() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let span = 20_000_u16;
+    let span = 22_000_u16;
     // Test programs that start together have numbers that follow each other.
     let start = u16::try_from(std::process::id().wrapping_mul(7_919) % u32::from(span)).unwrap();
     loop {
         let step = NEXT.fetch_add(3, Ordering::Relaxed);
-        let port = 20_000 + (start.wrapping_add(step) % span);
+        let port = 10_240 + (start.wrapping_add(step) % span);
         if (port..port + 3).all(|p| TcpListener::bind(("127.0.0.1", p)).is_ok()) {
             return port;
         }
