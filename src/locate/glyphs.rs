@@ -7,7 +7,7 @@ use hayro_interpret::{
     BlendMode, ClipPath, Context, Device, DrawMode, DrawProps, Image, ImageDrawProps, InterpreterCache,
     InterpreterSettings, SoftMask, interpret_page,
 };
-use kurbo::{Affine, BezPath, Point, Rect};
+use kurbo::{Affine, BezPath, Point, Rect, Shape as _};
 use unicode_normalization::UnicodeNormalization;
 
 /// A CJK em box around the baseline, in thousandths of an em.
@@ -36,8 +36,8 @@ pub(super) struct Glyphs {
     pub(super) seen: u64,
     pub(super) unmapped: u64,
     most: u64,
-    /// What is outside is not shown.
-    visible: Rect,
+    /// What is outside the last of them is not shown: the page, and each clip within the one before.
+    visible: Vec<Rect>,
 }
 
 /// Compatibility forms folded (NFKC), without white space and control characters.
@@ -57,17 +57,31 @@ pub(super) fn of_page<'a>(
     let visible = Rect::new(x0, y0, x1, y1);
     let settings = InterpreterSettings::default();
     let mut context = Context::new(Affine::IDENTITY, visible, cache, pdf.xref(), settings);
-    let mut glyphs = Glyphs { most, visible, ..Glyphs::default() };
+    let mut glyphs = Glyphs { most, visible: vec![visible], ..Glyphs::default() };
     interpret_page(content, &mut context, &mut glyphs);
     glyphs
 }
 
+impl Glyphs {
+    /// The part of the page that is painted on now, or the rectangle around it.
+    fn shown(&self) -> Rect {
+        self.visible.last().copied().unwrap_or_default()
+    }
+}
+
 impl Device<'_> for Glyphs {
     fn draw_path(&mut self, _: &BezPath, _: DrawProps<'_>, _: &DrawMode) {}
-    fn push_clip_path(&mut self, _: &ClipPath) {}
+    fn push_clip_path(&mut self, clip: &ClipPath) {
+        self.visible.push(self.shown().intersect(clip.path.bounding_box()));
+    }
+
     fn push_transparency_group(&mut self, _: f32, _: Option<SoftMask<'_>>, _: BlendMode) {}
     fn draw_image(&mut self, _: Image<'_, '_>, _: ImageDrawProps<'_>) {}
-    fn pop_clip(&mut self) {}
+
+    fn pop_clip(&mut self) {
+        self.visible.pop();
+    }
+
     fn pop_transparency_group(&mut self) {}
 
     fn draw_glyph_run(&mut self, run: &GlyphRun<'_, '_>, props: DrawProps<'_>, mode: &DrawMode) {
@@ -95,7 +109,7 @@ impl Device<'_> for Glyphs {
             let transform = props.transform * positioned.transform();
             let advance = f64::from(advance.unwrap_or(1000.0));
             let Some(glyph) = placed(text, transform, vertical, advance) else { continue };
-            if !self.visible.contains(glyph.quad[0].midpoint(glyph.quad[2])) {
+            if !self.shown().contains(glyph.quad[0].midpoint(glyph.quad[2])) {
                 continue;
             }
             match mode {

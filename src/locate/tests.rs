@@ -56,6 +56,16 @@ fn near(hit: &Hit, x: f64, y: f64) {
 const PARTY: &str = "<bcd7b7bdb8c7d5c2b4a6>";
 
 #[test]
+fn text_that_is_clipped_away_is_not_found() {
+    let hits = find(
+        "q 0 0 50 50 re W n BT /F1 12 Tf 100 700 Td (Sign here) Tj ET Q BT /F1 12 Tf 100 600 Td (Sign here) Tj ET",
+        "Sign here",
+    );
+    assert_eq!(hits.len(), 1);
+    near(&hits[0], 100.0, 600.0);
+}
+
+#[test]
 fn all_hits_are_found_in_reading_order() {
     let hits = find(
         "BT /F1 12 Tf 100 100 Td (Party A) Tj 200 0 Td (Party A) Tj -200 600 Td (Party A) Tj ET",
