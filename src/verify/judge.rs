@@ -16,7 +16,7 @@ use super::report::{
 use super::stamp::{self, Stamped};
 use super::structure::{self, Coverage, as_u64};
 use super::trust::{self, Question};
-use super::{pages, pdf_date, revisions, scene};
+use super::{pages, pdf_date, presign, revisions, scene};
 use crate::pdf::syntax::inspect::Inspection;
 use crate::pdf::syntax::{Dict, Document, Limits, Object, SyntaxError, View};
 use crate::x509::path::{Purpose, RevocationPolicy, TrustStore, Verifier};
@@ -137,6 +137,9 @@ impl<'c, 'a> Case<'c, 'a> {
         });
         let inspection = later.then(|| revisions::strict(document));
         findings.extend(revisions::trailing(document));
+        if later {
+            findings.extend(presign::unused(document));
+        }
         let verifier = trust::verifier();
         let digests = Digests::of_file(document.bytes().len());
         let work = budget.work;

@@ -17,6 +17,8 @@ const MAX_WALKED: usize = 40_000;
 const MAX_LOOKUPS: usize = 400_000;
 /// Objects outside of the document's tree that are read, at most.
 const MAX_UNUSED: usize = 20_000;
+/// Objects that are walked when a signed file is judged.
+const MAX_JUDGED: usize = 5_000;
 /// Annotation flags (ISO 32000-2 12.5.3): Hidden and NoView.
 const HIDING: i64 = 2 | 32;
 
@@ -92,6 +94,37 @@ fn unreferenced(view: View<'_, '_>, edges: &Edges, findings: &mut Vec<Finding>) 
         let detail = format!("{} more objects are not used by the document", listed - LISTED);
         findings.push(prepared("unreferenced-object", Attack::ShadowHideAndReplace, detail));
     }
+}
+
+/// Dictionaries and streams that nothing refers to, in a file that was changed after it was signed: what a later revision left
+/// lying, or made ready for the next one. A warning, since many writers leave something behind.
+pub(super) fn unused(document: &Document<'_>) -> Option<Finding> {
+    document.apart(|| {
+        let view = document.latest();
+        let Ok(edges) = Edges::collect_within(view, &BTreeMap::new(), MAX_JUDGED) else {
+            let detail = format!("more than {MAX_JUDGED} objects: nobody looked for unused ones");
+            return Some(Finding::warning(Subject::File, "unreferenced-object", detail));
+        };
+        let most = MAX_LOOKUPS / document.revisions().len().max(1);
+        let used =
+            |number: &u32| !matches!(view.definition(*number).map(|d| d.entry), None | Some(Entry::Free));
+        let alone = (1..view.size()).take(most).filter(used).filter(|number| !edges.reaches(*number));
+        let shown: Vec<u32> = alone.take(MAX_JUDGED).filter(|number| is_content(view, *number)).collect();
+        let first: Vec<String> = shown.iter().take(LISTED).map(u32::to_string).collect();
+        let (count, list) = (shown.len(), first.join(", "));
+        (count > 0).then(|| {
+            let detail = format!("nothing refers to {count} objects of the file: {list}");
+            Finding::warning(Subject::File, "unreferenced-object", detail)
+        })
+    })
+}
+
+/// Whether an object is a dictionary or stream of the document, not of its file structure.
+fn is_content(view: View<'_, '_>, number: u32) -> bool {
+    let Ok(object) = view.object(ObjectId::new(number)) else { return true };
+    let Some(dict) = object.as_dict() else { return false };
+    let structure = ["ObjStm", "XRef"].iter().any(|kind| dict.is_name("Type", kind));
+    !structure && !dict.contains("Linearized")
 }
 
 /// Kinds of objects that can become part of what is shown.
