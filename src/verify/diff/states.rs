@@ -35,8 +35,7 @@ impl Diff<'_, '_, '_> {
         if !changed {
             return Ok(());
         }
-        let chosen = self.new.get(new, "V")?;
-        let chosen = chosen.as_name().unwrap_or(b"Off").to_vec();
+        let chosen = chosen_state(&self.new.get(new, "V")?);
         let mut found = chosen == b"Off";
         for widget in &widgets {
             let appearance = self.new.get_dict(widget, "AP")?.unwrap_or_default();
@@ -95,6 +94,14 @@ impl Diff<'_, '_, '_> {
     }
 }
 
+/// The state that a button's value names. Some writers (pypdf) give it as a string, with the solidus of the name.
+fn chosen_state(value: &Object) -> Vec<u8> {
+    match value {
+        Object::String(text) => text.to_text().trim_start_matches('/').as_bytes().to_vec(),
+        other => other.as_name().unwrap_or(b"Off").to_vec(),
+    }
+}
+
 /// The text of rich text, and its tags.
 fn parts(rich: &str) -> (String, BTreeSet<String>) {
     let (mut text, mut tags) = (String::new(), BTreeSet::new());
@@ -113,6 +120,14 @@ fn parts(rich: &str) -> (String, BTreeSet<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pdf::syntax::PdfString;
+
+    #[test]
+    fn a_state_is_a_name_or_a_string_that_says_one() {
+        assert_eq!(chosen_state(&Object::String(PdfString::literal(b"/Yes".to_vec()))), b"Yes");
+        assert_eq!(chosen_state(&Object::String(PdfString::literal(b"Yes".to_vec()))), b"Yes");
+        assert_eq!(chosen_state(&Object::Null), b"Off");
+    }
 
     #[test]
     fn rich_text_is_its_text_and_its_tags() {
