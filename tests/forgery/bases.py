@@ -63,7 +63,8 @@ def appearance(pdf, text, width, height, fill=b"", font=None):
 def with_form(pdf, signature_fields=1):
     """Text, choice, check box and empty signature fields on the first page."""
     page = pdf.pages[0].obj
-    helv = pdf.make_indirect(Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Helvetica, Encoding=Name.WinAnsiEncoding))
+    encoding = pdf.make_indirect(Dictionary(Type=Name.Encoding, BaseEncoding=Name.WinAnsiEncoding))
+    helv = pdf.make_indirect(Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Helvetica, Encoding=encoding))
     marks = pdf.make_indirect(Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.ZapfDingbats))
 
     def widget(kind, name, rect, **keys):

@@ -11,6 +11,7 @@ import random
 import sys
 from pathlib import Path
 
+import forge_below
 import forge_fields
 import forge_revisions
 import forge_shadow
@@ -18,7 +19,7 @@ import forge_signature
 import forge_widgets
 
 CLASSES = {**forge_signature.CLASSES, **forge_revisions.CLASSES, **forge_shadow.CLASSES, **forge_widgets.CLASSES,
-           **forge_fields.CLASSES}
+           **forge_fields.CLASSES, **forge_below.CLASSES}
 
 
 def main():

@@ -240,8 +240,13 @@ impl Diff<'_, '_, '_> {
     }
 
     /// Explains the references of an accepted appearance; dictionaries of resources that were changed with it are
-    /// accepted under the same condition.
+    /// accepted under the same condition. An object that is as it was is shown by others too: a change below it (a font's
+    /// encoding or program) is no part of this appearance.
     pub(super) fn explain_resources(&mut self, at: &Located, depth: usize) -> Result<()> {
+        let is_new = self.touched.get(&at.spot.owner) == Some(&false);
+        if !is_new && !self.changed(at.spot.owner)? {
+            return Ok(());
+        }
         let object = at.object.clone();
         let dict = dict_of(Some(at));
         if matches!(object, Object::Stream(_)) {

@@ -120,7 +120,8 @@ fn holds_references(object: &Object) -> bool {
 }
 
 impl Diff<'_, '_, '_> {
-    /// Forbids every reference from an object of the signed revision to a touched object that no rule explained.
+    /// Forbids every reference to an object that was changed, and from what was there at signing to what is new, that no rule
+    /// explained.
     pub(super) fn unexplained(&mut self) -> Result<()> {
         let forbidden = self.changes.iter().filter(|c| c.permission == Permission::Forbidden);
         let mut blamed: BTreeSet<u32> = forbidden.map(|c| c.object).collect();
@@ -129,7 +130,9 @@ impl Diff<'_, '_, '_> {
             let from_new = edge.spot.owner != 0 && self.touched.get(&edge.spot.owner) == Some(&false);
             let explained = self.explained.contains(&(edge.spot.owner, edge.spot.path.clone()));
             let accepted = self.accepted.get(&edge.target).copied();
-            if from_new || explained || accepted == Some(Referrers::Any) {
+            // What is new may refer to what is new, but a rule must have spoken of a changed object whoever refers to it:
+            // a new object often stands where an old one stood.
+            if (from_new && !was_used) || explained || accepted == Some(Referrers::Any) {
                 continue;
             }
             self.step()?;

@@ -37,47 +37,77 @@ fn without_length(dict: &Dict) -> Dict {
 
 impl Diff<'_, '_, '_> {
     /// Whether two values mean the same. Equal references do: whether their target may have changed is judged by the
-    /// edges. Different references do when what they lead to is the same through and through; `spot` is explained
-    /// then.
+    /// edges, and nothing is explained of them. Different references do when what they lead to is the same through and
+    /// through; these, and only these, are explained then.
     pub(super) fn same(&mut self, spot: &Spot, before: &Object, after: &Object) -> Result<bool> {
-        let same = self.same_value(before, after, 0)?;
-        if same && before != after {
-            self.explain_below(spot, after);
+        if before == after {
+            self.step()?;
+            return Ok(true);
+        }
+        let mut other = Vec::new();
+        let same = self.same_value(before, after, Some(spot), &mut other, 0)?;
+        if same {
+            other.iter().for_each(|spot| self.explain(spot));
         }
         Ok(same)
     }
 
-    fn same_value(&mut self, before: &Object, after: &Object, depth: usize) -> Result<bool> {
+    /// `spot` is where `after` stands, where references there may be explained; those that differ are put into `other`.
+    fn same_value(
+        &mut self,
+        before: &Object,
+        after: &Object,
+        spot: Option<&Spot>,
+        other: &mut Vec<Spot>,
+        depth: usize,
+    ) -> Result<bool> {
         self.step()?;
         if depth > 24 {
             return Ok(false);
         }
         Ok(match (before, after) {
             (Object::Reference(a), Object::Reference(b)) if a == b => true,
-            (Object::Reference(_), _) | (_, Object::Reference(_)) => {
-                let before = self.old.resolve(before)?;
-                let after = self.new.resolve(after)?;
+            (_, Object::Reference(id)) => {
+                let (before, target) = (self.old.resolve(before)?, self.new.resolve(after)?);
                 // A page or a field by another number is another page or field.
-                if is_structural(&before) || is_structural(&after) {
+                if is_structural(&before) || is_structural(&target) {
                     return Ok(false);
                 }
-                self.same_value(&before, &after, depth + 1)?
+                other.extend(spot.cloned());
+                // What stands in an object that was there is shown by others too: nothing is explained in it.
+                let inside = Spot { owner: id.number, path: String::new() };
+                let new = self.touched.get(&id.number) == Some(&false);
+                self.same_value(&before, &target, Some(&inside).filter(|_| new), other, depth + 1)?
+            }
+            (Object::Reference(_), _) => {
+                let before = self.old.resolve(before)?;
+                if is_structural(&before) || is_structural(after) {
+                    return Ok(false);
+                }
+                self.same_value(&before, after, spot, other, depth + 1)?
             }
             (Object::Array(a), Object::Array(b)) => {
                 if a.len() != b.len() {
                     return Ok(false);
                 }
-                for (a, b) in a.iter().zip(b) {
-                    if !self.same_value(a, b, depth + 1)? {
+                for (n, (a, b)) in a.iter().zip(b).enumerate() {
+                    let spot = spot.filter(|_| may_lead(b)).map(|spot| spot.key(n));
+                    if !self.same_value(a, b, spot.as_ref(), other, depth + 1)? {
                         return Ok(false);
                     }
                 }
                 true
             }
-            (Object::Dictionary(a), Object::Dictionary(b)) => self.same_dict(a, b, depth)?,
+            (Object::Dictionary(a), Object::Dictionary(b)) => self.same_dict(a, b, spot, other, depth)?,
             (Object::Stream(a), Object::Stream(b)) => {
                 let data = self.old.document().encoded(a)? == self.new.document().encoded(b)?;
-                data && self.same_dict(&without_length(&a.dict), &without_length(&b.dict), depth)?
+                data && self.same_dict(
+                    &without_length(&a.dict),
+                    &without_length(&b.dict),
+                    spot,
+                    other,
+                    depth,
+                )?
             }
             (Object::Integer(_), Object::Real(_)) | (Object::Real(_), Object::Integer(_)) => {
                 before.as_number() == after.as_number()
@@ -86,7 +116,14 @@ impl Diff<'_, '_, '_> {
         })
     }
 
-    fn same_dict(&mut self, a: &Dict, b: &Dict, depth: usize) -> Result<bool> {
+    fn same_dict(
+        &mut self,
+        a: &Dict,
+        b: &Dict,
+        spot: Option<&Spot>,
+        other: &mut Vec<Spot>,
+        depth: usize,
+    ) -> Result<bool> {
         if a.has_duplicate_keys() || b.has_duplicate_keys() {
             return Ok(a == b);
         }
@@ -96,7 +133,8 @@ impl Diff<'_, '_, '_> {
         }
         for (key, before) in a.iter().filter(|(_, v)| !v.is_null()) {
             let Some(after) = b.get_bytes(key.as_bytes()) else { return Ok(false) };
-            if !self.same_value(before, after, depth + 1)? {
+            let spot = spot.filter(|_| may_lead(after)).map(|spot| spot.key(key.lossy()));
+            if !self.same_value(before, after, spot.as_ref(), other, depth + 1)? {
                 return Ok(false);
             }
         }
@@ -120,6 +158,11 @@ impl Diff<'_, '_, '_> {
             _ => {}
         }
     }
+}
+
+/// Whether a value may hold references.
+fn may_lead(object: &Object) -> bool {
+    matches!(object, Object::Reference(_) | Object::Array(_) | Object::Dictionary(_))
 }
 
 /// Objects whose identity matters.
