@@ -96,11 +96,8 @@ pub(super) fn byte_range(view: View<'_, '_>, dict: &Dict) -> Option<[usize; 4]> 
 
 /// The octets; a missing last digit is 0 (ISO 32000-2 7.3.4.3).
 fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
-    if digits.len().is_multiple_of(2) {
-        hex::decode(digits).ok()
-    } else {
-        hex::decode([digits, b"0"].concat()).ok()
-    }
+    let decode = |digits: &[u8]| data_encoding::HEXLOWER_PERMISSIVE.decode(digits).ok();
+    if digits.len().is_multiple_of(2) { decode(digits) } else { decode(&[digits, b"0"].concat()) }
 }
 
 /// Length of the first BER value, header included; an indefinite length is followed to its end-of-contents.
