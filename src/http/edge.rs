@@ -1,7 +1,7 @@
 //! A request's way: rate, token, body, parameters, slot, operation, answer.
 
 use super::args::{Args, Fields, Raw};
-use super::intake::{FORM_BODY, Intake, JSON_BODY};
+use super::intake::{FORM_BODY, Intake, JSON_BODY, MOST_FIELDS};
 use super::listen::Peer;
 use super::metrics::Metrics;
 use super::pool::Pool;
@@ -139,6 +139,9 @@ impl Edge {
         }
         if endpoint.form == Form::Query || matches!(endpoint.wire, Wire::Junziqian(_)) {
             fields.extend(query_fields(query));
+            if fields.len() > MOST_FIELDS {
+                return Err(Error::malformed("查询参数").because("too many fields"));
+            }
         }
         let (body, _place) = self.body_fields(endpoint.form, headers, intake).await?;
         fields.extend(body);
@@ -286,9 +289,10 @@ fn is_utf8(content_type: &str) -> bool {
     })
 }
 
+/// The query's fields, one more than may be: whoever has that many is refused.
 pub(super) fn query_fields(query: Option<&str>) -> Fields {
     form_urlencoded::parse(query.unwrap_or_default().as_bytes())
-        .take(64)
+        .take(MOST_FIELDS + 1)
         .map(|(name, value)| (name.into_owned(), Raw::Text(value.into_owned())))
         .collect()
 }

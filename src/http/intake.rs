@@ -21,8 +21,8 @@ const BASE64_FILES: &[&str] = &["contractFile", "byteSignLogFile"];
 
 /// Bytes of an unwanted body that are read and thrown away, so that the client sees the answer rather than a reset.
 const DRAINED: u64 = 64 << 20;
-/// Fields of a form.
-const MOST_FIELDS: usize = 64;
+/// Fields of a form or query.
+pub(super) const MOST_FIELDS: usize = 64;
 /// A form field that is not a file.
 const MOST_TEXT: usize = 128 * 1_024;
 
@@ -137,8 +137,11 @@ impl Intake {
     async fn urlencoded(&mut self, files: &[&str]) -> Result<Fields> {
         let body = self.bytes().await?;
         form_urlencoded::parse(&body)
-            .take(MOST_FIELDS)
-            .map(|(name, value)| {
+            .enumerate()
+            .map(|(before, (name, value))| {
+                if before >= MOST_FIELDS {
+                    return Err(Error::malformed("请求体").because("too many fields"));
+                }
                 let file = files.contains(&&*name) && !value.is_empty();
                 let raw =
                     if file { Raw::File(decoded(&name, &value)?) } else { Raw::Text(value.into_owned()) };

@@ -77,6 +77,24 @@ async fn a_parameter_given_twice_is_201() {
 }
 
 #[tokio::test]
+async fn more_parameters_than_may_be_are_201_and_none_is_dropped() {
+    let world = World::ready().await;
+    let many = |n: usize| (0..n).map(|i| format!("p{i}=1")).collect::<Vec<_>>().join("&");
+    let url = "application/x-www-form-urlencoded";
+    let answer = world.send("POST", "/v2/auth/validateContract", url, many(65).into_bytes()).await;
+    assert!(answer.body["msg"].as_str().is_some_and(|msg| msg.contains("请求体")), "{:?}", answer.body);
+    let answer = world.get(&format!("/x/results/order-1?{}", many(65))).await;
+    answer.is(201, "查询参数 格式不正确");
+    let parts: String = (0..65)
+        .map(|i| format!("--b\r\nContent-Disposition: form-data; name=\"p{i}\"\r\n\r\n1\r\n"))
+        .collect();
+    let form = parts + "--b--\r\n";
+    let answer =
+        world.send("POST", "/sign/fileStream", "multipart/form-data; boundary=b", form.into_bytes()).await;
+    answer.is(201, "请求体 格式不正确");
+}
+
+#[tokio::test]
 async fn mirrored_statuses() {
     let mut world = World::with(mirrored).logged_in().await;
     assert_eq!(world.post("/user/person", &json!({})).await.status, 400);
