@@ -17,6 +17,7 @@ mod growth;
 mod handles;
 pub mod issuance;
 mod module;
+mod patience;
 pub mod pin;
 mod receipts;
 pub mod recovery;

@@ -4,6 +4,7 @@ use super::fault::{Trouble, told};
 use super::growth::Growth;
 use super::issuance::Issuance;
 use super::module::{Module, OpenError};
+use super::patience::{ONE_CALL, OPENING, end_at_once, within};
 use super::receipts::Receipts;
 use super::service::{self, Service};
 use super::session::TokenSession;
@@ -78,12 +79,14 @@ struct Worker {
 fn start(child: &Child, confined: bool) -> Result<Worker, OpenError> {
     let settings: WorkerSettings =
         postcard::from_bytes(&child.settings).map_err(|e| OpenError::Token(format!("settings: {e}")))?;
-    let (module, first) = Module::open(&settings.token)?;
+    let voice = &child.voice;
+    let (module, first) = within(OPENING, voice, "opening the token", || Module::open(&settings.token))??;
     let module = Arc::new(module);
     let mut first = TokenSession::over(&module, first, settings.unwrapped_keys);
     // A worker that logs in and cannot sign would draw all calls to itself by failing them quickly.
-    service::health(&mut first).map_err(|error| OpenError::Token(error.to_string()))?;
-    let sessions = open_sessions(first, &module, &settings)?;
+    within(ONE_CALL, voice, "a test signature", || service::health(&mut first))?
+        .map_err(|error| OpenError::Token(error.to_string()))?;
+    let sessions = within(OPENING, voice, "opening sessions", || open_sessions(first, &module, &settings))??;
     let count = sessions.len();
     let (jobs, queue) = flume::bounded(count * QUEUE_PER_SESSION);
     let ready = format!(
@@ -238,9 +241,7 @@ impl Worker {
         }
         while !self.sessions.iter().all(JoinHandle::is_finished) {
             if Instant::now() >= until {
-                tracing::error!("a call does not come back from the PKCS#11 module");
-                let _ =
-                    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+                end_at_once();
             }
             std::thread::sleep(Duration::from_millis(1));
         }

@@ -249,6 +249,22 @@ fn a_module_that_hangs_is_replaced() {
     });
 }
 
+/// Nobody asks a worker that is not ready yet whether it lives.
+#[test]
+fn a_module_that_hangs_in_a_worker_s_start_is_replaced() {
+    let Some(site) = Site::on_token("simulated", |_| {}) else { return };
+    under_load(site.start(), |daemon, load| {
+        let faults = Faults::of(&daemon.site, "signer");
+        faults.set("removed", "");
+        load.until_told(503, 20);
+        faults.set("C_Sign", "hang once");
+        faults.clear("removed");
+        // No worker serves: who meets it is one that starts.
+        faults.until_met("C_Sign");
+        println!("after a hang in the start: served after {:?}", load.until_served(2));
+    });
+}
+
 /// A session that is stuck in the module leaves its worker no orderly way out, and whoever waits for it none before; the appliance
 /// ends all the same, and is whole after.
 #[test]
