@@ -386,8 +386,7 @@ impl<'c, 'a> Case<'c, 'a> {
 fn candidate(document: &Document<'_>, found: Found, evidence: &Evidence, budget: &mut Budget) -> Candidate {
     let bytes = document.bytes();
     let view = document.as_of(found.revision);
-    let timestamp =
-        found.dict.is_name("Type", "DocTimeStamp") || found.dict.is_name("SubFilter", "ETSI.RFC3161");
+    let timestamp = found.dict.is_name("SubFilter", "ETSI.RFC3161");
     let coverage = structure::coverage(view, &found.dict);
     let mut judged = Judged::default();
     let revision = match &coverage {
@@ -426,8 +425,12 @@ fn cryptography_of(
     budget: &mut Budget,
 ) -> Judged {
     let sub_filter = dict.get("SubFilter").and_then(Object::as_name).unwrap_or(b"adbe.pkcs7.detached");
-    let Some(format) = Format::of(sub_filter) else {
-        let detail = format!("/SubFilter {} is not supported", String::from_utf8_lossy(sub_filter));
+    // What calls itself a time stamp and is a signature is neither (ISO 32000-2 12.8.5).
+    let named_stamp = dict.is_name("Type", "DocTimeStamp");
+    let format = Format::of(sub_filter).filter(|format| !named_stamp || *format == Format::Timestamp);
+    let Some(format) = format else {
+        let kind = if named_stamp { " in a document time stamp" } else { "" };
+        let detail = format!("/SubFilter {}{kind} is not supported", String::from_utf8_lossy(sub_filter));
         let finding = Finding::failure(Subject::Cryptography, "sub-filter", detail);
         return Judged {
             problem: Some(SubIndication::FormatFailure),

@@ -75,7 +75,7 @@ pub enum SignatureKind {
     Approval,
     /// A certification signature: it is the target of the catalogue's /Perms /DocMDP.
     Certification,
-    /// A document time stamp (/Type /DocTimeStamp, ETSI.RFC3161).
+    /// A document time stamp (/SubFilter /ETSI.RFC3161).
     DocumentTimestamp,
 }
 

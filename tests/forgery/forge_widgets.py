@@ -2,12 +2,17 @@
 
 from pikepdf import Array, Dictionary, Name, String
 
+from pyhanko.sign import fields
+
 import party
 from increment import Update
 
 KINDS = ["FreeText", "Stamp", "Redact", "Square", "Circle", "Highlight", "Underline", "StrikeOut", "Squiggly", "Ink", "Line", "Polygon",
          "PolyLine", "Caret", "FileAttachment", "Link", "Watermark", "Screen", "Movie", "Sound", "3D", "Popup", "Text", "PrinterMark", "TrapNet",
          "RichMedia", "Projection", "Unknown"]
+
+# Print; Print and Locked; NoView and Print; NoView and ToggleNoView; the same and Print: each is seen somewhere.
+VIEWED = [4, 4, 132, 36, 288, 292]
 
 
 def rectangle(rng):
@@ -62,7 +67,7 @@ def annotation_removed(rng, data):
 
 
 def widget(u, rng, kind="Sig", **more):
-    return u.new(Dictionary(Type=Name.Annot, Subtype=Name.Widget, FT=Name("/" + kind), T=String("New%d" % rng.randrange(10**6)), F=rng.choice([4, 132]),
+    return u.new(Dictionary(Type=Name.Annot, Subtype=Name.Widget, FT=Name("/" + kind), T=String("New%d" % rng.randrange(10**6)), F=rng.choice(VIEWED),
                             Rect=rectangle(rng), P=u.page(0), AP=Dictionary(N=cover(u, rng)), **more))
 
 
@@ -109,6 +114,25 @@ def invalid_signature(rng, data):
     return bytes(forged)
 
 
+def visible_stamp(rng, data):
+    """A document time stamp is permitted under every certification; one that paints over the page is not."""
+    u = Update(data)
+    field = widget(u, rng)
+    if rng.random() < 0.2:
+        del field["/AP"]
+        field.MK = Dictionary(BG=Array([1, 1, 1]), CA=String("1,000,000"))
+    u.annotate(u.page(rng.randrange(2)), field)
+    u.add_field(field)
+    return party.stamp(u.write(), str(field.T))
+
+
+def posing_as_stamp(rng, data):
+    """A signature that calls itself a document time stamp."""
+    box = rng.choice([None, (10, 10, 90, 60)])
+    subfilter = rng.choice([fields.SigSeedSubFilter.PADES, fields.SigSeedSubFilter.ADOBE_PKCS7_DETACHED])
+    return party.sign_as_stamp(data, "Late%d" % rng.randrange(10**6), box=box, subfilter=subfilter)
+
+
 def moved_existing_field(rng, data):
     """An empty field of the document is signed and moved or redrawn meanwhile."""
     u = Update(data)
@@ -147,7 +171,8 @@ def uncertified(base, state):
 CLASSES = {
     "annotation-overlay": (uncertified, [annotation_added, annotation_changed, annotation_removed, hidden_behind_a_signature]),
     "eaa": (certified, [annotation_added, annotation_added, annotation_added, annotation_changed, hidden_behind_a_signature]),
-    "ssa": (certified, [visible_signature, invalid_signature, unsigned_field, moved_existing_field]),
-    "no-changes-permitted": (lambda base, state: base == "certified1", [signed_after_no_changes]),
+    "ssa": (certified, [visible_signature, invalid_signature, unsigned_field, moved_existing_field, visible_stamp]),
+    "no-changes-permitted": (lambda base, state: base == "certified1", [signed_after_no_changes, visible_stamp, posing_as_stamp]),
+    "posing-as-stamp": (lambda base, state: True, [posing_as_stamp]),
     "field-overlay": (uncertified, [unsigned_field]),
 }

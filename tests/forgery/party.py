@@ -3,14 +3,17 @@
 import datetime
 import io
 import logging
+from unittest import mock
 
 from asn1crypto import keys, x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from pyhanko.pdf_utils.generic import NameObject
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import fields, signers, timestamps
+from pyhanko.sign.signers import pdf_signer
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 logging.disable(logging.CRITICAL)
@@ -51,6 +54,19 @@ class Careless(signers.PdfSigner):
         pass
 
 
+class Posing(pdf_signer.SignatureObject):
+    """A signature that calls itself a time stamp."""
+
+    def __init__(self, *args, **keys):
+        super().__init__(*args, **keys)
+        self["/Type"] = NameObject("/DocTimeStamp")
+
+
+def sign_as_stamp(data, name, **more):
+    with mock.patch.object(pdf_signer, "SignatureObject", Posing):
+        return sign(data, name, **more)
+
+
 def sign(data, name, box=None, page=0, level=None, lock=None, stamp=False, existing=False, **more):
     """One more signature; `level` makes it a certification with that DocMDP level."""
     writer = IncrementalPdfFileWriter(io.BytesIO(data), strict=False)
@@ -69,10 +85,10 @@ def certify(data, level):
     return sign(data, "Certification", level=level)
 
 
-def stamp(data):
-    """A document time stamp."""
+def stamp(data, field=None):
+    """A document time stamp, in a field of its own or in one that is there."""
     out = io.BytesIO()
-    signers.PdfTimeStamper(CLOCK).timestamp_pdf(
+    signers.PdfTimeStamper(CLOCK, field_name=field).timestamp_pdf(
         IncrementalPdfFileWriter(io.BytesIO(data), strict=False), "sha256", output=out, in_place=False)
     return out.getvalue()
 

@@ -33,9 +33,12 @@ impl Inherited {
     }
 }
 
-/// Flags that show or hide nothing (table 167): ReadOnly, Locked, LockedContents; and Print, which may only be added.
+/// Flags that show or hide nothing (table 167): ReadOnly, Locked, LockedContents; and Print, which may only be added to what is on the
+/// screen anyway.
 const UNSEEN_FLAGS: i64 = 4 | 64 | 128 | 512;
 const PRINT: i64 = 4;
+/// Hidden, NoView, ToggleNoView.
+const OFF_SCREEN: i64 = 2 | 32 | 256;
 
 /// Tools that fill a field often write its other keys again: a default in place of nothing, the operators of /DA in
 /// another order, a thin border that only a frame's colour would show, the /Type that a widget need not name.
@@ -44,7 +47,9 @@ pub(super) fn restated(key: &str, before: &Object, after: &Object) -> bool {
     match key {
         "Ff" => flags(before).is_some() && flags(before) == flags(after),
         "F" => matches!((flags(before), flags(after)),
-            (Some(a), Some(b)) if (a ^ b) & !UNSEEN_FLAGS == 0 && a & !b & PRINT == 0),
+            (Some(a), Some(b)) if (a ^ b) & !UNSEEN_FLAGS == 0
+                && a & !b & PRINT == 0
+                && (b & !a & PRINT == 0 || a & OFF_SCREEN == 0)),
         "BS" => [before, after].iter().all(|style| style.is_null() || style.as_dict().is_some_and(is_thin)),
         // The first option that a list box shows.
         "TI" => after.is_null() || after.as_integer().is_some(),
@@ -495,5 +500,24 @@ impl Diff<'_, '_, '_> {
         }
         self.permit(at, format!("field {} was filled (ISO 32000-2 12.8.2.2, DocMDP 2)", own.name));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_that_show_or_hide_nothing_may_be_written_again() {
+        let same = |before: Object, after: i64| restated("F", &before, &Object::Integer(after));
+        for (before, after) in [(0, 4), (4, 132), (68, 4 | 128 | 512), (4, 4)] {
+            assert!(same(Object::Integer(before), after), "{before} to {after}");
+        }
+        assert!(same(Object::Null, 4), "no flags are 0");
+        // Hidden or shown; printed no more; NoView and ToggleNoView with Print are seen on paper.
+        for (before, after) in [(0, 2), (4, 0), (2, 0), (32, 36), (288, 292), (2, 6), (4, 36), (36, 4)] {
+            assert!(!same(Object::Integer(before), after), "{before} to {after}");
+        }
+        assert!(!restated("F", &Object::Integer(4), &Object::Name("4".into())));
     }
 }

@@ -59,8 +59,21 @@ const NEW_FIELD: [&str; 24] = [
     "Contents",
     "StructParent",
 ];
-/// Annotation flags (12.5.3): Invisible, Hidden and NoView, which keep a widget from the screen.
-const HIDING: i64 = 2 | 32;
+/// The annotation flag Hidden (12.5.3). It alone keeps a widget from screen and paper: what has NoView can be printed.
+const HIDDEN: i64 = 2;
+/// Keys of a widget that decide what is seen of it.
+const SHOWING: [&str; 9] = ["AP", "AS", "F", "MK", "DA", "DR", "BS", "Border", "Contents"];
+
+/// What a later signature brings to the page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// Nothing, or nothing new.
+    Nothing,
+    /// An appearance in a field that waited for it.
+    InItsField,
+    /// An appearance where there was no field.
+    InNewField,
+}
 
 impl Diff<'_, '_, '_> {
     /// The signature that a field's /V names, if it was made later.
@@ -96,7 +109,8 @@ impl Diff<'_, '_, '_> {
         };
         self.explain_below(&at.key("V"), &signature);
         self.signed_appearance(at, old, new)?;
-        self.judge_later(at, later, own, false);
+        let shown = if self.looks_different(at, old, new)? { Shown::InItsField } else { Shown::Nothing };
+        self.judge_later(at, later, own, shown);
         if later.sound && !later.timestamp && self.permissions.locked(&own.name) {
             let reason =
                 format!("field {} was locked by a signature (FieldMDP, ISO 32000-2 12.8.2.4)", own.name);
@@ -114,7 +128,25 @@ impl Diff<'_, '_, '_> {
                 format!("/{key} of a signature's widget was changed"),
             );
         }
+        if !self.permissions.filling() && self.looks_different(at, old, new)? {
+            let reason =
+                "a signature's widget shows something else, which the certification forbids (DocMDP 1)";
+            self.forbid(at, Some(Attack::SneakySignature), reason);
+        }
         self.signed_appearance(at, old, new)
+    }
+
+    /// Whether a widget that can be seen was given another look.
+    fn looks_different(&mut self, at: &Spot, old: &Dict, new: &Dict) -> Result<bool> {
+        if !self.is_visible(new) {
+            return Ok(false);
+        }
+        for key in SHOWING {
+            if !self.same(&at.key(key), &value(old, key), &value(new, key))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What a widget that was just signed refers to; its appearance may be a new one or the old one made anew, as
@@ -137,27 +169,28 @@ impl Diff<'_, '_, '_> {
         Ok(())
     }
 
-    fn judge_later(
-        &mut self,
-        at: &Spot,
-        later: LaterSignature,
-        own: &Inherited,
-        visible_after_certification: bool,
-    ) {
+    fn judge_later(&mut self, at: &Spot, later: LaterSignature, own: &Inherited, shown: Shown) {
+        let name = &own.name;
+        let refused =
+            |this: &mut Self, reason: String| this.forbid(at, Some(Attack::SneakySignature), reason);
         if !later.sound {
-            let reason = format!("the later signature in field {} does not hold itself", own.name);
-            self.forbid(at, Some(Attack::SneakySignature), reason);
-        } else if later.timestamp {
-            self.permit(at, format!("a document time stamp was added in {} (EN 319 142-1 5.4.3)", own.name));
-        } else if !self.permissions.filling() {
+            refused(self, format!("the later signature in field {name} does not hold itself"));
+        } else if !later.timestamp && !self.permissions.filling() {
             let reason = "the certification permits no further signature (DocMDP 1, ISO 32000-2 12.8.2.2)";
-            self.forbid(at, Some(Attack::SneakySignature), reason);
-        } else if visible_after_certification {
+            refused(self, reason.into());
+        } else if shown == Shown::InNewField && (self.permissions.certified || !self.permissions.filling()) {
+            refused(self, format!("a new visible signature field {name} was laid over a certified document"));
+        } else if shown == Shown::InItsField && !self.permissions.filling() {
+            let reason = format!("the time stamp in field {name} is shown, which the certification forbids");
+            refused(self, reason);
+        } else if later.timestamp {
+            self.permit(at, format!("a document time stamp was added in {name} (EN 319 142-1 5.4.3)"));
+        } else if shown == Shown::InNewField {
             let reason =
-                format!("a new visible signature field {} was laid over a certified document", own.name);
-            self.forbid(at, Some(Attack::SneakySignature), reason);
+                format!("a new field {name} was signed and is shown on the page (ISO 32000-2 12.8.2.2)");
+            self.permit(at, reason);
         } else {
-            self.permit(at, format!("field {} was signed (ISO 32000-2 12.8.2.2, DocMDP 2)", own.name));
+            self.permit(at, format!("field {name} was signed (ISO 32000-2 12.8.2.2, DocMDP 2)"));
         }
     }
 
@@ -214,7 +247,10 @@ impl Diff<'_, '_, '_> {
             };
         }
         match self.later_signature(&here, &signature) {
-            Some(later) => self.judge_later(&here, later, &own, visible && self.permissions.certified),
+            Some(later) => {
+                let shown = if visible { Shown::InNewField } else { Shown::Nothing };
+                self.judge_later(&here, later, &own, shown);
+            }
             None => {
                 let reason = format!("new field {} shows a signature that is not one made with it", own.name);
                 self.forbid(&here, Some(Attack::SneakySignature), reason);
@@ -280,20 +316,17 @@ impl Diff<'_, '_, '_> {
         }
     }
 
+    /// Whether a widget has a place on screen or paper: it is not hidden, and its rectangle is not empty. One that is not four
+    /// numbers is taken for a place, since readers make something of it.
     fn is_visible(&self, widget: &Dict) -> bool {
-        if widget.get("F").and_then(Object::as_integer).is_some_and(|f| f & HIDING != 0) {
+        let flags = self.new.get(widget, "F").unwrap_or_default();
+        if flags.as_integer().is_some_and(|flags| flags & HIDDEN != 0) || !widget.contains("Rect") {
             return false;
         }
-        let rect: Vec<f64> = self
-            .new
-            .get_array(widget, "Rect")
-            .unwrap_or_default()
-            .iter()
-            .filter_map(Object::as_number)
-            .collect();
-        match rect.as_slice() {
-            [left, bottom, right, top] => (right - left).abs() > 0.0 && (top - bottom).abs() > 0.0,
-            [] => false,
+        let rect = self.new.get_array(widget, "Rect").unwrap_or_default();
+        let numbers: Vec<f64> = rect.iter().filter_map(Object::as_number).collect();
+        match numbers.as_slice() {
+            [left, bottom, right, top] if rect.len() == 4 => left != right && bottom != top,
             _ => true,
         }
     }
