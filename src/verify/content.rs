@@ -4,6 +4,7 @@ use super::drawing::{Drawing, Frame, lightness};
 use super::font::{Font, Fonts};
 use crate::pdf::syntax::{Dict, Object, View};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Operators that an appearance of a text field needs (ISO 32000-2 12.7.4.3): text, colours, clipping, borders.
@@ -18,10 +19,13 @@ const HARMLESS: [&[u8]; 62] = [
 /// Operators that paint areas and lines, which can cover what lies beneath.
 const PAINTING: [&[u8]; 9] = [b"S", b"s", b"f", b"F", b"f*", b"B", b"b", b"B*", b"b*"];
 
+/// Fonts that one appearance is written in, at most.
+const MAX_FONTS: usize = 16;
+
 /// What a simple content stream shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Shown {
-    /// The text in order; `None` when a font hides it (composite, or with glyphs of its own).
+    /// The text in order; `None` when it is in a font whose characters cannot be told.
     pub text: Option<String>,
     /// Whether areas or lines are painted.
     pub paints: bool,
@@ -33,7 +37,7 @@ pub(super) fn shown(
     view: View<'_, '_>,
     content: &[u8],
     resources: &Dict,
-    from: &Fonts,
+    from: &Fonts<'_>,
     frame: Option<&Frame>,
 ) -> Result<Shown, String> {
     let fonts = view.get_dict(resources, "Font").ok().flatten().unwrap_or_default();
@@ -44,6 +48,7 @@ pub(super) fn shown(
     let mut out = String::new();
     let (mut paints, mut legible, mut device) = (false, true, true);
     let mut font: Option<Rc<Font>> = None;
+    let mut known: BTreeMap<Vec<u8>, Rc<Font>> = BTreeMap::new();
     let mut operands: Vec<Token> = Vec::new();
     for token in Tokens::new(content) {
         let Token::Operator(operator) = token else {
@@ -64,7 +69,13 @@ pub(super) fn shown(
         let name = operands.iter().find_map(Token::name);
         match operator {
             b"Tf" => {
-                let found = Rc::new(Font::named(view, &fonts, from, name.unwrap_or_default()));
+                let name = name.unwrap_or_default();
+                let found = match known.get(name) {
+                    Some(found) => found.clone(),
+                    None if known.len() >= MAX_FONTS => return Err("it uses too many fonts".into()),
+                    None => Rc::new(Font::named(view, &fonts, from, name)),
+                };
+                known.entry(name.to_vec()).or_insert_with(|| found.clone());
                 if let Some(drawing) = &mut drawing {
                     drawing.font(found.clone(), numbers.last().copied().unwrap_or(0.0));
                 }
@@ -83,18 +94,22 @@ pub(super) fn shown(
                 for operand in &operands {
                     match (operand, &mut drawing) {
                         (Token::Text(text), drawing) => {
-                            let glyphs = font.as_ref().map(|f| f.glyphs(text)).unwrap_or_default();
-                            // Control codes draw nothing.
-                            legible &= glyphs.len() == text.len()
-                                && glyphs.iter().zip(text).all(|(g, &c)| g.character.is_some() || c < 32);
-                            out.extend(glyphs.iter().filter_map(|g| g.character));
-                            if let Some(drawing) = drawing {
-                                if !legible {
-                                    return Err(
-                                        "it is written in a font whose characters cannot be told".into()
-                                    );
+                            let glyphs = match &font {
+                                Some(font) => font.glyphs(text),
+                                None => text.is_empty().then(Vec::new),
+                            };
+                            match (glyphs, drawing) {
+                                (None, Some(_)) => {
+                                    let reason = "it is written in a font whose characters cannot be told";
+                                    return Err(reason.into());
                                 }
-                                drawing.show(&glyphs)?;
+                                (None, None) => legible = false,
+                                (Some(glyphs), drawing) => {
+                                    out.extend(glyphs.iter().filter_map(|g| g.character));
+                                    if let Some(drawing) = drawing {
+                                        drawing.show(&glyphs)?;
+                                    }
+                                }
                             }
                         }
                         (Token::Number(back), Some(drawing)) if operator == b"TJ" => drawing.adjust(*back)?,

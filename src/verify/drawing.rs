@@ -232,7 +232,7 @@ impl<'f> Drawing<'f> {
             if state.character_space > 0.0 || state.word_space > 0.0 || self.spaces > 1 {
                 self.even = false;
             }
-            let word = if space { state.word_space } else { 0.0 };
+            let word = if glyph.word_space { state.word_space } else { 0.0 };
             self.cursor += (width + state.character_space + word) * state.stretch;
         }
         Ok(())

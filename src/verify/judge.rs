@@ -4,7 +4,7 @@ mod compared;
 
 use super::budget::{Budget, Covered};
 use super::cryptography::{self, Format, Judged};
-use super::diff::Digests;
+use super::diff::Known;
 use super::evidence::Evidence;
 use super::finding::{Attack, Finding, Severity, Subject};
 use super::form::FormTooLarge;
@@ -101,7 +101,7 @@ struct Case<'c, 'a> {
     evidence: Evidence,
     verifier: Verifier,
     work: Work,
-    digests: Digests,
+    known: Known,
     candidates: Vec<Candidate>,
     inspection: Option<Result<Inspection, Finding>>,
     /// Not every signature was judged: fails all of them.
@@ -141,7 +141,7 @@ impl<'c, 'a> Case<'c, 'a> {
             findings.extend(presign::unused(document));
         }
         let verifier = trust::verifier();
-        let digests = Digests::of_file(document.bytes().len());
+        let known = Known::of_file(document.bytes().len());
         let work = budget.work;
         Ok(Self {
             document,
@@ -150,7 +150,7 @@ impl<'c, 'a> Case<'c, 'a> {
             evidence,
             verifier,
             work,
-            digests,
+            known,
             candidates,
             inspection,
             incomplete,

@@ -1,6 +1,6 @@
 //! The check before a file that Hufu signed is released (invariant 5): only what was added is judged.
 
-use super::diff::{self, Digests, Edges, LaterSignature, LaterSignatures};
+use super::diff::{self, Edges, Known, LaterSignature, LaterSignatures};
 use super::finding::{Attack, Finding, Subject};
 use super::form::{FormTooLarge, signature_fields};
 use super::permissions::Permissions;
@@ -95,8 +95,8 @@ fn harms_nobody(document: &Document<'_>, before: usize, later: &LaterSignatures)
     let (old, new) = (document.as_of(before), document.latest());
     let touched = diff::touched(document, old, before + 1);
     let permissions = Permissions::of(old);
-    let digests = Digests::of_file(document.file().len());
-    let changes = match diff::compare(old, new, &touched, &Edges::default(), &permissions, later, &digests) {
+    let known = Known::of_file(document.file().len());
+    let changes = match diff::compare(old, new, &touched, &Edges::default(), &permissions, later, &known) {
         Ok(changes) => changes,
         Err(diff::GaveUp(why)) => return Err(reason("not-comparable", why)),
     };

@@ -11,6 +11,7 @@ from pathlib import Path
 import pikepdf
 from pikepdf import Array, Dictionary, Name, String
 
+import chinese
 import party
 from increment import Update
 
@@ -86,6 +87,31 @@ def with_form(pdf, signature_fields=1):
     page.Annots.extend(fields)
     pdf.Root.AcroForm = pdf.make_indirect(Dictionary(
         Fields=Array(fields), DA=String("/Helv 10 Tf 0 g"), DR=Dictionary(Font=Dictionary(Helv=helv, ZaDb=marks))))
+    return pdf
+
+
+def with_chinese_form(pdf):
+    """The form's fonts are one that readers have and one with its program; the pages have their size and resources from above."""
+    with_form(pdf)
+    fonts = pdf.Root.AcroForm.DR.Font
+    fonts.Song = pdf.make_indirect(chinese.song())
+    fonts.Bars = pdf.make_indirect(chinese.bars(stream(pdf, chinese.program())))
+    descendant = fonts.Bars.DescendantFonts[0]
+    descendant.FontDescriptor = pdf.make_indirect(descendant.FontDescriptor)
+    fonts.Bars.DescendantFonts[0] = pdf.make_indirect(descendant)
+    above = pdf.Root.Pages
+    for key in ("/MediaBox", "/Resources"):
+        above[key] = pdf.pages[0].obj[key]
+        for page in pdf.pages:
+            del page.obj[key]
+    return pdf
+
+
+def with_bare_form(pdf):
+    """A form without default resources, as MuPDF makes them."""
+    with_form(pdf)
+    del pdf.Root.AcroForm["/DR"]
+    del pdf.Root.AcroForm["/DA"]
     return pdf
 
 
@@ -176,6 +202,8 @@ def all_bases():
     yield "packed", saved(document(3), packed=True)
     yield "form", saved(with_form(document()))
     yield "packedform", saved(with_form(document()), packed=True)
+    yield "chinese", saved(with_chinese_form(document()))
+    yield "bareform", saved(with_bare_form(document()))
     yield "layers", saved(with_layers(document()))
     yield "hide", saved(shadow_hide(document()))
     yield "replace", saved(shadow_replace(document()))

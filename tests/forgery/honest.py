@@ -12,10 +12,12 @@ import random
 import sys
 from pathlib import Path
 
+import pypdf
 from pikepdf import Array, Dictionary, Name, String
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import fields
 
+import chinese
 import party
 from increment import Update
 
@@ -86,6 +88,55 @@ def text_field_filled(rng, data):
         target.Ff, target.BS, target.DA = 0, Dictionary(S=Name.S, W=1), String("0 g /Helv 10 Tf")
     u.touch(target)
     return u.write(packed=rng.random() < 0.3)
+
+
+def filled_in_chinese(rng, data):
+    """As Acrobat, iText, PDFBox and MuPDF write it: in a font of the form, or in one that every reader has."""
+    u = Update(data)
+    form = u.root.get("/AcroForm")
+    fonts = form.get("/DR", Dictionary()).get("/Font", Dictionary()) if form else Dictionary()
+    target = next((f for f in form.Fields if str(f.get("/T")) == "amount"), None) if form else None
+    if target is None or "/Bars" not in fonts:
+        return None
+    text = "人民币" + chinese.amount(rng, 3)
+    ucs2 = text.encode("utf-16-be")
+    mixed = text + "100"
+    value, codes, font = rng.choice([
+        (text, ucs2, fonts.Song),
+        (text, chinese.glyphs(text), fonts.Bars),
+        (mixed, mixed.encode("gbk"), u.new(chinese.composite(Name("/GBK-EUC-H"), "SimSun", Name.CIDFontType2, W=Array([814, 939, 500])))),
+        (text, ucs2, chinese.composite(Name("/UniGB-UTF16-H"), "Song")),
+        (mixed, mixed.encode("utf-16-be"), u.new(chinese.composite(Name("/UniGB-UCS2-H"), "AdobeSongStd-Light", W=Array([1, Array([500] * 95)])))),
+    ])
+    target.V = String(value)
+    target.AP = Dictionary(N=u.stream(chinese.drawn(codes), Type=Name.XObject, Subtype=Name.Form, BBox=Array([0, 0, 200, 16]),
+                                      Resources=Dictionary(Font=Dictionary(F=font))))
+    u.touch(target)
+    return u.write(packed=rng.random() < 0.3)
+
+
+def filled_by_pypdf(rng, data):
+    """pypdf names a font of its own in /DA where the form has none of that name."""
+    writer = pypdf.PdfWriter(io.BytesIO(data), incremental=True)
+    if "/AcroForm" not in writer.root_object:
+        return None
+    writer.update_page_form_field_values(writer.pages[0], {"amount": str(rng.randrange(10**6))}, auto_regenerate=False)
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def written_down(rng, data):
+    """A page written again with what it has from above, as endesive does."""
+    u = Update(data)
+    page = u.page(rng.randrange(2))
+    above = page.get("/Parent", Dictionary())
+    for key in ("/MediaBox", "/Resources"):
+        if key not in page and key in above:
+            page[key] = above[key]
+    page.Rotate = 0
+    u.touch(page)
+    return u.write(comment=b"%%%d\n" % rng.randrange(10**6))
 
 
 def box_ticked(rng, data):
@@ -190,7 +241,8 @@ def note(rng, data):
 
 
 FREE = [signed, signed, shown, stamped_signature, waiting_field_signed, stamped, archived, archived_and_stamped, empty_field, text_field_filled, box_ticked,
-        metadata, extension_declared, written_again, font_joined, in_another_order, types_named, filled_without_appearance]
+        metadata, extension_declared, written_again, font_joined, in_another_order, types_named, filled_without_appearance,
+        filled_by_pypdf, written_down]
 CERTIFIED = {
     "certified1": [stamped, archived, archived_and_stamped, written_again, in_another_order, types_named],
     "certified2": [signed, stamped_signature, stamped, archived, text_field_filled, filled_without_appearance, box_ticked, written_again,
@@ -199,6 +251,11 @@ CERTIFIED = {
 }
 # Their prepared fields would show what was not seen.
 PREPARED = {base: [move for move in FREE if move is not filled_without_appearance] for base in ("replace", "caption", "unseen")}
+
+
+# A font that joins the form under a name that it has not may be what a field waits for.
+CHINESE = [filled_in_chinese, filled_in_chinese, filled_in_chinese, signed, stamped, archived, written_down, filled_by_pypdf, written_again]
+BARE = [filled_by_pypdf, filled_by_pypdf, signed, stamped, written_down, metadata]
 
 
 def main():
@@ -210,7 +267,7 @@ def main():
     while made < wanted:
         path = files[made % len(files)]
         data, steps = path.read_bytes(), []
-        moves = (CERTIFIED | PREPARED).get(path.name.split(".")[0], FREE)
+        moves = (CERTIFIED | PREPARED | {"chinese": CHINESE, "bareform": BARE}).get(path.name.split(".")[0], FREE)
         for _ in range(rng.randrange(1, 5)):
             move = rng.choice(moves)
             later = move(rng, data)

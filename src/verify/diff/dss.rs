@@ -79,7 +79,7 @@ impl Diff<'_, '_, '_> {
         // What /VRI lists stands in the store's own lists too: it may leave the one while it stays in the other.
         let mut store = BTreeSet::new();
         for list in LISTS {
-            store.extend(self.digests.contents(self.new, &self.new.get_array(new, list)?)?);
+            store.extend(self.known.digests.contents(self.new, &self.new.get_array(new, list)?)?);
         }
         for (key, _) in new_vri.iter() {
             let key = key.lossy();
@@ -123,8 +123,14 @@ impl Diff<'_, '_, '_> {
         if let Some(after) = &after {
             self.items(after, &is)?;
         }
-        let kept = self.digests.contents(self.new, &is)?;
-        if !self.digests.contents(self.old, &was)?.iter().all(|c| kept.contains(c) || elsewhere.contains(c)) {
+        let kept = self.known.digests.contents(self.new, &is)?;
+        if !self
+            .known
+            .digests
+            .contents(self.old, &was)?
+            .iter()
+            .all(|c| kept.contains(c) || elsewhere.contains(c))
+        {
             self.forbid(
                 &at.key(key),
                 Some(Attack::DssRemoved),
@@ -157,7 +163,7 @@ impl Diff<'_, '_, '_> {
 
 /// Digests of what the streams of security stores hold, made once for a whole file.
 #[derive(Debug)]
-pub(in crate::verify) struct Digests {
+pub(super) struct Digests {
     /// By object and the revision that defines it.
     known: RefCell<HashMap<(u32, usize), [u8; 32]>>,
     /// Octets that may still be decoded.
@@ -166,7 +172,7 @@ pub(in crate::verify) struct Digests {
 
 impl Digests {
     /// For a file of `length` octets.
-    pub(in crate::verify) fn of_file(length: usize) -> Self {
+    pub(super) fn of_file(length: usize) -> Self {
         Self { known: RefCell::default(), left: Cell::new(MAX_TOTAL.max(length.saturating_mul(2))) }
     }
 
@@ -207,11 +213,11 @@ impl Digests {
 }
 
 /// The newest revision whose validation data the last one has no more, whether or not a signature covers that revision.
-pub(in crate::verify) fn lost(document: &Document<'_>, digests: &Digests) -> Result<Option<usize>> {
+pub(in crate::verify) fn lost(document: &Document<'_>, known: &super::Known) -> Result<Option<usize>> {
     let last = document.revisions().len().saturating_sub(1);
-    let kept = digests.held(document.as_of(last))?;
+    let kept = known.digests.held(document.as_of(last))?;
     for revision in (0..last).rev().take(MAX_REVISIONS) {
-        if !digests.held(document.as_of(revision))?.is_subset(&kept) {
+        if !known.digests.held(document.as_of(revision))?.is_subset(&kept) {
             return Ok(Some(revision));
         }
     }

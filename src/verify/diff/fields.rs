@@ -80,7 +80,7 @@ fn font_name(dict: &Dict, names: &mut BTreeSet<Vec<u8>>) {
 }
 
 /// The operators of a default appearance with their operands, in a fixed order.
-fn operations(appearance: &[u8]) -> BTreeSet<Vec<String>> {
+pub(super) fn operations(appearance: &[u8]) -> BTreeSet<Vec<String>> {
     let text = String::from_utf8_lossy(appearance);
     let mut out = BTreeSet::new();
     let mut operation = Vec::new();
@@ -210,7 +210,7 @@ impl Diff<'_, '_, '_> {
 
     /// Whether a font draws every ASCII code as that character.
     fn is_plain_font(&self, fonts: &Dict, name: &[u8]) -> bool {
-        Font::named(self.new, fonts, &Fonts::default(), name).is_plain()
+        Font::named(self.new, fonts, &Fonts::of(Dict::new(), &self.known.programs), name).is_plain()
     }
 
     /// The names of the fonts that the form and its text and choice fields are written in (/DA).
@@ -468,7 +468,11 @@ impl Diff<'_, '_, '_> {
         }
         let judged = ["V", "AP", "AS", "I", "RV", "M", "Kids"];
         for key in self.other_keys(at, old, new, &judged)? {
-            if restated(&key, &value(old, &key), &value(new, &key)) {
+            if restated(&key, &value(old, &key), &value(new, &key))
+                || (key == "DA"
+                    && own.kind != Some(FieldType::Button)
+                    && self.names_plain_font(old, old, &value(new, &key))?)
+            {
                 continue;
             }
             self.forbid(

@@ -10,15 +10,18 @@ mod appearance;
 mod blame;
 mod catalog;
 mod containers;
+mod drawn;
 mod dss;
 mod edges;
 mod equal;
 mod fields;
+mod fonts;
 mod metadata;
 mod pages;
 mod signing;
 mod states;
 mod structure_tree;
+mod texts;
 mod values;
 
 use super::permissions::Permissions;
@@ -26,8 +29,25 @@ use super::report::{Change, Permission};
 use crate::pdf::syntax::{Dict, Document, Entry, Object, ObjectId, View};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-pub(super) use dss::{Digests, lost as validation_data_lost};
+use super::font::Programs;
+use dss::Digests;
+
+pub(super) use dss::lost as validation_data_lost;
 pub(super) use edges::Edges;
+
+/// What was read of a file once, for all its comparisons.
+#[derive(Debug)]
+pub(super) struct Known {
+    digests: Digests,
+    programs: Programs,
+}
+
+impl Known {
+    /// Of a file of `length` octets nothing is known yet.
+    pub(super) fn of_file(length: usize) -> Self {
+        Self { digests: Digests::of_file(length), programs: Programs::default() }
+    }
+}
 
 /// Object comparisons for one signature, at most.
 const MAX_STEPS: usize = 400_000;
@@ -84,7 +104,7 @@ struct Diff<'x, 'd, 'a> {
     /// Objects that later revisions speak of, and whether they were in use at signing.
     touched: &'x BTreeMap<u32, bool>,
     edges: &'x Edges,
-    digests: &'x Digests,
+    known: &'x Known,
     accepted: BTreeMap<u32, Referrers>,
     explained: BTreeSet<(u32, String)>,
     changes: Vec<Change>,
@@ -99,6 +119,8 @@ struct Diff<'x, 'd, 'a> {
     new_widgets: BTreeSet<u32>,
     /// Rectangles of new notes, by page: they must not make a picture together.
     notes: Vec<(u32, [f64; 4])>,
+    /// Fonts of the form and its fields at signing, once they were looked for.
+    fonts_at_signing: Option<BTreeSet<u32>>,
 }
 
 /// Who may refer to an accepted object.
@@ -152,7 +174,7 @@ pub(super) fn compare(
     edges: &Edges,
     permissions: &Permissions,
     later: &LaterSignatures,
-    digests: &Digests,
+    known: &Known,
 ) -> Result<Vec<Change>> {
     let new_pages = super::pages::pages(new);
     let numbered = new_pages.iter().flatten().zip(1..);
@@ -164,7 +186,7 @@ pub(super) fn compare(
         later,
         touched,
         edges,
-        digests,
+        known,
         accepted: BTreeMap::new(),
         explained: BTreeSet::new(),
         changes: Vec::new(),
@@ -175,6 +197,7 @@ pub(super) fn compare(
         visited: BTreeSet::new(),
         new_widgets: BTreeSet::new(),
         notes: Vec::new(),
+        fonts_at_signing: None,
     };
     diff.containers()?;
     diff.trailer()?;

@@ -2,12 +2,36 @@
 
 use super::catalog::value;
 use super::{Diff, Referrers, Result, Spot};
-use crate::pdf::syntax::{Dict, Object, ObjectId};
+use crate::pdf::syntax::{Dict, Object, ObjectId, View};
 use crate::verify::Attack;
 use std::collections::BTreeSet;
 
 /// Keys of a page that are judged elsewhere or steer nothing that is shown.
 const JUDGED: [&str; 4] = ["Annots", "Tabs", "LastModified", "StructParents"];
+
+/// Attributes that a page has from the nodes above where it has none of its own (table 31).
+const INHERITED: [&str; 4] = ["Resources", "MediaBox", "CropBox", "Rotate"];
+/// Levels of the page tree that are looked at.
+const MAX_LEVELS: usize = 32;
+
+/// The value of an inheritable attribute that is in force for a page: its own, that of the nearest node above, or the default.
+fn in_force(view: View<'_, '_>, page: &Dict, key: &str) -> Result<Object> {
+    let mut node = page.clone();
+    for _ in 0..MAX_LEVELS {
+        if let Some(found) = node.get(key).filter(|value| !value.is_null()) {
+            return Ok(found.clone());
+        }
+        match view.get_dict(&node, "Parent")? {
+            Some(parent) => node = parent,
+            None => break,
+        }
+    }
+    match key {
+        "Rotate" => Ok(Object::Integer(0)),
+        "CropBox" => in_force(view, page, "MediaBox"),
+        _ => Ok(Object::Null),
+    }
+}
 
 impl Diff<'_, '_, '_> {
     pub(super) fn page_tree(&mut self, at: &Spot, old: &Dict, new: &Dict) -> Result<()> {
@@ -47,6 +71,13 @@ impl Diff<'_, '_, '_> {
         };
         for key in self.other_keys(&at, old, new, &JUDGED)? {
             let after = value(new, &key);
+            // Tools that write a page again often write down what it had from above.
+            if INHERITED.contains(&key.as_str()) {
+                let (before, after) = (in_force(self.old, old, &key)?, in_force(self.new, new, &key)?);
+                if self.same(&at.key(&key), &before, &after)? {
+                    continue;
+                }
+            }
             let attack = self.page_attack(&key, &after);
             self.forbid(&at.key(&key), Some(attack), format!("the page's /{key} was changed"));
         }

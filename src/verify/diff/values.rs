@@ -1,7 +1,6 @@
 //! Whether a form showed its values: only then may viewers be told to make its appearances anew (ISO 32000-2 12.7.3,
 //! /NeedAppearances).
 
-use super::appearance::shown_text;
 use super::fields::{Inherited, MAX_DEPTH, READ_ONLY};
 use super::{Diff, Result};
 use crate::pdf::syntax::{Dict, Object};
@@ -68,6 +67,6 @@ impl Diff<'_, '_, '_> {
         let Some(appearance) = self.old.get_dict(widget, "AP")? else { return Ok(false) };
         let Object::Stream(stream) = self.old.get(&appearance, "N")? else { return Ok(false) };
         let plain = |text: &str| text.split_whitespace().collect::<String>();
-        Ok(shown_text(self.old, &stream)?.is_some_and(|shown| plain(&shown) == plain(&caption)))
+        Ok(self.shown_text(self.old, &stream)?.is_some_and(|shown| plain(&shown) == plain(&caption)))
     }
 }

@@ -39,7 +39,7 @@ impl Case<'_, '_> {
         };
         let all = diff::touched(self.document, self.document.as_of(earliest), earliest + 1);
         let edges = Edges::collect(self.document.latest(), &all);
-        let lost = diff::validation_data_lost(self.document, &self.digests);
+        let lost = diff::validation_data_lost(self.document, &self.known);
         let later = self.later_signatures();
         self.candidates
             .iter()
@@ -88,7 +88,7 @@ impl Case<'_, '_> {
             let (old, new) = (self.document.as_of(revision - 1), self.document.as_of(revision));
             let touched = diff::touched_by(self.document, old, revision);
             let changes = Edges::collect(new, &touched).and_then(|edges| {
-                diff::compare(old, new, &touched, &edges, &Permissions::of(old), &later, &self.digests)
+                diff::compare(old, new, &touched, &edges, &Permissions::of(old), &later, &self.known)
             });
             out.insert(revision, changes.unwrap_or_default());
         }
@@ -108,7 +108,7 @@ impl Case<'_, '_> {
         let outcome = match edges {
             Ok(edges) => {
                 let new = self.document.latest();
-                diff::compare(old, new, &touched, edges, &permissions, later, &self.digests)
+                diff::compare(old, new, &touched, edges, &permissions, later, &self.known)
             }
             Err(gave_up) => Err(gave_up.clone()),
         };

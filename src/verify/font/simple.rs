@@ -1,109 +1,68 @@
-//! Which characters the codes of a font are drawn as: its encoding decides, never its /ToUnicode, which only copying uses
-//! (ISO 32000-2 9.6.5, 9.10).
+//! Simple fonts: one octet a character, named by the font's encoding and the Adobe glyph list (ISO 32000-2 9.6).
 
+use super::{Glyph, usual_width};
 use crate::pdf::syntax::{Dict, Object, View};
 use lopdf::{Dictionary, Document};
-use std::collections::BTreeSet;
 
 /// Fonts that every reader has or replaces by one with the same characters (9.6.2.2).
 const TEXT_FONTS: [&str; 4] = ["Helvetica", "Arial", "Times", "Courier"];
-/// Fonts that draw other things than characters, whatever their encoding says.
-const PICTURES: [&str; 4] = ["Symbol", "Dingbat", "Wingding", "Webding"];
 
-/// Where an appearance may take its fonts from.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Fonts {
-    /// The form's default fonts, for names that the appearance does not resolve itself.
-    pub default: Dict,
-    /// Fonts that were there at signing and are untouched, by object number.
-    pub known: BTreeSet<u32>,
-}
-
-/// A font as far as it can be told what it draws.
+/// A simple font as far as it can be told what it draws.
 #[derive(Clone, Debug)]
-pub(super) struct Font {
+pub(super) struct Simple {
     characters: Vec<Option<char>>,
     /// Widths of the codes in ems where the font states them.
     widths: Vec<Option<f64>>,
     fixed: bool,
-    /// Neither one that every reader has nor one that was there at signing.
-    pub strange: bool,
+    /// One that every reader has.
+    pub common: bool,
 }
 
-/// A code of a shown string: what it draws and how wide.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Glyph {
-    pub character: Option<char>,
-    /// At least, in ems.
-    pub width: f64,
-    /// The font states a width that no such character has.
-    pub squeezed: bool,
-}
-
-impl Font {
-    /// The font of this name; nothing about it can be told where it is not found or no simple font.
-    pub fn named(view: View<'_, '_>, fonts: &Dict, from: &Fonts, name: &[u8]) -> Self {
-        let unknown = Self { characters: Vec::new(), widths: Vec::new(), fixed: false, strange: true };
-        let Some(entry) = fonts.get_bytes(name).or_else(|| from.default.get_bytes(name)) else {
-            return unknown;
-        };
-        let Ok(Object::Dictionary(dict)) = view.resolve(entry) else { return unknown };
+impl Simple {
+    pub fn read(view: View<'_, '_>, dict: &Dict) -> Option<Self> {
         if !["Type1", "TrueType", "MMType1"].iter().any(|kind| dict.is_name("Subtype", kind)) {
-            return unknown;
+            return None;
         }
-        let base = dict.get("BaseFont").and_then(Object::as_name).unwrap_or_default();
-        let base = String::from_utf8_lossy(base).into_owned();
-        if PICTURES.iter().any(|name| base.contains(name)) {
-            return unknown;
+        let base = super::name_under(dict, "BaseFont").unwrap_or_default();
+        let descriptor = view.get_dict(dict, "FontDescriptor").ok().flatten().unwrap_or_default();
+        // Some readers look for a substitute by the descriptor's names.
+        let named: Vec<String> =
+            ["FontName", "FontFamily"].iter().filter_map(|key| super::name_under(&descriptor, key)).collect();
+        let names = || std::iter::once(&base).chain(&named);
+        if names().any(|name| super::is_pictures(name)) {
+            return None;
         }
-        let descriptor = view.get_dict(&dict, "FontDescriptor").ok().flatten().unwrap_or_default();
-        let embedded = ["FontFile", "FontFile2", "FontFile3"].iter().any(|key| descriptor.contains(key));
-        let known = entry.as_reference().is_some_and(|id| from.known.contains(&id.number));
-        let common = !embedded && TEXT_FONTS.iter().any(|name| base.starts_with(name));
-        Self {
-            characters: characters(view, &dict),
-            widths: widths(view, &dict),
+        let common = |name: &String| TEXT_FONTS.iter().any(|text| name.starts_with(text));
+        Some(Self {
+            characters: characters(view, dict),
+            widths: widths(view, dict),
             fixed: base.starts_with("Courier"),
-            strange: !(common || known),
-        }
+            common: !super::is_embedded(&descriptor) && names().all(common),
+        })
     }
 
-    /// What a shown string draws.
-    pub fn glyphs(&self, text: &[u8]) -> Vec<Glyph> {
+    /// What a shown string draws; `None` where a code cannot be told. Control codes draw nothing.
+    pub fn glyphs(&self, text: &[u8]) -> Option<Vec<Glyph>> {
         text.iter().map(|&code| self.glyph(code)).collect()
     }
 
-    fn glyph(&self, code: u8) -> Glyph {
+    fn glyph(&self, code: u8) -> Option<Glyph> {
         let character = self.characters.get(usize::from(code)).copied().flatten();
-        let usual = if self.fixed { 0.6 } else { usual_width(character.unwrap_or(' ')) };
-        match self.widths.get(usize::from(code)).copied().flatten() {
-            Some(stated) => {
-                Glyph { character, width: stated, squeezed: !(usual * 0.75..=2.0).contains(&stated) }
-            }
-            None => Glyph { character, width: usual, squeezed: false },
+        if character.is_none() && (code >= 32 || self.characters.is_empty()) {
+            return None;
         }
+        let usual = if self.fixed { 0.6 } else { usual_width(character.unwrap_or(' ')) };
+        let stated = self.widths.get(usize::from(code)).copied().flatten();
+        let squeezed = stated.is_some_and(|stated| !(usual * 0.75..=2.0).contains(&stated));
+        Some(Glyph { character, width: stated.unwrap_or(usual), squeezed, word_space: code == b' ' })
     }
 
-    /// Whether every printable ASCII code draws that character, and the font is one that every reader has.
-    pub fn is_plain(&self) -> bool {
-        !self.strange
-            && (b' '..=b'~').all(|code| {
-                let drawn = self.characters.get(usize::from(code)).copied().flatten();
-                drawn == Some(char::from(code)) || matches!(code, b'\'' | b'`' | b'-')
-            })
-    }
-}
-
-/// The least width of a character in the usual text fonts, in ems.
-fn usual_width(character: char) -> f64 {
-    match character {
-        '0'..='9' => 0.5,
-        'I' | 'J' | 'r' | 's' => 0.27,
-        'm' | 'w' | 'M' | 'W' => 0.7,
-        'i' | 'j' | 'l' | 't' | 'f' => 0.2,
-        'a'..='z' => 0.42,
-        'A'..='Z' => 0.5,
-        _ => 0.18,
+    /// Whether every printable ASCII code draws that character.
+    pub fn is_ascii(&self) -> bool {
+        (b' '..=b'~').all(|code| {
+            let drawn = self.characters.get(usize::from(code)).copied().flatten();
+            drawn == Some(char::from(code)) || matches!(code, b'\'' | b'`' | b'-')
+        })
     }
 }
 

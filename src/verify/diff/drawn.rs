@@ -1,0 +1,167 @@
+//! What an appearance shows, held against the field and its value (ISO 32000-2 12.7.4.3).
+
+use super::catalog::value;
+use super::fields::Inherited;
+use super::fonts::form_fonts;
+use super::texts::{COMBO, MAX_APPEARANCE, shows_one_of, texts_of};
+use super::{Diff, Result};
+use crate::pdf::syntax::{Dict, Object, Stream, View};
+use crate::verify::content::{self, Shown};
+use crate::verify::drawing::{Frame, lightness};
+use crate::verify::font::Fonts;
+use crate::verify::form::FieldType;
+
+/// Field flag (table 231): bit 25, one character a cell.
+const COMB: i64 = 1 << 24;
+
+impl Diff<'_, '_, '_> {
+    /// The field that an appearance is drawn into; `Err` where it would be cut, turned or hidden as a whole.
+    fn frame(
+        &self,
+        stream: &Stream,
+        before: Option<&Stream>,
+        own: &Inherited,
+        (widget, field): (&Dict, &Dict),
+    ) -> Result<std::result::Result<Frame, String>> {
+        if stream.dict.contains("OC") {
+            return Ok(Err("it is in a layer".into()));
+        }
+        let numbers = |dict: &Dict, key: &str| -> Result<Vec<f64>> {
+            let list = self.new.get_array(dict, key)?;
+            Ok(list.iter().filter_map(|n| self.new.resolve(n).ok()?.as_number()).collect())
+        };
+        let &[x0, y0, x1, y1] = numbers(&stream.dict, "BBox")?.as_slice() else {
+            return Ok(Err("it has no bounding box".into()));
+        };
+        let bbox = [x0.min(x1), y0.min(y1), x0.max(x1), y0.max(y1)];
+        let matrix = match numbers(&stream.dict, "Matrix")?.as_slice() {
+            &[a, b, c, d, _, _] => (a, b, c, d),
+            _ => (1.0, 0.0, 0.0, 1.0),
+        };
+        let near = |(a, b, c, d): (f64, f64, f64, f64)| {
+            let off = [matrix.0 - a, matrix.1 - b, matrix.2 - c, matrix.3 - d];
+            off.iter().all(|o| o.abs() < 1e-3)
+        };
+        let look = self.old.get_dict(widget, "MK")?.unwrap_or_default();
+        let turned = match look.get("R").and_then(Object::as_integer).unwrap_or(0).rem_euclid(360) {
+            90 => near((0.0, 1.0, -1.0, 0.0)),
+            180 => near((-1.0, 0.0, 0.0, -1.0)),
+            270 => near((0.0, -1.0, 1.0, 0.0)),
+            _ => false,
+        };
+        let as_before = match before {
+            Some(stream) => {
+                let list = self.old.get_array(&stream.dict, "Matrix")?;
+                let was: Vec<f64> = list.iter().filter_map(Object::as_number).collect();
+                matches!(was.as_slice(), &[a, b, c, d, _, _] if near((a, b, c, d)))
+            }
+            None => false,
+        };
+        let upright = matrix.0 > 0.0 && matrix.3 > 0.0 && matrix.1.abs() < 1e-6 && matrix.2.abs() < 1e-6;
+        if !(upright || turned || as_before) {
+            return Ok(Err("it is turned or mirrored".into()));
+        }
+        let size = (bbox[2] - bbox[0], bbox[3] - bbox[1]);
+        let drawn = (
+            matrix.0.abs() * size.0 + matrix.2.abs() * size.1,
+            matrix.1.abs() * size.0 + matrix.3.abs() * size.1,
+        );
+        if let &[left, bottom, right, top] = numbers(widget, "Rect")?.as_slice() {
+            let scale = ((right - left).abs() / drawn.0, (top - bottom).abs() / drawn.1);
+            let usual = |s: f64| (0.5..=2.0).contains(&s);
+            if !(usual(scale.0) && usual(scale.1)) && (right - left).abs() > 0.0 {
+                return Ok(Err("its bounding box is not the field's".into()));
+            }
+        }
+        let style = if widget.contains("DA") { value(widget, "DA") } else { value(field, "DA") };
+        Ok(Ok(Frame {
+            bbox,
+            ink: style.as_string().and_then(|style| ink_of(style.as_bytes())),
+            rows: own.kind == Some(FieldType::Choice) && own.flags & COMBO == 0,
+            comb: own.flags & COMB != 0,
+        }))
+    }
+
+    /// `Some` reason when the appearance shows more or other than the value.
+    pub(super) fn shows_something_else(
+        &mut self,
+        stream: &Stream,
+        before: Option<&Stream>,
+        own: &Inherited,
+        (widget, field): (&Dict, &Dict),
+    ) -> Result<Option<String>> {
+        let frame = match self.frame(stream, before, own, (widget, field))? {
+            Ok(frame) => frame,
+            Err(reason) => return Ok(Some(reason)),
+        };
+        let fonts = self.fonts(before)?;
+        let shown = match shown_in(self.new, stream, &fonts, Some(&frame))? {
+            Ok(shown) => shown,
+            Err(reason) => return Ok(Some(reason)),
+        };
+        if shown.paints && own.kind == Some(FieldType::Text) {
+            let framed =
+                value(widget, "MK").as_dict().is_some_and(|mk| mk.contains("BG") || mk.contains("BC"))
+                    || matches!(value(widget, "MK"), Object::Reference(_));
+            let painted = match before {
+                Some(stream) => self.shown_by(self.old, stream)?.map_or(true, |s| s.paints),
+                None => framed,
+            };
+            if !painted {
+                return Ok(Some("it paints over the page, which it did not when it was signed".into()));
+            }
+        }
+        let texts = texts_of(self.new, field, own)?;
+        let blank = |text: &str| text.trim().is_empty();
+        if shown.text.as_deref().is_none_or(blank) && !texts.is_empty() && !texts.iter().any(|t| blank(t)) {
+            return Ok(Some("it hides the field's value".into()));
+        }
+        let shows = shows_one_of(&shown, &texts, field);
+        Ok((!shows).then(|| "it shows another text than the field's value".into()))
+    }
+
+    /// What an appearance stream shows; the inner error says what a field's appearance has no business to do.
+    pub(super) fn shown_by(
+        &self,
+        view: View<'_, '_>,
+        stream: &Stream,
+    ) -> Result<std::result::Result<Shown, String>> {
+        shown_in(view, stream, &Fonts::of(form_fonts(view)?, &self.known.programs), None)
+    }
+
+    /// The text that an appearance stream shows, where that can be told.
+    pub(super) fn shown_text(&self, view: View<'_, '_>, stream: &Stream) -> Result<Option<String>> {
+        Ok(self.shown_by(view, stream)?.ok().and_then(|shown| shown.text))
+    }
+}
+
+/// The lightness of the last colour that a default appearance sets.
+fn ink_of(style: &[u8]) -> Option<f64> {
+    let text = String::from_utf8_lossy(style);
+    let (mut numbers, mut ink) = (Vec::new(), None);
+    for word in text.split_ascii_whitespace() {
+        match word.parse::<f64>() {
+            Ok(number) => numbers.push(number),
+            Err(_) => {
+                if matches!(word, "g" | "rg" | "k") {
+                    ink = lightness(&numbers);
+                }
+                numbers.clear();
+            }
+        }
+    }
+    ink
+}
+
+fn shown_in(
+    view: View<'_, '_>,
+    stream: &Stream,
+    fonts: &Fonts<'_>,
+    frame: Option<&Frame>,
+) -> Result<std::result::Result<Shown, String>> {
+    let Ok(data) = view.document().decode(stream, MAX_APPEARANCE) else {
+        return Ok(Err("it cannot be decoded".into()));
+    };
+    let resources = view.get_dict(&stream.dict, "Resources")?.unwrap_or_default();
+    Ok(content::shown(view, &data, &resources, fonts, frame))
+}

@@ -1,0 +1,102 @@
+//! The fonts that a filled field may be written in: those that were there when it was signed (ISO 32000-2 12.7.3, 12.7.4.3).
+
+use super::fields::{Inherited, MAX_DEPTH, operations};
+use super::{Diff, Result, number_of};
+use crate::pdf::syntax::{Dict, Object, Stream, View};
+use crate::verify::font::{Font, Fonts};
+use crate::verify::form::FieldType;
+use std::collections::BTreeSet;
+
+impl<'x> Diff<'x, '_, '_> {
+    /// The fonts that an appearance of the new revision may use: the form's, and those that its fields were shown in.
+    pub(super) fn fonts(&mut self, before: Option<&Stream>) -> Result<Fonts<'x>> {
+        let mut fonts = Fonts::of(form_fonts(self.new)?, &self.known.programs);
+        let mut were_there = self.fonts_at_signing()?;
+        if let Some(stream) = before {
+            were_there.extend(numbers(&fonts_of(self.old, stream)?));
+        }
+        fonts.known.extend(were_there.into_iter().filter(|number| !self.touched.contains_key(number)));
+        Ok(fonts)
+    }
+
+    /// Fonts of the form and of its fields' appearances in the signed revision; looked for once.
+    fn fonts_at_signing(&mut self) -> Result<BTreeSet<u32>> {
+        if let Some(known) = &self.fonts_at_signing {
+            return Ok(known.clone());
+        }
+        let mut known: BTreeSet<u32> = numbers(&form_fonts(self.old)?).collect();
+        let form = self.old.get_dict(&self.old.catalog()?, "AcroForm")?.unwrap_or_default();
+        let mut waiting: Vec<(Object, Inherited, usize)> = Vec::new();
+        let fields = self.old.get_array(&form, "Fields")?;
+        waiting.extend(fields.into_iter().map(|field| (field, Inherited::default(), 0)));
+        while let Some((field, above, depth)) = waiting.pop() {
+            self.step()?;
+            let field = self.old.resolve(&field)?;
+            let Some(dict) = field.as_dict() else { continue };
+            let own = above.with(dict);
+            if matches!(own.kind, Some(FieldType::Text | FieldType::Choice))
+                && let Some(appearance) = self.old.get_dict(dict, "AP")?
+                && let Object::Stream(normal) = self.old.get(&appearance, "N")?
+            {
+                known.extend(numbers(&fonts_of(self.old, &normal)?));
+            }
+            if depth < MAX_DEPTH {
+                let kids = self.old.get_array(dict, "Kids")?;
+                waiting.extend(kids.into_iter().map(|kid| (kid, own.clone(), depth + 1)));
+            }
+        }
+        self.fonts_at_signing = Some(known.clone());
+        Ok(known)
+    }
+
+    /// Whether a default appearance (/DA) that names another font leaves the field as it can be seen. Viewers use it when they make
+    /// the appearance anew: with a font that shows what is written, or with one of their own where the form has none of that name. All
+    /// else must be as it was.
+    pub(super) fn names_plain_font(&self, widget: &Dict, field: &Dict, after: &Object) -> Result<bool> {
+        let form = self.old.get_dict(&self.old.catalog()?, "AcroForm")?.unwrap_or_default();
+        let before = [widget, field, &form].iter().find_map(|dict| dict.get("DA")?.as_string().cloned());
+        let (Some(before), Some(after)) = (before, after.as_string()) else { return Ok(false) };
+        let (before, after) = (operations(before.as_bytes()), operations(after.as_bytes()));
+        let (Some(was), Some(is)) = (font_and_size(&before), font_and_size(&after)) else { return Ok(false) };
+        let others = |all: &BTreeSet<Vec<String>>| -> BTreeSet<Vec<String>> {
+            all.iter().filter(|operation| operation.last().is_none_or(|o| o != "Tf")).cloned().collect()
+        };
+        if was.1 != is.1 || others(&before) != others(&after) {
+            return Ok(false);
+        }
+        let fonts = form_fonts(self.new)?;
+        let name = is.0.as_bytes();
+        let own = Fonts::of(Dict::new(), &self.known.programs);
+        Ok(match fonts.get_bytes(name) {
+            Some(_) => Font::named(self.new, &fonts, &own, name).is_plain(),
+            // Nothing but a plain name: no escape, no glyphs of its own.
+            None => is.0.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'),
+        })
+    }
+}
+
+/// The font's name and size of the only Tf among operations.
+fn font_and_size(operations: &BTreeSet<Vec<String>>) -> Option<(&str, &str)> {
+    let mut found = operations.iter().filter(|operation| operation.last().is_some_and(|o| o == "Tf"));
+    match (found.next()?.as_slice(), found.next()) {
+        ([name, size, _], None) => Some((name.strip_prefix('/')?, size)),
+        _ => None,
+    }
+}
+
+/// The fonts of the form's default resources.
+pub(super) fn form_fonts(view: View<'_, '_>) -> Result<Dict> {
+    let form = view.get_dict(&view.catalog()?, "AcroForm")?.unwrap_or_default();
+    let resources = view.get_dict(&form, "DR")?.unwrap_or_default();
+    Ok(view.get_dict(&resources, "Font")?.unwrap_or_default())
+}
+
+/// The fonts of an appearance's own resources.
+fn fonts_of(view: View<'_, '_>, appearance: &Stream) -> Result<Dict> {
+    let resources = view.get_dict(&appearance.dict, "Resources")?.unwrap_or_default();
+    Ok(view.get_dict(&resources, "Font")?.unwrap_or_default())
+}
+
+fn numbers(fonts: &Dict) -> impl Iterator<Item = u32> + '_ {
+    fonts.iter().filter_map(|(_, font)| number_of(font))
+}

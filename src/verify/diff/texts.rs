@@ -1,0 +1,88 @@
+//! The texts that a field's value may be shown as (ISO 32000-2 12.7.4.3, 12.7.5.4).
+
+use super::Result;
+use super::fields::Inherited;
+use crate::pdf::syntax::{Dict, Object, View};
+use crate::verify::content::Shown;
+use crate::verify::form::FieldType;
+
+/// Decoded bytes of one field's appearance or value, at most.
+pub(super) const MAX_APPEARANCE: usize = 1 << 20;
+/// Field flag (table 233): bit 18, the choice is a combo box.
+pub(super) const COMBO: i64 = 1 << 17;
+
+/// Whether what is shown is one of the texts, white space apart. Nothing shown is no contradiction. With a format
+/// action (/AA /F) a number may be shown with its grouping, its currency and its decimals.
+pub(super) fn shows_one_of(shown: &Shown, texts: &[String], field: &Dict) -> bool {
+    shown.text.as_ref().is_none_or(|shown| is_one_of(shown, texts, field))
+}
+
+/// The same of a text.
+pub(super) fn is_one_of(shown: &str, texts: &[String], field: &Dict) -> bool {
+    // Standard encoding draws the typewriter's quotes as curly ones.
+    let alike = |c| match c {
+        '\u{2018}' | '\u{2019}' | '`' => '\'',
+        '\u{ad}' | '\u{2010}' => '-',
+        // Adobe's collections have one dash and one dot each for two characters that look alike.
+        '\u{2015}' => '\u{2014}',
+        '\u{30fb}' => '\u{b7}',
+        other => other,
+    };
+    let plain =
+        |s: &str| s.chars().filter(|c| !c.is_whitespace() && !c.is_control()).map(alike).collect::<String>();
+    let shown = plain(shown);
+    if shown.is_empty() || texts.iter().any(|t| plain(t) == shown) {
+        return true;
+    }
+    let number = |s: &str| {
+        let digits: String = s.chars().filter(|c| c.is_ascii_digit() || matches!(c, '.' | '-')).collect();
+        digits.trim_matches('.').parse::<f64>().ok()
+    };
+    field.contains("AA")
+        && number(&shown)
+            .is_some_and(|n| texts.iter().filter_map(|t| number(t)).any(|t| (t - n).abs() < 0.005))
+}
+
+/// What the value may look like: itself, or for a choice the option's label.
+pub(super) fn texts_of(view: View<'_, '_>, field: &Dict, own: &Inherited) -> Result<Vec<String>> {
+    let mut texts = Vec::new();
+    let text = |o: &Object| o.as_string().map(|s| s.to_text());
+    let value = view.get(field, "V")?;
+    match &value {
+        Object::Array(items) => texts.push(items.iter().filter_map(text).collect::<String>()),
+        Object::Stream(s) => {
+            let data = view.document().decode(s, MAX_APPEARANCE)?;
+            texts.push(crate::pdf::syntax::PdfString::literal(data.into_owned()).to_text());
+        }
+        one => texts.extend(text(one)),
+    }
+    if let Some(plain) = value.as_string().and_then(pdf_doc_text) {
+        texts.push(plain);
+    }
+    if own.kind == Some(FieldType::Choice) {
+        let chosen = texts.clone();
+        let options = view.get_array(field, "Opt")?;
+        let label = |o: &Object| match o {
+            Object::Array(pair) => pair.get(1).and_then(text),
+            one => text(one),
+        };
+        let export = |o: &Object| o.as_array().and_then(|pair| text(pair.first()?));
+        let of_chosen = options.iter().filter(|o| export(o).is_some_and(|e| chosen.contains(&e)));
+        texts.extend(of_chosen.filter_map(label));
+        if own.flags & COMBO == 0 {
+            // A list box shows all of them.
+            texts.push(options.iter().filter_map(label).collect::<String>());
+        }
+    }
+    Ok(texts)
+}
+
+/// Text without a byte order mark beyond ASCII, in PDFDocEncoding (7.9.2.2).
+fn pdf_doc_text(string: &crate::pdf::syntax::PdfString) -> Option<String> {
+    let bytes = string.as_bytes();
+    if bytes.is_ascii() || bytes.starts_with(&[0xFE, 0xFF]) || bytes.starts_with(&[0xFF, 0xFE]) {
+        return None;
+    }
+    let text = lopdf::Object::String(bytes.to_vec(), lopdf::StringFormat::Literal);
+    lopdf::decode_text_string(&text).ok()
+}
