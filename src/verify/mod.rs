@@ -43,6 +43,8 @@ mod bounds_tests;
 #[cfg(test)]
 mod corpus_tests;
 #[cfg(test)]
+mod drawing_tests;
+#[cfg(test)]
 mod flip_tests;
 #[cfg(test)]
 mod sm2_tests;

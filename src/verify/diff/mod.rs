@@ -21,6 +21,8 @@ mod pages;
 mod signing;
 mod states;
 mod structure_tree;
+#[cfg(test)]
+mod tests;
 mod texts;
 mod values;
 

@@ -5,6 +5,8 @@ mod collection;
 mod composite;
 mod program;
 mod simple;
+#[cfg(test)]
+mod tests;
 
 use crate::pdf::syntax::{Dict, Object, View};
 use composite::Composite;

@@ -34,7 +34,11 @@ impl Simple {
         }
         let common = |name: &String| TEXT_FONTS.iter().any(|text| name.starts_with(text));
         Some(Self {
-            characters: characters(view, dict),
+            characters: characters(
+                view,
+                dict,
+                super::is_embedded(&descriptor) && !is_nonsymbolic(&descriptor),
+            ),
             widths: widths(view, dict),
             fixed: base.starts_with("Courier"),
             common: !super::is_embedded(&descriptor) && names().all(common),
@@ -81,20 +85,28 @@ fn widths(view: View<'_, '_>, font: &Dict) -> Vec<Option<f64>> {
     widths
 }
 
-/// The characters of the 256 codes.
-fn characters(view: View<'_, '_>, font: &Dict) -> Vec<Option<char>> {
+/// Whether the descriptor says that the font has the standard Latin characters (table 121, bit 6).
+fn is_nonsymbolic(descriptor: &Dict) -> bool {
+    descriptor.get("Flags").and_then(Object::as_integer).is_some_and(|flags| flags & 32 != 0)
+}
+
+/// The characters of the 256 codes. A font with an encoding of its own draws what only its program knows where the file names none.
+fn characters(view: View<'_, '_>, font: &Dict, own: bool) -> Vec<Option<char>> {
+    let usual = || match () {
+        () if own => vec![None; 256],
+        () if font.is_name("Subtype", "TrueType") => encoded(b"WinAnsiEncoding"),
+        () => encoded(b"StandardEncoding"),
+    };
     let encoding = view.get(font, "Encoding").unwrap_or_default();
-    let usual: &[u8] =
-        if font.is_name("Subtype", "TrueType") { b"WinAnsiEncoding" } else { b"StandardEncoding" };
     let Object::Dictionary(own) = &encoding else {
         return match (&encoding, encoding.as_name()) {
             (_, Some(name)) => encoded(name),
-            (Object::Null, None) => encoded(usual),
+            (Object::Null, None) => usual(),
             _ => Vec::new(),
         };
     };
     let base = view.get(own, "BaseEncoding").unwrap_or_default();
-    let mut characters = encoded(base.as_name().unwrap_or(usual));
+    let mut characters = base.as_name().map_or_else(usual, encoded);
     let mut code = 0_usize;
     for item in view.get_array(own, "Differences").unwrap_or_default().iter().take(1024) {
         let item = view.resolve(item).unwrap_or_default();
