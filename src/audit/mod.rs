@@ -36,6 +36,9 @@ pub enum AuditError {
     /// There is no such record, or no such open intent.
     #[error("no such record")]
     NotFound,
+    /// The log's writer was replaced while the act was under way, and its intent closed as interrupted.
+    #[error("the audit log's writer was replaced meanwhile")]
+    Interrupted,
 }
 
 /// The audit log as operations see it.

@@ -134,7 +134,7 @@ impl From<AuditError> for AuditFailure {
         match error {
             AuditError::Unavailable(why) => Self::Unavailable(why),
             AuditError::TooLarge => Self::TooLarge,
-            AuditError::NotFound => Self::NotFound,
+            AuditError::NotFound | AuditError::Interrupted => Self::NotFound,
             AuditError::Invalid(why) => Self::Invalid(why),
             AuditError::Timeout => Self::Timeout,
         }

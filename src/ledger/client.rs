@@ -136,7 +136,11 @@ impl Connection {
 
 impl Closer for Connection {
     fn close(&self, number: RecordNumber, outcome: Outcome) -> Result<RecordNumber, AuditError> {
-        self.recorded(Self::own_cx(), AuditRequest::Close { number, outcome: Json(outcome) })
+        let closed = self.recorded(Self::own_cx(), AuditRequest::Close { number, outcome: Json(outcome) });
+        closed.map_err(|error| match error {
+            AuditError::NotFound => AuditError::Interrupted,
+            other => other,
+        })
     }
 
     fn abandon(&self, number: RecordNumber) {

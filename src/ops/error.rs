@@ -94,7 +94,9 @@ impl From<StoreError> for Error {
 impl From<AuditError> for Error {
     fn from(error: AuditError) -> Self {
         match error {
-            AuditError::Unavailable(_) | AuditError::Timeout => Self::new(Code::Overloaded).because(error),
+            AuditError::Unavailable(_) | AuditError::Timeout | AuditError::Interrupted => {
+                Self::new(Code::Overloaded).because(error)
+            }
             _ => Self::internal(error),
         }
     }

@@ -79,8 +79,8 @@ fn sign_on(
                     assert!(ok, "{out}{err}");
                 }
             }
-            // Also an error without a time to come again promises nothing; the figures show how often.
-            500 | 503 | 504 | 60105 => std::thread::sleep(Duration::from_millis(50)),
+            // Come again, or it did not go; never an error of our own.
+            503 | 504 | 60105 => std::thread::sleep(Duration::from_millis(50)),
             _ => panic!("{:?}", answer.body),
         }
     }
