@@ -7,6 +7,9 @@ use crate::verify::font::{Font, Fonts};
 use crate::verify::form::FieldType;
 use std::collections::BTreeSet;
 
+/// Names that viewers know their own text fonts by.
+const TEXT_FONTS: [&str; 6] = ["Helv", "Arial", "Times", "TiRo", "Cour", "HeBo"];
+
 impl<'x> Diff<'x, '_, '_> {
     /// The fonts that an appearance of the new revision may use: the form's, and those that its fields were shown in.
     pub(super) fn fonts(&mut self, before: Option<&Stream>) -> Result<Fonts<'x>> {
@@ -69,8 +72,8 @@ impl<'x> Diff<'x, '_, '_> {
         let own = Fonts::of(Dict::new(), &self.known.programs);
         Ok(match fonts.get_bytes(name) {
             Some(_) => Font::named(self.new, &fonts, &own, name).is_plain(),
-            // Nothing but a plain name: no escape, no glyphs of its own.
-            None => is.0.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'),
+            // Viewers have their own fonts of such names; of others they may have pictures.
+            None => TEXT_FONTS.iter().any(|text| is.0.starts_with(text)),
         })
     }
 }

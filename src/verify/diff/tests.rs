@@ -173,6 +173,8 @@ fn a_default_appearance_may_name_a_font_that_shows_what_is_written() {
         "/Helvetica 10 Tf 3 Tr 0 g",
         "/Helvetica 10 Tf /S 10 Tf 0 g",
         "/#53 10 Tf 0 g",
+        "/ZaDb 10 Tf 0 g",
+        "/Nobody 10 Tf 0 g",
         "10 Tf",
         "",
     ] {
@@ -183,13 +185,16 @@ fn a_default_appearance_may_name_a_font_that_shows_what_is_written() {
 #[test]
 fn a_font_that_joins_the_form_under_a_new_name_of_a_default_appearance_is_plain() {
     let styled = |fonts: &str| {
-        [(10, field("2", 20, "/DA(/New 10 Tf 0 g)")), (20, appearance("(2)")), (9, form("", fonts))]
+        [(10, field("2", 20, "/DA(/Nobody 10 Tf 0 g)")), (20, appearance("(2)")), (9, form("", fonts))]
     };
-    permits("plain", &styled("/New<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>"));
-    forbids("pictures", &styled("/New 12 0 R"));
+    permits(
+        "plain",
+        &styled("/Nobody<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>"),
+    );
+    forbids("pictures", &styled("/Nobody 12 0 R"));
     forbids(
         "its own characters",
-        &styled("/New<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding<</Differences[48/nine]>>>>"),
+        &styled("/Nobody<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding<</Differences[48/nine]>>>>"),
     );
 }
 

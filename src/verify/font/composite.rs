@@ -93,6 +93,8 @@ pub(super) struct Composite {
     default_width: f64,
     /// One that every reader has.
     pub common: bool,
+    /// The program is a part of a font, and it cannot be told which one.
+    pub part: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -153,7 +155,9 @@ impl Composite {
             && names.len() >= 2
             && names.iter().all(|name| is_common(name))
             && family.is_none_or(|family| is_common_family(&family));
-        Some(Self { codes, characters, widths, default_width, common })
+        let part =
+            matches!(characters, Characters::Collection(_)) && names.iter().any(|name| super::is_part(name));
+        Some(Self { codes, characters, widths, default_width, common, part })
     }
 
     /// What a shown string draws; `None` where a code cannot be told.

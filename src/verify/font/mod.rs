@@ -40,7 +40,7 @@ impl<'p> Fonts<'p> {
 #[derive(Clone, Debug)]
 pub(super) struct Font {
     codes: Codes,
-    /// Neither one that every reader has nor one that was there at signing.
+    /// Neither one that every reader has nor one that was there at signing, as a whole.
     pub strange: bool,
 }
 
@@ -75,12 +75,14 @@ impl Font {
         let known = entry.as_reference().is_some_and(|id| from.known.contains(&id.number));
         if dict.is_name("Subtype", "Type0") {
             return Composite::read(view, &dict, from.programs).map_or(unknown, |font| Self {
-                strange: !(font.common || known),
+                strange: !(font.common || known && !font.part),
                 codes: Codes::Composite(font),
             });
         }
-        Simple::read(view, &dict)
-            .map_or(unknown, |font| Self { strange: !(font.common || known), codes: Codes::Simple(font) })
+        Simple::read(view, &dict).map_or(unknown, |font| Self {
+            strange: !(font.common || known && !font.part),
+            codes: Codes::Simple(font),
+        })
     }
 
     /// What a shown string draws; `None` where that cannot be told of every code.
@@ -119,6 +121,11 @@ fn name_under(dict: &Dict, key: &str) -> Option<String> {
 /// Whether a name is that of a font that draws pictures.
 fn is_pictures(name: &str) -> bool {
     PICTURES.iter().any(|picture| name.contains(picture))
+}
+
+/// Whether a font's name has the tag of a part of a font (9.9.2).
+fn is_part(name: &str) -> bool {
+    name.split_once('+').is_some_and(|(tag, _)| tag.len() == 6 && tag.bytes().all(|b| b.is_ascii_uppercase()))
 }
 
 /// Whether a font descriptor has a font program of its own (table 124).

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
-use ttf_parser::{PlatformId, RawFace, Tag, cmap};
+use ttf_parser::{GlyphId, PlatformId, RawFace, Tag, cmap, glyf, head, loca, maxp};
 use unicode_normalization::UnicodeNormalization;
 
 /// Octets of one program, at most: the largest Chinese fonts have about as many.
@@ -49,9 +49,15 @@ impl Programs {
 }
 
 impl Program {
-    /// Reads the Unicode `cmap` of a TrueType program.
+    /// Reads the Unicode `cmap` of a TrueType program. What has no outline is no character but white space: a part of a font may have
+    /// kept the names of glyphs that it has no more.
     pub fn read(data: &[u8]) -> Option<Self> {
         let face = RawFace::parse(data, 0).ok()?;
+        let outlines = outlines(&face)?;
+        let drawn = |glyph: GlyphId| {
+            let area = outlines.bbox(glyph);
+            area.is_some_and(|area| area.x_max > area.x_min && area.y_max > area.y_min)
+        };
         let table = cmap::Table::parse(face.table(Tag::from_bytes(b"cmap"))?)?;
         let subtables = table.subtables.into_iter().take(64).filter(|one| {
             one.is_unicode() && matches!(one.platform_id, PlatformId::Unicode | PlatformId::Windows)
@@ -69,7 +75,9 @@ impl Program {
             if matches!(best.format, cmap::Format::SegmentedCoverage(_)) { &BEYOND[..] } else { &[] };
         let mut program = Self::default();
         for code in BASIC.iter().chain(beyond).cloned().flatten() {
-            if let (Some(character), Some(glyph)) = (char::from_u32(code), best.glyph_index(code)) {
+            if let (Some(character), Some(glyph)) = (char::from_u32(code), best.glyph_index(code))
+                && (character.is_whitespace() || drawn(glyph))
+            {
                 program.add(glyph.0, character);
             }
         }
@@ -90,4 +98,12 @@ impl Program {
     pub fn character(&self, glyph: u16) -> Option<char> {
         self.characters.get(&glyph).copied()
     }
+}
+
+/// The outlines of a TrueType program (OpenType `head`, `maxp`, `loca`, `glyf`).
+fn outlines<'a>(face: &RawFace<'a>) -> Option<glyf::Table<'a>> {
+    let table = |name: &[u8; 4]| face.table(Tag::from_bytes(name));
+    let glyphs = maxp::Table::parse(table(b"maxp")?)?.number_of_glyphs;
+    let format = head::Table::parse(table(b"head")?)?.index_to_location_format;
+    glyf::Table::parse(loca::Table::parse(glyphs, format, table(b"loca")?)?, table(b"glyf")?)
 }

@@ -16,6 +16,8 @@ pub(super) struct Simple {
     fixed: bool,
     /// One that every reader has.
     pub common: bool,
+    /// The program is a part of a font: codes that it has no glyph for draw nothing.
+    pub part: bool,
 }
 
 impl Simple {
@@ -42,6 +44,7 @@ impl Simple {
             widths: widths(view, dict),
             fixed: base.starts_with("Courier"),
             common: !super::is_embedded(&descriptor) && names().all(common),
+            part: super::is_part(&base),
         })
     }
 

@@ -54,8 +54,8 @@ fn song(encoding: &str) -> String {
     composite(encoding, &format!("/CIDSystemInfo {GB1}"), SONG)
 }
 
-/// A TrueType program of a format 4 `cmap` alone: these characters are glyphs 1, 2, 3 and so on.
-fn program(characters: &[u16]) -> String {
+/// A TrueType program: these characters are glyphs 1, 2, 3 and so on, and a glyph of this number has no outline.
+fn program_without(characters: &[u16], missing: Option<usize>) -> String {
     let mut segments: Vec<(u16, u16)> = characters.iter().copied().zip(1..).collect();
     segments.sort_unstable();
     segments.push((0xFFFF, 0));
@@ -66,13 +66,39 @@ fn program(characters: &[u16]) -> String {
     cmap.extend(segments.iter().map(|s| s.0));
     cmap.extend(segments.iter().map(|s| s.1.wrapping_sub(s.0)));
     cmap.extend(segments.iter().map(|_| 0));
-    let cmap: Vec<u8> = cmap.into_iter().flat_map(u16::to_be_bytes).collect();
-    let mut out = vec![0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-    out.extend(b"cmap\0\0\0\0\0\0\0\x1c");
-    out.extend(u32::try_from(cmap.len()).unwrap().to_be_bytes());
-    out.extend(cmap);
+    let mut head = vec![0_u16; 27];
+    head[9] = 1000;
+    let (mut loca, mut glyf) = (vec![0_u16], Vec::new());
+    for glyph in 0..=characters.len() {
+        if missing != Some(glyph) {
+            glyf.extend([1_u16, 0, 0, 500, 500, 0]);
+        }
+        loca.push(u16::try_from(glyf.len()).unwrap());
+    }
+    let tables = [
+        (b"cmap", cmap),
+        (b"glyf", glyf),
+        (b"head", head),
+        (b"loca", loca),
+        (b"maxp", vec![0, 0x5000, u16::try_from(characters.len()).unwrap() + 1]),
+    ];
+    let mut out = vec![0, 1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0];
+    let mut body: Vec<u8> = Vec::new();
+    for (name, words) in tables {
+        let at = u32::try_from(12 + 5 * 16 + body.len()).unwrap();
+        out.extend(name);
+        out.extend([0; 4]);
+        out.extend(at.to_be_bytes());
+        out.extend(u32::try_from(2 * words.len()).unwrap().to_be_bytes());
+        body.extend(words.into_iter().flat_map(u16::to_be_bytes));
+    }
+    out.extend(body);
     let digits = hex::encode(out);
     format!("<</Filter/ASCIIHexDecode/Length {}>>\nstream\n{digits}>\nendstream", digits.len() + 1)
+}
+
+fn program(characters: &[u16]) -> String {
+    program_without(characters, None)
 }
 
 /// Identity-H over the program in object 5.
@@ -204,6 +230,29 @@ fn embedded_programs_are_read_by_their_own_cmap() {
     for codes in [b"\0\x03".as_slice(), b"\0\x09", b"\0\0", b"\0"] {
         assert_eq!(drawn(&embedded("/CIDToGIDMap 6 0 R"), &[&program, map], codes), None, "{codes:?}");
     }
+}
+
+#[test]
+fn a_glyph_without_an_outline_is_no_character() {
+    let program = program_without(&[0x31, 0x39], Some(2));
+    assert_eq!(drawn(&embedded(""), &[&program], b"\0\x01").as_deref(), Some("1"));
+    assert_eq!(drawn(&embedded(""), &[&program], b"\0\x02"), None);
+}
+
+#[test]
+fn a_part_of_a_font_that_was_there_is_not_written_in_again() {
+    let descriptor = "/FontDescriptor<</FontName/Bars/Flags 32/FontFile2 9 0 R>>/Encoding/WinAnsiEncoding";
+    let known = |font: &str| with_font(font, &[], true, |font| font.strange);
+    assert!(!known(&simple(descriptor).replace("Helvetica", "Bars")));
+    assert!(known(&simple(descriptor).replace("Helvetica", "ABCDEF+Bars")));
+    let bare = |name: &str| {
+        let file = "<</FontName/Bars/FontFile3 5 0 R>>";
+        composite("/Identity-H", &format!("/CIDSystemInfo {GB1}"), file).replace("STSong-Light", name)
+    };
+    let program = "<</Subtype/CIDFontType0C/Length 0>>\nstream\n\nendstream";
+    let strange = |font: &str| with_font(font, &[program], true, |font| font.strange);
+    assert!(!strange(&bare("Bars")));
+    assert!(strange(&bare("ABCDEF+Bars")));
 }
 
 #[test]
