@@ -17,6 +17,7 @@ from asn1crypto import algos, cms, core, tsp, x509
 
 import bases
 import party
+from hostile_fonts import fonts
 
 FLATE = b"/Filter/FlateDecode"
 
@@ -372,7 +373,7 @@ def main():
     out = Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
     wanted = sys.argv[2:]
-    for family in (syntax, ranges, asn1, cryptography, later):
+    for family in (syntax, ranges, asn1, cryptography, later, fonts):
         if wanted and family.__name__ not in wanted:
             continue
         for name, data in family():

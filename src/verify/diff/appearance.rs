@@ -242,18 +242,21 @@ impl Diff<'_, '_, '_> {
         if !is_new && !self.changed(at.spot.owner)? {
             return Ok(());
         }
-        let object = at.object.clone();
-        let dict = dict_of(Some(at));
-        if matches!(object, Object::Stream(_)) {
-            self.explain_below(&at.spot, &Object::Dictionary(dict.clone()));
-        } else {
-            self.explain_below(&at.spot, &object);
+        let Some(dict) = at.dict() else {
+            self.explain_below(&at.spot, &at.object);
+            return Ok(());
+        };
+        for (key, value) in dict.iter() {
+            self.explain_below(&at.spot.key(key.lossy()), value);
         }
         if depth > 3 {
             return Ok(());
         }
-        for (key, _) in dict.iter() {
-            let Some(below) = Self::descend(self.new, &at.spot, &dict, &key.lossy())? else { continue };
+        for (key, value) in dict.iter() {
+            if !matches!(value, Object::Dictionary(_) | Object::Reference(_)) {
+                continue;
+            }
+            let Some(below) = Self::descend(self.new, &at.spot, dict, &key.lossy())? else { continue };
             if matches!(below.object, Object::Dictionary(_))
                 && key.as_bytes() != b"Parent"
                 && key.as_bytes() != b"P"

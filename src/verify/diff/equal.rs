@@ -146,12 +146,12 @@ impl Diff<'_, '_, '_> {
         match value {
             Object::Reference(_) => self.explain(spot),
             Object::Array(items) => {
-                for (n, item) in items.iter().enumerate() {
+                for (n, item) in items.iter().enumerate().filter(|(_, item)| may_lead(item)) {
                     self.explain_below(&spot.key(n), item);
                 }
             }
             Object::Dictionary(dict) => {
-                for (key, value) in dict.iter() {
+                for (key, value) in dict.iter().filter(|(_, value)| may_lead(value)) {
                     self.explain_below(&spot.key(key.lossy()), value);
                 }
             }

@@ -6,13 +6,12 @@ use super::collection::{Code, Collection, Predefined};
 use super::program::{Program, Programs};
 use super::{Glyph, usual_width};
 use crate::pdf::syntax::{Dict, Object, Stream, View};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
 
 /// Two octets for each of the 65,536 CIDs.
 const MAX_MAP: usize = 1 << 17;
-/// Widths that one font states, at most: a width for every CID.
-const MAX_WIDTHS: usize = 1 << 16;
 
 /// Fonts that readers have or replace by one with the same characters: the names before style and weight that Adobe, Microsoft, Apple,
 /// Google, Founder's and MuPDF's fonts for Chinese, Japanese and Korean have.
@@ -150,7 +149,7 @@ impl Composite {
             Object::Null => 1.0,
             width => width.as_number()? / 1000.0,
         };
-        let widths = widths(view, &descendant)?;
+        let widths = widths(view, &descendant, programs)?;
         let common = !embedded
             && names.len() >= 2
             && names.iter().all(|name| is_common(name))
@@ -234,24 +233,28 @@ fn collection(view: View<'_, '_>, descendant: &Dict) -> Option<Collection> {
     Collection::of(&text("Registry")?, &text("Ordering")?)
 }
 
-/// The stated widths in ems (9.7.4.3); `None` where they cannot be told, or say two things of one CID.
-fn widths(view: View<'_, '_>, descendant: &Dict) -> Option<HashMap<u32, f64>> {
-    let listed = view.get_array(descendant, "W").ok()?;
-    let listed: Vec<Object> = listed.iter().map(|item| view.resolve(item)).collect::<Result<_, _>>().ok()?;
-    let (mut out, mut left, mut stated) = (HashMap::new(), listed.as_slice(), 0_usize);
+/// The stated widths in ems (9.7.4.3); `None` where they cannot be told, say two things of one CID or are too many.
+fn widths(view: View<'_, '_>, descendant: &Dict, programs: &Programs) -> Option<HashMap<u32, f64>> {
+    let listed = match descendant.get("W") {
+        None | Some(Object::Null) => return Some(HashMap::new()),
+        Some(reference @ Object::Reference(_)) => Cow::Owned(view.resolve(reference).ok()?),
+        Some(direct) => Cow::Borrowed(direct),
+    };
+    let (mut out, mut left) = (HashMap::new(), listed.as_array()?);
+    programs.spend(left.len())?;
     let mut put = |cid: u32, width: &Object| {
-        stated += 1;
+        programs.spend(1)?;
         let width = width.as_number()? / 1000.0;
         let before: Option<f64> = out.insert(cid, width);
-        (stated <= MAX_WIDTHS && before.is_none_or(|before| before.to_bits() == width.to_bits()))
-            .then_some(())
+        before.is_none_or(|before| before.to_bits() == width.to_bits()).then_some(())
     };
     let cid = |item: &Object| u16::try_from(item.as_integer()?).ok().map(u32::from);
     loop {
         left = match left {
             [] => break,
-            [first, Object::Array(widths), rest @ ..] => {
-                for (cid, width) in (cid(first)?..).zip(widths) {
+            [first, second, rest @ ..] if matches!(second, Object::Array(_) | Object::Reference(_)) => {
+                let widths = view.resolve(second).ok()?;
+                for (cid, width) in (cid(first)?..).zip(widths.as_array()?) {
                     put(cid, width)?;
                 }
                 rest

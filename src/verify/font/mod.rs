@@ -12,6 +12,7 @@ use crate::pdf::syntax::{Dict, Object, View};
 use composite::Composite;
 use simple::Simple;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 pub(super) use program::Programs;
 
@@ -48,7 +49,7 @@ pub(super) struct Font {
 enum Codes {
     Unreadable,
     Simple(Simple),
-    Composite(Composite),
+    Composite(Rc<Composite>),
 }
 
 /// A code of a shown string: what it draws and how wide.
@@ -74,7 +75,7 @@ impl Font {
         let Ok(Object::Dictionary(dict)) = view.resolve(entry) else { return unknown };
         let known = entry.as_reference().is_some_and(|id| from.known.contains(&id.number));
         if dict.is_name("Subtype", "Type0") {
-            return Composite::read(view, &dict, from.programs).map_or(unknown, |font| Self {
+            return from.programs.composite(view, entry, &dict).map_or(unknown, |font| Self {
                 strange: !(font.common || known && !font.part),
                 codes: Codes::Composite(font),
             });

@@ -1,8 +1,9 @@
 //! Embedded TrueType programs: which character each glyph is, by the program's own `cmap` (ISO 32000-2 9.9, OpenType `cmap`). Hostile input:
 //! the program is looked at through a fixed list of characters and never enumerated.
 
-use crate::pdf::syntax::{Stream, View};
-use std::cell::RefCell;
+use super::composite::Composite;
+use crate::pdf::syntax::{Dict, Object, Stream, View};
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
@@ -23,14 +24,45 @@ pub(super) struct Program {
     characters: HashMap<u16, char>,
 }
 
-/// The programs of one file that were read: each is read once, whatever refers to it.
-#[derive(Debug, Default)]
+/// Widths that the composite fonts of one file may state together.
+const MAX_WIDTHS: usize = 400_000;
+
+/// The programs and composite fonts of one file that were read: each is read once, whatever refers to it.
+#[derive(Debug)]
 pub(in crate::verify) struct Programs {
     /// By where the stream's data stand in the file.
     read: RefCell<HashMap<usize, Option<Rc<Program>>>>,
+    /// By object number and the revision that it is looked at in.
+    fonts: RefCell<HashMap<(u32, Option<usize>), Option<Rc<Composite>>>>,
+    /// Widths that may still be read.
+    widths: Cell<usize>,
+}
+
+impl Default for Programs {
+    fn default() -> Self {
+        Self { read: RefCell::default(), fonts: RefCell::default(), widths: Cell::new(MAX_WIDTHS) }
+    }
 }
 
 impl Programs {
+    /// The composite font that `entry` is or leads to.
+    pub(super) fn composite(&self, view: View<'_, '_>, entry: &Object, font: &Dict) -> Option<Rc<Composite>> {
+        let Some(id) = entry.as_reference() else { return Composite::read(view, font, self).map(Rc::new) };
+        let place = (id.number, view.revision());
+        if let Some(known) = self.fonts.borrow().get(&place) {
+            return known.clone();
+        }
+        let read = Composite::read(view, font, self).map(Rc::new);
+        self.fonts.borrow_mut().insert(place, read.clone());
+        read
+    }
+
+    /// So many more widths; `None` where they are too many.
+    pub(super) fn spend(&self, widths: usize) -> Option<()> {
+        self.widths.set(self.widths.get().checked_sub(widths)?);
+        Some(())
+    }
+
     /// The program of this stream; `None` where it cannot be read or there are too many.
     pub(super) fn of(&self, view: View<'_, '_>, stream: &Stream) -> Option<Rc<Program>> {
         let place = stream.span().start;
