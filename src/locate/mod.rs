@@ -4,12 +4,15 @@
 //! count as on paper. What is searched are positions on the page, not the order of the content stream.
 
 mod glyphs;
+mod ground;
 mod lines;
 mod prepare;
 
 use crate::pdf::pages::{self, Page};
 use crate::pdf::syntax::{Document, SyntaxError};
 use crate::pdf::tame;
+
+pub use ground::is_empty;
 
 /// Longest keyword in characters.
 const MAX_KEYWORD: usize = 200;

@@ -102,3 +102,21 @@ fn a_revocation_counts_wherever_its_list_stands() {
     }
     assert!(trusted(&told(RevocationReason::KeyCompromise, 1)[1..]));
 }
+
+#[test]
+fn who_brings_more_evidence_than_is_read_is_not_trusted() {
+    let (pki, _) = signer();
+    let file = sign_at(&document(1, "", ""), &[(1, 100.0, 100.0)]).unwrap();
+    let mut store = TrustStore::new();
+    store.add_der(pki.root.certificate.der()).unwrap();
+    let judged = |count: u32| {
+        let certificates: Vec<Vec<u8>> = (0..count).map(|n| n.to_be_bytes().to_vec()).collect();
+        let options = Options { certificates: &certificates, ..Options::at(now()) };
+        let signature = verify(&file, &store, &options).unwrap().signatures.remove(0);
+        assert!(signature.valid_modify, "trust changes nothing about the document");
+        (signature.trusted, signature.findings.iter().any(|f| f.code == "too-much-evidence"))
+    };
+    assert_eq!(judged(0), (true, false));
+    assert_eq!(judged(100), (true, false));
+    assert_eq!(judged(301), (false, true));
+}

@@ -18,8 +18,8 @@ pub(super) enum FieldType {
 }
 
 impl FieldType {
-    pub(super) fn of(dict: &Dict) -> Option<Self> {
-        match dict.get("FT")?.as_name()? {
+    pub(super) fn of(view: View<'_, '_>, dict: &Dict) -> Option<Self> {
+        match view.get(dict, "FT").ok()?.as_name()? {
             b"Btn" => Some(Self::Button),
             b"Tx" => Some(Self::Text),
             b"Ch" => Some(Self::Choice),
@@ -98,8 +98,8 @@ impl Walk<'_, '_> {
         }
         self.seen.insert(id);
         let Object::Dictionary(dict) = read(self.view.object(id))? else { return Ok(()) };
-        let name = qualified_name(parent, &dict);
-        let kind = FieldType::of(&dict).or(inherited);
+        let name = qualified_name(self.view, parent, &dict);
+        let kind = FieldType::of(self.view, &dict).or(inherited);
         let value = dict.get("V").or(inherited_value).cloned();
         let kids = read(self.view.get_array(&dict, "Kids"))?;
         let mut widgets = Vec::new();
@@ -136,8 +136,9 @@ impl Walk<'_, '_> {
 }
 
 /// The name of a field below `parent` (12.7.4.2).
-pub(super) fn qualified_name(parent: &str, dict: &Dict) -> String {
-    match dict.get("T").and_then(Object::as_string) {
+pub(super) fn qualified_name(view: View<'_, '_>, parent: &str, dict: &Dict) -> String {
+    let name = view.get(dict, "T").unwrap_or_default();
+    match name.as_string() {
         Some(own) if parent.is_empty() => own.to_text(),
         Some(own) => format!("{parent}.{}", own.to_text()),
         None => parent.to_owned(),

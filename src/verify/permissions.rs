@@ -3,6 +3,9 @@
 
 use crate::pdf::syntax::{Dict, Object, View};
 
+/// Signature references that one signature may have.
+const MAX_REFERENCES: usize = 16;
+
 /// Which fields a lock covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Lock {
@@ -16,8 +19,11 @@ impl Lock {
     fn read(view: View<'_, '_>, dict: &Dict) -> Option<Self> {
         let action = view.get(dict, "Action").ok()?;
         let action = action.as_name()?;
-        let fields = view.get_array(dict, "Fields").unwrap_or_default();
-        let fields = fields.iter().filter_map(|f| f.as_string().map(|s| s.to_text())).collect();
+        let named = view.get_array(dict, "Fields").and_then(|fields| {
+            let text = |f: &Object| Ok(view.resolve(f)?.as_string().map(|s| s.to_text()).unwrap_or_default());
+            fields.iter().map(text).collect::<Result<Vec<_>, _>>()
+        });
+        let Ok(fields) = named else { return Some(Self::All) };
         Some(match action {
             b"Include" => Self::Include(fields),
             b"Exclude" => Self::Exclude(fields),
@@ -113,8 +119,13 @@ impl Permissions {
     }
 
     fn transforms(&mut self, view: View<'_, '_>, signature: &Dict) {
-        for reference in view.get_array(signature, "Reference").unwrap_or_default().iter().take(16) {
-            let Ok(reference) = view.resolve(reference) else { continue };
+        let references = view.get_array(signature, "Reference");
+        let Some(references) = references.ok().filter(|all| all.len() <= MAX_REFERENCES) else {
+            // What nobody read may forbid anything.
+            return self.restrict(Level::Nothing);
+        };
+        for reference in &references {
+            let Ok(reference) = view.resolve(reference) else { return self.restrict(Level::Nothing) };
             let Some(reference) = reference.as_dict() else { continue };
             let parameters = view.get_dict(reference, "TransformParams").ok().flatten().unwrap_or_default();
             let method = view.get(reference, "TransformMethod").unwrap_or_default();

@@ -19,6 +19,9 @@ const MAX_LOOKUPS: usize = 400_000;
 const MAX_UNUSED: usize = 20_000;
 /// Objects that are walked when a signed file is judged.
 const MAX_JUDGED: usize = 5_000;
+/// Pages whose fields are looked at, and annotations of one page.
+const MAX_PAGES: usize = 2_000;
+const MAX_ANNOTATIONS: usize = 500;
 /// Annotation flags (ISO 32000-2 12.5.3): Hidden and NoView.
 const HIDING: i64 = 2 | 32;
 
@@ -64,11 +67,20 @@ fn prepared(code: &'static str, attack: Attack, detail: String) -> Finding {
     Finding::warning(Subject::File, code, detail).attack(attack)
 }
 
+/// A bound ended the look: there may be more behind it.
+fn not_looked_at(what: &str, most: usize) -> Finding {
+    let detail = format!("more than {most} {what}: the rest was not looked at");
+    Finding::warning(Subject::File, "not-looked-at", detail)
+}
+
 /// Pages, catalogues, fonts, forms, images and annotations that the trailer does not lead to.
 fn unreferenced(view: View<'_, '_>, edges: &Edges, findings: &mut Vec<Finding>) {
     let mut listed = 0;
     let most = MAX_LOOKUPS / view.document().revisions().len().max(1);
     let mut read = 0;
+    if usize::try_from(view.size()).is_ok_and(|size| size > most + 1) {
+        findings.push(not_looked_at("object numbers", most));
+    }
     for number in (1..view.size()).take(most) {
         let used = !matches!(view.definition(number).map(|d| d.entry), None | Some(Entry::Free));
         if !used || edges.reaches(number) {
@@ -76,6 +88,7 @@ fn unreferenced(view: View<'_, '_>, edges: &Edges, findings: &mut Vec<Finding>) 
         }
         read += 1;
         if read > MAX_UNUSED {
+            findings.push(not_looked_at("unused objects", MAX_UNUSED));
             break;
         }
         let Ok(object) = view.object(ObjectId::new(number)) else { continue };
@@ -109,11 +122,16 @@ pub(super) fn unused(document: &Document<'_>) -> Option<Finding> {
         let used =
             |number: &u32| !matches!(view.definition(*number).map(|d| d.entry), None | Some(Entry::Free));
         let alone = (1..view.size()).take(most).filter(used).filter(|number| !edges.reaches(*number));
-        let shown: Vec<u32> = alone.take(MAX_JUDGED).filter(|number| is_content(view, *number)).collect();
+        let alone: Vec<u32> = alone.take(MAX_JUDGED + 1).collect();
+        let whole =
+            alone.len() <= MAX_JUDGED && usize::try_from(view.size()).is_ok_and(|size| size <= most + 1);
+        let shown: Vec<u32> =
+            alone.into_iter().take(MAX_JUDGED).filter(|number| is_content(view, *number)).collect();
         let first: Vec<String> = shown.iter().take(LISTED).map(u32::to_string).collect();
         let (count, list) = (shown.len(), first.join(", "));
-        (count > 0).then(|| {
-            let detail = format!("nothing refers to {count} objects of the file: {list}");
+        (count > 0 || !whole).then(|| {
+            let rest = if whole { "" } else { "; not all of them were looked at" };
+            let detail = format!("nothing refers to {count} objects of the file: {list}{rest}");
             Finding::warning(Subject::File, "unreferenced-object", detail)
         })
     })
@@ -137,9 +155,13 @@ fn kind_of(dict: &Dict) -> Option<&'static str> {
 /// References to objects that are not there: a later revision could fill them in.
 fn dangling(view: View<'_, '_>, edges: &Edges, findings: &mut Vec<Finding>) {
     let revisions = view.document().revisions().len().max(1);
+    let most = MAX_LOOKUPS / revisions;
+    if edges.reached().nth(most).is_some() {
+        findings.push(not_looked_at("references", most));
+    }
     let missing: Vec<u32> = edges
         .reached()
-        .take(MAX_LOOKUPS / revisions)
+        .take(most)
         .filter(|n| matches!(view.definition(*n).map(|d| d.entry), None | Some(Entry::Free)))
         .collect();
     if let Some(first) = missing.iter().min() {
@@ -166,12 +188,24 @@ fn hidden_layers(view: View<'_, '_>, findings: &mut Vec<Finding>) {
 
 /// Widgets that are hidden although they take room, and widgets that overlap.
 fn fields(view: View<'_, '_>, findings: &mut Vec<Finding>) {
-    for (page, number) in pages::pages(view).unwrap_or_default().iter().zip(1u32..).take(2_000) {
+    let Some(pages) = pages::pages(view) else {
+        let detail = "the page tree cannot be read: nobody looked at its fields".to_owned();
+        findings.push(Finding::warning(Subject::File, "not-looked-at", detail));
+        return;
+    };
+    if pages.len() > MAX_PAGES {
+        findings.push(not_looked_at("pages", MAX_PAGES));
+    }
+    let mut crowded = false;
+    for (page, number) in pages.iter().zip(1u32..).take(MAX_PAGES) {
         let object = view.object(*page).unwrap_or_default();
         let annotations = object.as_dict().and_then(|d| view.get_array(d, "Annots").ok()).unwrap_or_default();
         let mut seen: Vec<(u32, [f64; 4])> = Vec::new();
         let mut reported = BTreeSet::new();
-        for annotation in annotations.iter().take(500) {
+        if annotations.len() > MAX_ANNOTATIONS && !std::mem::replace(&mut crowded, true) {
+            findings.push(not_looked_at(&format!("annotations on page {number}"), MAX_ANNOTATIONS));
+        }
+        for annotation in annotations.iter().take(MAX_ANNOTATIONS) {
             let Ok(widget) = view.resolve(annotation) else { continue };
             let Some(widget) = widget.as_dict().filter(|d| d.is_name("Subtype", "Widget")) else { continue };
             let Some(rect) = super::found::rectangle(view, widget) else { continue };
@@ -219,6 +253,27 @@ mod tests {
         let codes_with = |form: &str| codes(&with_table(&[pages[0], pages[1], form].map(str::to_owned)));
         assert_eq!(codes_with(blank), Vec::<&str>::new());
         assert_eq!(codes_with(&blank.replace("0>>\nstream\n", "1>>\nstream\nf")), ["unreferenced-object"]);
+    }
+
+    #[test]
+    fn what_a_bound_leaves_out_is_said() {
+        let annotations = |count: usize| {
+            let catalog = "<</Type/Catalog/Pages 2 0 R>>".to_owned();
+            let pages = "<</Type/Pages/Kids[3 0 R]/Count 1/MediaBox[0 0 595 842]>>".to_owned();
+            let note = "<</Type/Annot/Subtype/Text/Rect[0 0 0 0]>>".repeat(count);
+            codes(&with_table(&[catalog, pages, format!("<</Type/Page/Parent 2 0 R/Annots[{note}]>>")]))
+        };
+        assert_eq!(annotations(500), Vec::<&str>::new());
+        assert_eq!(annotations(501), ["not-looked-at"]);
+        let many = |pages: usize| {
+            let mut objects = vec!["<</Type/Catalog/Pages 2 0 R>>".to_owned()];
+            let kids: String = (0..pages).map(|n| format!("{} 0 R ", n + 3)).collect();
+            objects.push(format!("<</Type/Pages/Kids[{kids}]/Count {pages}/MediaBox[0 0 595 842]>>"));
+            objects.extend(std::iter::repeat_n("<</Type/Page/Parent 2 0 R>>".to_owned(), pages));
+            codes(&with_table(&objects))
+        };
+        assert_eq!(many(2_000), Vec::<&str>::new());
+        assert_eq!(many(2_001), ["not-looked-at"]);
     }
 
     #[test]

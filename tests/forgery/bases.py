@@ -165,6 +165,69 @@ def shadow_unseen(pdf):
     return with_another_field(pdf, FT=Name.Tx, Ff=1, V=String("Mallory"))[0]
 
 
+# Written in place of a number, which is to be an object of its own.
+READ_ONLY = b"[ 77700001 ]"
+
+
+def prepared_form(pdf):
+    """A form that somebody made for what he would do with it later: objects in two parts, names and flags as objects of their own,
+    values that nobody saw."""
+    with_form(pdf)
+    page, form = pdf.pages[0].obj, pdf.Root.AcroForm
+    helv, parts = form.DR.Font.Helv, page.Resources
+    kinds = {"Tx": {"DA": String("/Helv 10 Tf 0 g")}, "Btn": {}, "Ch": {"DA": String("/Helv 10 Tf 0 g")}}
+
+    def add(kind, name, rect, listed=True, **keys):
+        made = pdf.make_indirect(Dictionary(Type=Name.Annot, Subtype=Name.Widget, FT=Name("/" + kind), T=String(name), F=4, P=page, Rect=Array(rect),
+                                            **(kinds[kind] | keys)))
+        page.Annots.append(made)
+        if listed:
+            form.Fields.append(made)
+        return made
+
+    def shown(text):
+        return appearance(pdf, text, 200, 16, font=helv)
+
+    def words(text):
+        return stream(pdf, b"BT /Helv 9 Tf 0 g 1 2 Td (%s) Tj ET" % text, Type=Name.XObject, Subtype=Name.Form, BBox=Array([0, 0, 60, 12]),
+                      Resources=Dictionary(Font=Dictionary(Helv=helv)))
+
+    def nothing():
+        return stream(pdf, b"", Type=Name.XObject, Subtype=Name.Form, BBox=Array([0, 0, 12, 12]))
+
+    drawn = add("Tx", "drawn", [300, 700, 301, 701], V=shown(b"Pay Alice"), Im=parts.XObject.Im, Fm=parts.XObject.Fm)
+    parts.XObject = drawn
+    page.Contents.append(stream(pdf, b"q 1 0 0 1 300 720 cm /V Do Q"))
+    form.DR = pdf.make_indirect(Dictionary(Font=form.DR.Font, Type=Name.Annot, Subtype=Name.Stamp, F=4, Rect=Array([300, 100, 500, 200])))
+    page.Annots.append(form.DR)
+    add("Tx", "named", [300, 660, 500, 676]).T = pdf.make_indirect(String("named"))
+    add("Tx", "fixed", [300, 640, 500, 656], Ff=pdf.make_indirect(Array([77700001])))
+    group = pdf.make_indirect(Dictionary(FT=Name.Tx, T=String("group"), V=String("10"), DA=String("/Helv 10 Tf 0 g")))
+    inside = add("Tx", "inside", [300, 620, 500, 636], listed=False, Parent=group, AP=Dictionary(N=shown(b"10")))
+    del inside["/FT"]
+    group.Kids = Array([inside])
+    form.Fields.append(group)
+    add("Tx", "short", [300, 600, 500, 616], MaxLen=3)
+    picture = stream(pdf, b"q 90 0 0 16 0 0 cm /Im Do Q", Type=Name.XObject, Subtype=Name.Form, BBox=Array([0, 0, 200, 16]),
+                     Resources=Dictionary(XObject=Dictionary(Im=drawn.Im)))
+    add("Tx", "picture", [300, 580, 500, 596], V=String("100"), AP=Dictionary(N=picture))
+    states = pdf.make_indirect(Dictionary(A=shown(b"10"), B=shown(b"99")))
+    add("Tx", "states", [300, 560, 500, 576], V=String("10"), AS=Name.A, AP=Dictionary(N=states))
+    add("Btn", "words", [300, 540, 360, 552], V=Name.Off, AS=Name.Off, AP=Dictionary(N=Dictionary(Yes=words(b"Pay Mallory"), Off=nothing())))
+    add("Btn", "cover", [20, 20, 580, 820], V=Name.Yes, AS=Name.Yes, AP=Dictionary(N=Dictionary(Yes=nothing(), Off=stream(
+        pdf, b"1 g 0 0 12 12 re f", Type=Name.XObject, Subtype=Name.Form, BBox=Array([0, 0, 12, 12])))))
+    add("Tx", "styled", [300, 520, 500, 536], DA=String("/Helv 10 Tf 1 g 0 g"), V=String("10"), AP=Dictionary(N=shown(b"10")))
+    options = Array([Array([String("Hangzhou"), String("Hangzhou")]), String("Beijing"), String("Peking")])
+    add("Ch", "list", [300, 480, 500, 516], Opt=options, V=String("Hangzhou"), I=Array([0]))
+    # The form does not list it.
+    add("Tx", "orphan", [300, 460, 500, 476], listed=False, Ff=1, V=String("Mallory"), AP=Dictionary(N=shown(b"Alice")))
+    return pdf
+
+
+def with_number(data):
+    return data.replace(READ_ONLY, b"1".ljust(len(READ_ONLY)))
+
+
 def shadow_hide_and_replace(pdf):
     """A second catalogue, page tree, page, content and font that nothing refers to."""
     page = pdf.pages[0].obj
@@ -209,6 +272,7 @@ def all_bases():
     yield "replace", saved(shadow_replace(document()))
     yield "caption", saved(shadow_caption(document()))
     yield "unseen", saved(shadow_unseen(document()))
+    yield "prepared", with_number(saved(prepared_form(document())))
     yield "older", older_bytes(saved(document()))
     yield "hidereplace", saved(shadow_hide_and_replace(document()))
     for level in (1, 2, 3):

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import forge_below
+import forge_form
 import forge_fields
 import forge_fonts
 import forge_revisions
@@ -20,7 +21,7 @@ import forge_signature
 import forge_widgets
 
 CLASSES = {**forge_signature.CLASSES, **forge_revisions.CLASSES, **forge_shadow.CLASSES, **forge_widgets.CLASSES,
-           **forge_fields.CLASSES, **forge_fonts.CLASSES, **forge_below.CLASSES}
+           **forge_fields.CLASSES, **forge_fonts.CLASSES, **forge_below.CLASSES, **forge_form.CLASSES}
 
 
 def main():

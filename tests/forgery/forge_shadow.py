@@ -311,6 +311,7 @@ CLASSES = {
     "shadow-hide-and-replace": (based_on("hidereplace"), [prepared_used]),
     "shadow-older-bytes": (based_on("older"), [prepared_bytes_used]),
     "font-swap": (always, [font_swapped]),
-    "resource-swap": (always, [resource_swapped]),
+    # The prepared form's resources are a field, too: forge_form has that.
+    "resource-swap": (lambda base, state: base != "prepared", [resource_swapped]),
     "layer-swap": (based_on("layers"), [layers_switched]),
 }

@@ -233,24 +233,68 @@ def font_joined(rng, data):
 
 
 def note(rng, data):
-    """A small note where the certification permits annotations by name."""
+    """A small note on empty ground, with its pop-up, where the certification permits annotations by name."""
     u = Update(data)
-    made = u.new(Dictionary(Type=Name.Annot, Subtype=Name.Text, Rect=Array([500, 800, 520, 820]), F=28, Contents=String("please check"), T=String("Bob")))
-    u.annotate(u.page(0), made)
+    page = u.page(rng.randrange(3))
+    left, bottom = rng.choice([(500, 800), (520, 700), (40, 60), (300, 200)])
+    if any(left < a.Rect[2] + 40 and a.Rect[0] < left + 60 and bottom < a.Rect[3] + 40 and a.Rect[1] < bottom + 60 for a in page.get("/Annots", [])):
+        return None
+    made = u.new(Dictionary(Type=Name.Annot, Subtype=Name.Text, Rect=Array([left, bottom, left + 20, bottom + 20]), F=28, Contents=String("please check"),
+                            T=String("Bob"), Name=Name.Comment, C=Array([1, 1, 0]), P=page, M=String("D:20260102030405Z"), NM=String("%d" % rng.randrange(10**9))))
+    popup = u.new(Dictionary(Type=Name.Annot, Subtype=Name.Popup, Rect=Array([left, bottom - 50, left + 180, bottom + 50]), Parent=made, Open=False))
+    made.Popup = popup
+    u.annotate(page, made)
+    u.annotate(page, popup)
+    return u.write()
+
+
+def option_chosen(rng, data):
+    """Another option of a choice, with its selection and its appearance."""
+    u = Update(data)
+    form = u.root.get("/AcroForm")
+    target = next((f for f in form.Fields if str(f.get("/T")) == "city"), None) if form else None
+    if target is None:
+        return None
+    chosen = rng.randrange(2)
+    text = ["Hangzhou", "Beijing"][chosen]
+    target.V = String(text)
+    if rng.random() < 0.5:
+        target.I = Array([chosen])
+    elif "/I" in target:
+        del target["/I"]
+    target.AP = Dictionary(N=u.stream(b"/Tx BMC q BT /Helv 10 Tf 0 g 2 4 Td (%s) Tj ET Q EMC" % text.encode(), Type=Name.XObject, Subtype=Name.Form,
+                                      BBox=Array([0, 0, 200, 16]), Group=Dictionary(S=Name.Transparency, CS=Name.DeviceRGB),
+                                      Resources=Dictionary(Font=Dictionary(Helv=form.DR.Font.Helv))))
+    u.touch(target)
+    return u.write()
+
+
+def field_in_tab_order(rng, data):
+    """A field for the next signer, with its place in the page's tab order and a widget of its own."""
+    u = Update(data)
+    page = u.page(0)
+    made = u.new(Dictionary(FT=Name.Sig, T=String(fresh(rng))))
+    made.Kids = Array([u.new(Dictionary(Type=Name.Annot, Subtype=Name.Widget, Parent=made, F=132, Rect=Array([0, 0, 0, 0]), P=page))])
+    u.annotate(page, made.Kids[0])
+    page.Tabs = Name.S
+    u.touch(page)
+    u.add_field(made)
     return u.write()
 
 
 FREE = [signed, signed, shown, stamped_signature, waiting_field_signed, stamped, archived, archived_and_stamped, empty_field, text_field_filled, box_ticked,
         metadata, extension_declared, written_again, font_joined, in_another_order, types_named, filled_without_appearance,
-        filled_by_pypdf, written_down]
+        filled_by_pypdf, written_down, option_chosen, field_in_tab_order]
 CERTIFIED = {
     "certified1": [stamped, archived, archived_and_stamped, written_again, in_another_order, types_named],
     "certified2": [signed, stamped_signature, stamped, archived, text_field_filled, filled_without_appearance, box_ticked, written_again,
                    in_another_order, metadata],
-    "certified3": [signed, stamped, archived, text_field_filled, box_ticked, note, written_again],
+    "certified3": [signed, stamped, archived, text_field_filled, box_ticked, note, note, written_again, option_chosen],
 }
 # Their prepared fields would show what was not seen.
 PREPARED = {base: [move for move in FREE if move is not filled_without_appearance] for base in ("replace", "caption", "unseen")}
+# Here the form's resources are an annotation too.
+PREPARED["prepared"] = [move for move in FREE if move not in (filled_without_appearance, font_joined, types_named)]
 
 
 # A font that joins the form under a name that it has not may be what a field waits for.

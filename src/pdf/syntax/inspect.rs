@@ -183,5 +183,10 @@ fn junk(data: &[u8], gap: Range<usize>) -> Option<Range<usize>> {
     let bytes = data.get(gap.clone())?;
     let mut lexer = Lexer::new(bytes, 0);
     lexer.skip_space();
+    // A comment that speaks of objects or sections is one to readers that search for them.
+    let words = [b"obj".as_slice(), b"xref", b"trailer", b"stream"];
+    if let Some(at) = words.iter().filter_map(|word| memchr::memmem::find(bytes, word)).min() {
+        return Some(gap.start + at.min(lexer.pos)..gap.end);
+    }
     (lexer.pos < bytes.len()).then(|| gap.start + lexer.pos..gap.end)
 }

@@ -5,12 +5,51 @@ use super::{Diff, Referrers, Result, Spot, array_of, number_of};
 use crate::pdf::syntax::{Dict, Object, ObjectId};
 use crate::verify::Attack;
 
-/// Side of the largest note icon that can hide nothing of weight, in points.
+/// Side of the largest note icon, in points: readers draw it at the upper left corner, some larger than its rectangle.
 const NOTE: f64 = 32.0;
 /// Sides of the largest pop-up that a note gets.
 const POPUP: (f64, f64) = (300.0, 250.0);
-/// New notes and pop-ups in a file, at most.
+/// New notes in a file, at most.
 const NOTES: usize = 16;
+/// Keys of a note: its text and what is said of it, no appearance and no action (tables 166, 172, 175).
+const NOTE_KEYS: [&str; 25] = [
+    "Type",
+    "Subtype",
+    "Rect",
+    "Contents",
+    "P",
+    "NM",
+    "M",
+    "F",
+    "C",
+    "T",
+    "Popup",
+    "CA",
+    "RC",
+    "CreationDate",
+    "IRT",
+    "Subj",
+    "RT",
+    "Open",
+    "Name",
+    "State",
+    "StateModel",
+    "Lang",
+    "StructParent",
+    "Rotate",
+    "Border",
+];
+/// Keys of a pop-up that shows nothing of its own (table 186).
+const POPUP_KEYS: [&str; 10] = ["Type", "Subtype", "Rect", "P", "Parent", "Open", "F", "NM", "M", "C"];
+
+/// A new note.
+#[derive(Clone, Debug)]
+pub(super) struct Note {
+    page: u32,
+    /// What its icon may take: left, bottom, right, top.
+    ground: [f64; 4],
+    spot: Spot,
+}
 
 impl Diff<'_, '_, '_> {
     pub(super) fn annotations(&mut self) -> Result<()> {
@@ -54,13 +93,15 @@ impl Diff<'_, '_, '_> {
             if expected.peek() == Some(&item) {
                 expected.next();
                 // Whether the annotation itself was changed is for the fields' rule or the edges to say.
-                if number_of(item).is_some_and(|n| self.accepted.contains_key(&n)) {
+                if number_of(item).is_some_and(|n| matches!(self.accepted.get(&n), Some(Referrers::Under(_))))
+                {
                     self.explain(&spot);
                 }
                 continue;
             }
             self.added(page, &spot, item)?;
         }
+        self.notes_hide_nothing(page, &old_list, &new_list)?;
         if let Some(missing) = expected.next() {
             let reason = format!("an annotation was removed or moved in the drawing order ({missing:?})");
             self.forbid(&after.spot, Some(Attack::ShadowHide), reason);
@@ -98,10 +139,9 @@ impl Diff<'_, '_, '_> {
         }
         if self.permissions.annotating()
             && number.is_some_and(|n| self.is_new(n))
-            && self.is_note(page, dict)?
+            && self.is_note(page, spot, dict)?
         {
             self.explain(spot);
-            self.permit(spot, "a note was added (ISO 32000-2 12.8.2.2, DocMDP 3)");
             return Ok(());
         }
         let attack =
@@ -113,37 +153,85 @@ impl Diff<'_, '_, '_> {
         Ok(())
     }
 
-    /// A closed pop-up, or a note of an icon's size with the icon that readers draw themselves: it cannot hide or replace
-    /// content, which free text, stamps, shapes, redactions and appearances of its own can.
-    fn is_note(&mut self, page: ObjectId, dict: &Dict) -> Result<bool> {
-        let kind = dict.get("Subtype").and_then(Object::as_name);
+    /// A closed pop-up, or a note of an icon's size with the icon that readers draw themselves: free text, stamps, shapes,
+    /// redactions and appearances of its own can show anything.
+    fn is_note(&mut self, page: ObjectId, spot: &Spot, dict: &Dict) -> Result<bool> {
         let open = !matches!(self.new.get(dict, "Open")?, Object::Null | Object::Boolean(false));
-        if open || ["A", "AA", "AP", "OC"].iter().any(|key| dict.contains(key)) || self.notes.len() >= NOTES {
+        let Some([left, bottom, right, top]) = self.corners(dict)? else { return Ok(false) };
+        let has_only =
+            |known: &[&str]| dict.iter().all(|(key, _)| known.iter().any(|k| k.as_bytes() == key.as_bytes()));
+        if open || self.notes.len() >= NOTES {
             return Ok(false);
         }
-        let rect: Vec<f64> = self.new.get_array(dict, "Rect")?.iter().filter_map(Object::as_number).collect();
-        let &[x0, y0, x1, y1] = rect.as_slice() else { return Ok(false) };
-        let area = [x0.min(x1), y0.min(y1), x0.max(x1), y0.max(y1)];
-        let [left, bottom, right, top] = area;
-        match kind {
+        match dict.get("Subtype").and_then(Object::as_name) {
             Some(b"Popup") => {
-                let contents = dict.contains("Contents") || dict.contains("RC");
+                let of_note = dict.get("Parent").is_none_or(|p| number_of(p).is_some_and(|n| self.is_new(n)));
                 let small = right - left <= POPUP.0 && top - bottom <= POPUP.1;
-                Ok(small && !contents)
+                Ok(small && of_note && has_only(&POPUP_KEYS))
             }
-            Some(b"Text") => {
-                let small = right - left <= NOTE && top - bottom <= NOTE;
-                let meets = |(there, other): &(u32, [f64; 4])| {
-                    let [l, b, r, t] = *other;
-                    *there == page.number && left <= r && l <= right && bottom <= t && b <= top
-                };
-                if !small || self.notes.iter().any(meets) {
-                    return Ok(false);
-                }
-                self.notes.push((page.number, area));
+            Some(b"Text") if right - left <= NOTE && top - bottom <= NOTE && has_only(&NOTE_KEYS) => {
+                let ground = [left, bottom.min(top - NOTE), right.max(left + NOTE), top];
+                self.notes.push(Note { page: page.number, ground, spot: spot.clone() });
                 Ok(true)
             }
             _ => Ok(false),
         }
     }
+
+    fn corners(&self, dict: &Dict) -> Result<Option<[f64; 4]>> {
+        let numbers = self.new.get_array(dict, "Rect")?;
+        let numbers = numbers
+            .iter()
+            .map(|n| Ok(self.new.resolve(n)?.as_number()))
+            .collect::<Result<Option<Vec<_>>>>()?;
+        Ok(match numbers.as_deref() {
+            Some(&[x0, y0, x1, y1]) => Some([x0.min(x1), y0.min(y1), x0.max(x1), y0.max(y1)]),
+            _ => None,
+        })
+    }
+
+    /// The page's new notes stand apart from each other, from its other annotations and from everything that it paints.
+    fn notes_hide_nothing(&mut self, page: ObjectId, old: &[Object], new: &[Object]) -> Result<()> {
+        let mine: Vec<Note> = self.notes.iter().filter(|note| note.page == page.number).cloned().collect();
+        if mine.is_empty() {
+            return Ok(());
+        }
+        let mut taken = Vec::new();
+        let joined = |item: &&Object| number_of(item).is_some_and(|n| self.new_widgets.contains(&n));
+        let others: Vec<Object> = old.iter().chain(new.iter().filter(joined)).cloned().collect();
+        for item in &others {
+            self.step()?;
+            let other = self.new.resolve(item)?;
+            taken.extend(other.as_dict().map(|dict| self.corners(dict)).transpose()?.flatten());
+        }
+        let grounds: Vec<[f64; 4]> = mine.iter().map(|note| note.ground).collect();
+        let empty = crate::locate::is_empty(self.new.document(), page, &grounds);
+        for (n, note) in mine.iter().enumerate() {
+            let others =
+                grounds.iter().enumerate().filter(|(other, _)| *other != n).map(|(_, ground)| ground);
+            let reason = match &empty {
+                _ if others.chain(&taken).any(|other| meet(&note.ground, other)) => {
+                    "a note was laid over another annotation".to_owned()
+                }
+                Ok(true) => {
+                    self.permit(
+                        &note.spot,
+                        "a note was added on empty ground (ISO 32000-2 12.8.2.2, DocMDP 3)",
+                    );
+                    continue;
+                }
+                Ok(false) => "notes were laid over what the page shows".to_owned(),
+                Err(why) => {
+                    format!("notes were added to a page of which nobody can tell what they hide: {why}")
+                }
+            };
+            self.forbid(&note.spot, Some(Attack::EvilAnnotation), reason);
+        }
+        Ok(())
+    }
+}
+
+fn meet(one: &[f64; 4], other: &[f64; 4]) -> bool {
+    let ([left, bottom, right, top], [l, b, r, t]) = (one, other);
+    left <= r && l <= right && bottom <= t && b <= top
 }

@@ -1,10 +1,11 @@
 //! Appearances of filled fields: they show the field's value and nothing else (ISO 32000-2 12.7.4.3).
 
 use super::catalog::value;
-use super::fields::{Inherited, restated};
+use super::fields::Inherited;
+use super::restated::restated;
 use super::texts::{is_one_of, shows_one_of, texts_of};
 use super::{Diff, Located, Referrers, Result, Spot, dict_of};
-use crate::pdf::syntax::{Dict, Object};
+use crate::pdf::syntax::{Dict, Object, View};
 use crate::verify::Attack;
 use crate::verify::form::FieldType;
 
@@ -29,7 +30,7 @@ impl Diff<'_, '_, '_> {
     ) -> Result<()> {
         let judged = ["V", "AP", "AS", "I", "RV", "M", "Kids"];
         for key in self.other_keys(at, old, new, &judged)? {
-            if restated(&key, &value(old, &key), &value(new, &key))
+            if restated(&key, &value(old, &key), &value(new, &key), own.flags)
                 || (key == "DA"
                     && own.kind != Some(FieldType::Button)
                     && self.names_plain_font(old, field, &value(new, &key))?)
@@ -65,19 +66,20 @@ impl Diff<'_, '_, '_> {
             return Ok(());
         }
         let state = value(new, "AS");
-        if value(old, "AS") != state && state.as_name() != Some(b"Off") {
+        if value(old, "AS") != state {
             let appearance = Self::descend(self.old, at, old, "AP")?;
             let dict = dict_of(appearance.as_ref());
             let states =
                 appearance.map(|a| Self::descend(self.old, &a.spot, &dict, "N")).transpose()?.flatten();
             let mark = state.as_name().and_then(|n| dict_of(states.as_ref()).get_bytes(n).cloned());
             if let Some(Object::Stream(mark)) = mark.as_ref().map(|m| self.old.resolve(m)).transpose()?
-                && let Err(reason) = self.shown_by(self.old, &mark)?
+                && let Err(reason) =
+                    self.shown_by(self.old, &mark)?.and_then(|shown| self.is_mark(old, &shown))
             {
                 let reason = format!("the mark of button {} is more than a mark: {reason}", own.name);
                 self.forbid(&at.key("AS"), Some(Attack::ShadowReplace), reason);
             }
-            if mark.is_none() {
+            if mark.is_none() && state.as_name() != Some(b"Off") {
                 self.forbid(
                     &at.key("AS"),
                     Some(Attack::ShadowReplace),
@@ -98,7 +100,13 @@ impl Diff<'_, '_, '_> {
     ) -> Result<()> {
         self.prepared_appearance(at, old, own)?;
         let Some(after) = Self::descend(self.new, at, new, "AP")? else {
-            if old.contains("AP") {
+            if old.contains("AP")
+                && self.old.get(&holder(self.old, old)?, "V")? == self.new.get(field, "V")?
+                && !needs_appearances(self.new)
+            {
+                let reason = format!("the appearance of {} was taken away from a value that stays", own.name);
+                self.forbid(&at.key("AP"), Some(Attack::ShadowHide), reason);
+            } else if old.contains("AP") {
                 self.permit(
                     &at.key("AP"),
                     format!("the appearance of {} was taken away; viewers make it from the value", own.name),
@@ -123,7 +131,9 @@ impl Diff<'_, '_, '_> {
         let unchanged = was.as_ref().is_some_and(|w| w.spot.owner == normal.spot.owner)
             && !self.changed(normal.spot.owner)?;
         if unchanged {
-            self.stale_appearance(&normal, own, field)?;
+            let changed = value(old, "AS") != value(new, "AS")
+                || self.old.get(&holder(self.old, old)?, "V")? != self.new.get(field, "V")?;
+            self.stale_appearance(&normal, own, field, changed)?;
             return Ok(());
         }
         self.explain(&after.spot.key("N"));
@@ -154,38 +164,55 @@ impl Diff<'_, '_, '_> {
         at: &Spot,
         dict: &Dict,
         own: &Inherited,
-        field: &Dict,
+        (was, field): (&Dict, &Dict),
     ) -> Result<()> {
+        let changed = self.old.get(was, "V")? != self.new.get(field, "V")?;
         let Some(appearance) = Self::descend(self.new, at, dict, "AP")? else { return Ok(()) };
         match Self::descend(self.new, &appearance.spot, &dict_of(Some(&appearance)), "N")? {
-            Some(normal) => self.stale_appearance(&normal, own, field),
+            Some(normal) => self.stale_appearance(&normal, own, field, changed),
             None => Ok(()),
         }
     }
 
-    /// The value was changed and the appearance was not: it must not show what is no longer so.
-    fn stale_appearance(&mut self, normal: &Located, own: &Inherited, field: &Dict) -> Result<()> {
-        let Some(stream) = normal.object.as_stream() else { return Ok(()) };
+    /// The value was changed and the appearance was not: it must not show what is no longer so, and must be seen not to.
+    fn stale_appearance(
+        &mut self,
+        normal: &Located,
+        own: &Inherited,
+        field: &Dict,
+        changed: bool,
+    ) -> Result<()> {
         if self.made_anew() {
             return Ok(());
         }
         let texts = texts_of(self.new, field, own)?;
-        if self.shown_by(self.new, stream)?.is_ok_and(|shown| !shows_one_of(&shown, &texts, field)) {
-            let reason = format!("the appearance of {} still shows another value", own.name);
-            self.forbid(&normal.spot, Some(Attack::ShadowReplace), reason);
-        }
+        let blank = |text: &str| text.trim().is_empty();
+        let shown = match normal.object.as_stream() {
+            Some(stream) => self.shown_by(self.new, stream)?.ok().filter(|shown| shown.text.is_some()),
+            None => None,
+        };
+        let reason = match shown {
+            None if changed => "cannot be read, and its value is another one",
+            Some(shown) if !shows_one_of(&shown, &texts, field) => "still shows another value",
+            Some(shown)
+                if changed
+                    && shown.text.as_deref().is_some_and(blank)
+                    && !texts.iter().all(|text| blank(text))
+                    && !needs_appearances(self.new) =>
+            {
+                "does not show its value"
+            }
+            _ => return Ok(()),
+        };
+        let reason = format!("the appearance of {} {reason}", own.name);
+        self.forbid(&normal.spot, Some(Attack::ShadowReplace), reason);
         Ok(())
     }
 
     /// What a field showed at signing was its value: whoever prepared another one waits for the appearance to be made
     /// anew ("Shadow Attacks", replacing by an overlay).
     fn prepared_appearance(&mut self, at: &Spot, old: &Dict, own: &Inherited) -> Result<()> {
-        let field = match old.get("Parent") {
-            Some(parent) if !old.contains("V") => {
-                self.old.resolve(parent)?.as_dict().cloned().unwrap_or_default()
-            }
-            _ => old.clone(),
-        };
+        let field = holder(self.old, old)?;
         if self.made_anew() || !field.contains("V") {
             return Ok(());
         }
@@ -203,23 +230,9 @@ impl Diff<'_, '_, '_> {
         Ok(())
     }
 
-    /// Whether a widget of the signed revision showed its field's value, and was seen to do so. Who has no value shows nothing.
-    pub(super) fn shows_its_value(&self, widget: &Dict, field: &Dict, own: &Inherited) -> Result<bool> {
-        let texts = texts_of(self.old, field, own)?;
-        if texts.iter().all(|text| text.trim().is_empty()) {
-            return Ok(true);
-        }
-        let Some(appearance) = self.old.get_dict(widget, "AP")? else { return Ok(false) };
-        let Object::Stream(stream) = self.old.get(&appearance, "N")? else { return Ok(false) };
-        let shown = self.shown_by(self.old, &stream)?;
-        let is_value = |text: String| !text.trim().is_empty() && is_one_of(&text, &texts, field);
-        Ok(shown.is_ok_and(|shown| shown.text.is_some_and(is_value)))
-    }
-
     /// The signed form told viewers to make every appearance from its value.
     fn made_anew(&self) -> bool {
-        let form = self.old.catalog().ok().and_then(|c| self.old.get_dict(&c, "AcroForm").ok().flatten());
-        form.and_then(|f| f.get("NeedAppearances").and_then(Object::as_bool)).unwrap_or(false)
+        needs_appearances(self.old)
     }
 
     /// An appearance dictionary of its own object that is filled or replaced must not be shown by anything else.
@@ -269,4 +282,37 @@ impl Diff<'_, '_, '_> {
         }
         Ok(())
     }
+
+    /// Whether a widget shows its field's value, and is seen to do so. Who has no value shows nothing.
+    pub(super) fn shows_its_value(
+        &self,
+        view: View<'_, '_>,
+        widget: &Dict,
+        field: &Dict,
+        own: &Inherited,
+    ) -> Result<bool> {
+        let texts = texts_of(view, field, own)?;
+        let blank = |text: &str| text.trim().is_empty();
+        let empty = texts.iter().all(|text| blank(text));
+        let Some(appearance) = view.get_dict(widget, "AP")? else { return Ok(empty) };
+        let Object::Stream(stream) = view.get(&appearance, "N")? else { return Ok(false) };
+        let shown = self.shown_text(view, &stream)?;
+        let right =
+            |text: &str| if empty { blank(text) } else { !blank(text) && is_one_of(text, &texts, field) };
+        Ok(shown.is_some_and(|text| right(&text)))
+    }
+}
+
+/// Whether the form tells viewers to make every appearance from its value.
+fn needs_appearances(view: View<'_, '_>) -> bool {
+    let form = view.catalog().ok().and_then(|c| view.get_dict(&c, "AcroForm").ok().flatten());
+    form.and_then(|f| view.get(&f, "NeedAppearances").ok()?.as_bool()).unwrap_or(false)
+}
+
+/// The dictionary that has a widget's value: itself, or its field.
+fn holder(view: View<'_, '_>, widget: &Dict) -> Result<Dict> {
+    Ok(match widget.get("Parent") {
+        Some(parent) if !widget.contains("V") => view.resolve(parent)?.as_dict().cloned().unwrap_or_default(),
+        _ => widget.clone(),
+    })
 }

@@ -17,7 +17,7 @@ impl Diff<'_, '_, '_> {
         let after_or_before = if after.is_null() { &before } else { &after };
         let dict = after_or_before.as_dict();
         let is = |key: &str, value: &str| dict.is_some_and(|d| d.is_name(key, value));
-        let last = spot.path.rsplit('/').find(|part| part.parse::<u32>().is_err()).unwrap_or_default();
+        let last = spot.last_key();
         let (attack, what) = if is("Type", "Font")
             || is("Type", "FontDescriptor")
             || last.starts_with("FontFile")

@@ -27,10 +27,15 @@ impl Diff<'_, '_, '_> {
         {
             self.forbid(&at.key("Encrypt"), Some(Attack::IncrementalSaving), "the encryption was changed");
         }
-        let first = |d: &Dict| d.get("ID").and_then(Object::as_array).and_then(|a| a.first().cloned());
-        if let (Some(before), Some(after)) = (first(&old), first(&new))
-            && before != after
-        {
+        let first = |view: crate::pdf::syntax::View<'_, '_>, trailer: &Dict| -> Result<Object> {
+            Ok(view
+                .get_array(trailer, "ID")?
+                .first()
+                .map(|id| view.resolve(id))
+                .transpose()?
+                .unwrap_or_default())
+        };
+        if first(self.old, &old)? != first(self.new, &new)? {
             // It should stay (14.4), and it is part of the key of an encrypted file.
             if old.contains("Encrypt") {
                 let reason = "the first file identifier was changed";
@@ -46,7 +51,7 @@ impl Diff<'_, '_, '_> {
 
     fn catalog(&mut self, root: u32) -> Result<()> {
         let at = Spot { owner: root, path: String::new() };
-        self.accepted.insert(root, Referrers::Any);
+        self.accepted.insert(root, Referrers::Under(&["Root", "Data"]));
         let (old, new) = (self.old.catalog()?, self.new.catalog()?);
         let judged =
             ["AcroForm", "DSS", "Extensions", "Version", "Metadata", "Pages", "StructTreeRoot", "PieceInfo"];
@@ -102,8 +107,9 @@ impl Diff<'_, '_, '_> {
             if developer.as_bytes() == b"Type" {
                 continue;
             }
-            let spot = after.spot.key(developer.lossy());
-            let Some(entry) = Self::descend(self.new, &after.spot, &declared, &developer.lossy())? else {
+            let developer = super::segment(developer);
+            let spot = after.spot.key(&developer);
+            let Some(entry) = Self::descend(self.new, &after.spot, &declared, &developer)? else {
                 continue;
             };
             self.explain(&spot);

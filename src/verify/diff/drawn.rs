@@ -3,6 +3,7 @@
 use super::catalog::value;
 use super::fields::Inherited;
 use super::fonts::form_fonts;
+use super::forms::is_plain_form;
 use super::texts::{COMBO, MAX_APPEARANCE, shows_one_of, texts_of};
 use super::{Diff, Result};
 use crate::pdf::syntax::{Dict, Object, Stream, View};
@@ -23,8 +24,8 @@ impl Diff<'_, '_, '_> {
         own: &Inherited,
         (widget, field): (&Dict, &Dict),
     ) -> Result<std::result::Result<Frame, String>> {
-        if stream.dict.contains("OC") {
-            return Ok(Err("it is in a layer".into()));
+        if let Err(reason) = is_plain_form(self.new, &stream.dict) {
+            return Ok(Err(reason));
         }
         let numbers = |dict: &Dict, key: &str| -> Result<Vec<f64>> {
             let list = self.new.get_array(dict, key)?;

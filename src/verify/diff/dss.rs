@@ -82,7 +82,7 @@ impl Diff<'_, '_, '_> {
             store.extend(self.known.digests.contents(self.new, &self.new.get_array(new, list)?)?);
         }
         for (key, _) in new_vri.iter() {
-            let key = key.lossy();
+            let key = super::segment(key);
             let (was, is) = self.pair(&after.spot, &old_vri, &new_vri, &key)?;
             let Some(is) = is else { continue };
             self.explain(&after.spot.key(&key));

@@ -2,6 +2,7 @@
 
 use super::{Diff, GaveUp, Permission, Referrers, Result, Spot};
 use crate::pdf::syntax::{Object, ObjectId, SyntaxError, View};
+use crate::verify::Attack;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// Objects that are visited, at most.
@@ -20,6 +21,8 @@ struct Edge {
 #[derive(Clone, Debug, Default)]
 pub(in crate::verify) struct Edges {
     edges: Vec<Edge>,
+    /// An object that is referred to could not be read: it may refer to anything.
+    unread: bool,
     /// Objects that can be reached from the trailer, and how many references lead to each.
     referrers: HashMap<u32, u32>,
 }
@@ -47,11 +50,13 @@ impl Edges {
             if out.referrers.len() > most {
                 return Err(GaveUp("too many objects".into()));
             }
-            // What cannot be read shows nothing; it was counted as reachable, so a rule that needs it will say so.
             let object = match view.object(id) {
                 Ok(object) => object,
                 Err(SyntaxError::Limit(what)) => return Err(GaveUp(format!("too much {what}"))),
-                Err(_) => continue,
+                Err(_) => {
+                    out.unread = true;
+                    continue;
+                }
             };
             out.scan(&Spot { owner: id.number, path: String::new() }, &object, touched, &mut queue)?;
         }
@@ -86,12 +91,12 @@ impl Edges {
             }
             Object::Dictionary(dict) => {
                 for (key, value) in dict.iter().filter(|(_, o)| holds_references(o)) {
-                    self.scan(&spot.key(key.lossy()), value, touched, queue)?;
+                    self.scan(&spot.key(super::segment(key)), value, touched, queue)?;
                 }
             }
             Object::Stream(stream) => {
                 for (key, value) in stream.dict.iter().filter(|(_, o)| holds_references(o)) {
-                    self.scan(&spot.key(key.lossy()), value, touched, queue)?;
+                    self.scan(&spot.key(super::segment(key)), value, touched, queue)?;
                 }
             }
             _ => {}
@@ -115,24 +120,60 @@ impl Edges {
     }
 }
 
+/// Object and cross-reference streams: nothing refers to them.
+fn is_file_structure(object: &Object) -> bool {
+    object.as_stream().is_some_and(|s| ["ObjStm", "XRef"].iter().any(|kind| s.dict.is_name("Type", kind)))
+}
+
 fn holds_references(object: &Object) -> bool {
     matches!(object, Object::Reference(_) | Object::Array(_) | Object::Dictionary(_))
 }
 
 impl Diff<'_, '_, '_> {
+    /// Where an object cannot be read, nobody knows what it refers to: nothing may be changed then that nothing else refers to.
+    fn unread(&mut self) -> Result<()> {
+        if !self.edges.unread {
+            return Ok(());
+        }
+        let alone = self.touched.iter().filter(|(number, _)| !self.edges.reaches(**number));
+        let alone: Vec<(u32, bool)> = alone.map(|(number, used)| (*number, *used)).collect();
+        for (number, used) in alone {
+            self.step()?;
+            let spot = Spot { owner: number, path: String::new() };
+            let changed = match self.new.object(ObjectId::new(number)) {
+                Ok(object) if used => !object.is_null() && self.changed(number)?,
+                Ok(object) => !object.is_null() && !is_file_structure(&object),
+                Err(_) => true,
+            };
+            if changed {
+                let reason = "an object that cannot be read may refer to what was changed here";
+                self.forbid(&spot, Some(Attack::IncrementalSaving), reason);
+            }
+        }
+        Ok(())
+    }
+
     /// Forbids every reference to an object that was changed, and from what was there at signing to what is new, that no rule
     /// explained.
     pub(super) fn unexplained(&mut self) -> Result<()> {
+        self.unread()?;
         let forbidden = self.changes.iter().filter(|c| c.permission == Permission::Forbidden);
         let mut blamed: BTreeSet<u32> = forbidden.map(|c| c.object).collect();
         for edge in &self.edges.edges {
             let Some(&was_used) = self.touched.get(&edge.target) else { continue };
             let from_new = edge.spot.owner != 0 && self.touched.get(&edge.spot.owner) == Some(&false);
             let explained = self.explained.contains(&(edge.spot.owner, edge.spot.path.clone()));
-            let accepted = self.accepted.get(&edge.target).copied();
+            let permitted = match self.accepted.get(&edge.target) {
+                Some(Referrers::Any) => true,
+                Some(Referrers::Under(keys)) => {
+                    let key = edge.spot.last_key();
+                    key.is_empty() || keys.contains(&key)
+                }
+                Some(Referrers::Explained) | None => false,
+            };
             // What is new may refer to what is new, but a rule must have spoken of a changed object whoever refers to it:
             // a new object often stands where an old one stood.
-            if (from_new && !was_used) || explained || accepted == Some(Referrers::Any) {
+            if (from_new && !was_used) || explained || permitted {
                 continue;
             }
             self.step()?;

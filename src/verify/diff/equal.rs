@@ -133,7 +133,7 @@ impl Diff<'_, '_, '_> {
         }
         for (key, before) in a.iter().filter(|(_, v)| !v.is_null()) {
             let Some(after) = b.get_bytes(key.as_bytes()) else { return Ok(false) };
-            let spot = spot.filter(|_| may_lead(after)).map(|spot| spot.key(key.lossy()));
+            let spot = spot.filter(|_| may_lead(after)).map(|spot| spot.key(super::segment(key)));
             if !self.same_value(before, after, spot.as_ref(), other, depth + 1)? {
                 return Ok(false);
             }
@@ -152,7 +152,7 @@ impl Diff<'_, '_, '_> {
             }
             Object::Dictionary(dict) => {
                 for (key, value) in dict.iter().filter(|(_, value)| may_lead(value)) {
-                    self.explain_below(&spot.key(key.lossy()), value);
+                    self.explain_below(&spot.key(super::segment(key)), value);
                 }
             }
             _ => {}

@@ -2,11 +2,10 @@
 //! (ISO 32000-2 12.7, 12.8.2.2).
 
 use super::catalog::value;
-use super::{Diff, Located, Referrers, Result, Spot, array_of, dict_of, number_of};
-use crate::pdf::syntax::{Dict, Object, ObjectId};
+use super::restated::restated;
+use super::{Diff, Referrers, Result, Spot, array_of, dict_of, number_of};
+use crate::pdf::syntax::{Dict, Object, ObjectId, View};
 use crate::verify::Attack;
-use crate::verify::content::unescaped;
-use crate::verify::font::{Font, Fonts};
 use crate::verify::form::{FieldType, qualified_name};
 use std::collections::BTreeSet;
 
@@ -21,81 +20,39 @@ pub(super) struct Inherited {
     pub name: String,
     pub kind: Option<FieldType>,
     pub flags: i64,
+    /// The object that the field itself is.
+    pub number: Option<u32>,
+    /// The flags that would hold without its own.
+    pub flags_above: i64,
 }
+
+/// Keys under which fields and widgets are referred to: the form's tree, the pages, the structure, actions and renditions.
+const FIELD_REFERRERS: Referrers = Referrers::Under(&[
+    "Fields",
+    "Kids",
+    "Annots",
+    "Parent",
+    "Obj",
+    "CO",
+    "T",
+    "Data",
+    "AN",
+    "IRT",
+    "Popup",
+    "PieceInfo",
+]);
 
 impl Inherited {
-    pub(super) fn with(&self, dict: &Dict) -> Self {
+    pub(super) fn with(&self, view: View<'_, '_>, dict: &Dict) -> Self {
+        let flags = view.get(dict, "Ff").unwrap_or_default();
         Self {
-            name: qualified_name(&self.name, dict),
-            kind: FieldType::of(dict).or(self.kind),
-            flags: dict.get("Ff").and_then(Object::as_integer).unwrap_or(self.flags),
+            name: qualified_name(view, &self.name, dict),
+            kind: FieldType::of(view, dict).or(self.kind),
+            flags: flags.as_integer().unwrap_or(self.flags),
+            number: None,
+            flags_above: self.flags,
         }
     }
-}
-
-/// Flags that show or hide nothing (table 167): ReadOnly, Locked, LockedContents; and Print, which may only be added to what is on the
-/// screen anyway.
-const UNSEEN_FLAGS: i64 = 4 | 64 | 128 | 512;
-const PRINT: i64 = 4;
-/// Hidden, NoView, ToggleNoView.
-const OFF_SCREEN: i64 = 2 | 32 | 256;
-
-/// Tools that fill a field often write its other keys again: a default in place of nothing, the operators of /DA in
-/// another order, a thin border that only a frame's colour would show, the /Type that a widget need not name.
-pub(super) fn restated(key: &str, before: &Object, after: &Object) -> bool {
-    let flags = |o: &Object| if o.is_null() { Some(0) } else { o.as_integer() };
-    match key {
-        "Ff" => flags(before).is_some() && flags(before) == flags(after),
-        "F" => matches!((flags(before), flags(after)),
-            (Some(a), Some(b)) if (a ^ b) & !UNSEEN_FLAGS == 0
-                && a & !b & PRINT == 0
-                && (b & !a & PRINT == 0 || a & OFF_SCREEN == 0)),
-        "BS" => [before, after].iter().all(|style| style.is_null() || style.as_dict().is_some_and(is_thin)),
-        // The first option that a list box shows.
-        "TI" => after.is_null() || after.as_integer().is_some(),
-        "Type" => before.is_null() && after.as_name() == Some(b"Annot"),
-        "DA" => match (before.as_string(), after.as_string()) {
-            (Some(a), Some(b)) => operations(a.as_bytes()) == operations(b.as_bytes()),
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
-fn is_thin(style: &Dict) -> bool {
-    style.iter().all(|(key, value)| match key.as_bytes() {
-        b"Type" | b"S" => value.as_name().is_some(),
-        b"W" => value.as_number().is_some_and(|w| (0.0..=1.0).contains(&w)),
-        _ => false,
-    })
-}
-
-/// The names in a default appearance: its font's is one.
-fn font_name(dict: &Dict, names: &mut BTreeSet<Vec<u8>>) {
-    let style = dict.get("DA").and_then(Object::as_string);
-    let words = style.map(|style| style.as_bytes()).unwrap_or_default();
-    for word in words.split(|&b| b.is_ascii_whitespace() || b == b'/') {
-        names.insert(unescaped(word).into_owned());
-    }
-}
-
-/// The operators of a default appearance with their operands, in a fixed order.
-pub(super) fn operations(appearance: &[u8]) -> BTreeSet<Vec<String>> {
-    let text = String::from_utf8_lossy(appearance);
-    let mut out = BTreeSet::new();
-    let mut operation = Vec::new();
-    for word in text.split_ascii_whitespace() {
-        let number = word.parse::<f64>();
-        let operator = number.is_err() && !word.starts_with('/');
-        operation.push(number.map_or_else(|_| word.to_owned(), |n| n.to_string()));
-        if operator {
-            out.insert(std::mem::take(&mut operation));
-        }
-    }
-    out.insert(operation);
-    // Black is what a colour is without being told (table 51).
-    out.retain(|operation| !matches!(operation.join(" ").as_str(), "0 g" | "0 0 0 rg" | ""));
-    out
 }
 
 impl Diff<'_, '_, '_> {
@@ -138,14 +95,24 @@ impl Diff<'_, '_, '_> {
     }
 
     fn form_flags(&mut self, at: &Spot, old: &Dict, new: &Dict) -> Result<()> {
-        let flags = |d: &Dict| d.get("SigFlags").and_then(Object::as_integer).unwrap_or(0);
-        let (before, after) = (flags(old), flags(new));
+        let flags = |view: View<'_, '_>, d: &Dict| -> Result<i64> {
+            Ok(view.get(d, "SigFlags")?.as_integer().unwrap_or(0))
+        };
+        let (before, after) = (flags(self.old, old)?, flags(self.new, new)?);
         if after & before != before || !(0..=3).contains(&after) {
             self.forbid(&at.key("SigFlags"), None, "the signature flags were taken back");
         }
-        let wanted = |d: &Dict| d.get("NeedAppearances").and_then(Object::as_bool).unwrap_or(false);
-        if wanted(new) && !wanted(old) {
-            if self.permissions.filling() && self.values_are_shown(old)? {
+        let wanted = |view: View<'_, '_>, d: &Dict| -> Result<bool> {
+            Ok(view.get(d, "NeedAppearances")?.as_bool().unwrap_or(false))
+        };
+        let (before, after) = (wanted(self.old, old)?, wanted(self.new, new)?);
+        if before && !after && !self.values_are_shown(new, true)? {
+            let reason =
+                "appearances are not to be made anew any more, and not all of them show their values";
+            self.forbid(&at.key("NeedAppearances"), Some(Attack::ShadowReplace), reason);
+        }
+        if after && !before {
+            if self.permissions.filling() && self.values_are_shown(old, false)? {
                 let reason = "appearances are to be made anew; every field showed its value when it was signed, \
                               or nothing and may be filled";
                 self.permit(&at.key("NeedAppearances"), reason);
@@ -154,93 +121,7 @@ impl Diff<'_, '_, '_> {
                 self.forbid(&at.key("NeedAppearances"), Some(Attack::ShadowReplace), reason);
             }
         }
-        let (before, after) = (value(old, "DA"), value(new, "DA"));
-        if before != after && !before.is_null() {
-            self.forbid(&at.key("DA"), Some(Attack::FontSwap), "the form's default appearance was changed");
-        }
-        Ok(())
-    }
-
-    /// /DR may gain resources; those that were there stay what they were.
-    fn resources(&mut self, at: &Spot, old: &Dict, new: &Dict) -> Result<()> {
-        let (before, after) = self.pair(at, old, new, "DR")?;
-        let Some(after) = after else { return Ok(()) };
-        if before.as_ref().is_some_and(|b| b.object == after.object && !self.touches_below(&after)) {
-            return Ok(());
-        }
-        self.explain(&at.key("DR"));
-        self.accept(&after, Referrers::Explained);
-        let (old_dr, new_dr) = (dict_of(before.as_ref()), dict_of(Some(&after)));
-        for (category, _) in new_dr.iter() {
-            let category = category.lossy();
-            let old_entries = Self::descend(self.old, &after.spot, &old_dr, &category)?;
-            let Some(new_entries) = Self::descend(self.new, &after.spot, &new_dr, &category)? else {
-                continue;
-            };
-            self.explain(&after.spot.key(&category));
-            if !matches!(new_entries.object, Object::Dictionary(_)) {
-                continue;
-            }
-            self.accept(&new_entries, Referrers::Explained);
-            let (old_dict, new_dict) = (dict_of(old_entries.as_ref()), dict_of(Some(&new_entries)));
-            let wanted = if category == "Font" { self.fonts_in_use(old)? } else { BTreeSet::new() };
-            for (name, entry) in new_dict.iter() {
-                let spot = new_entries.spot.key(name.lossy());
-                match old_dict.get_bytes(name.as_bytes()) {
-                    None if wanted.contains(name.as_bytes())
-                        && !self.is_plain_font(&new_dict, name.as_bytes()) =>
-                    {
-                        let reason = format!(
-                            "a font joins the form under the name {} that a field waited for",
-                            name.lossy()
-                        );
-                        self.forbid(&spot, Some(Attack::FontSwap), reason);
-                    }
-                    None => self.explain_below(&spot, entry),
-                    Some(was) if self.same(&spot, was, entry)? => {}
-                    Some(_) => {
-                        let reason = format!("the form's resource {} was replaced", name.lossy());
-                        self.forbid(&spot, Some(Attack::FontSwap), reason);
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether a font draws every ASCII code as that character.
-    fn is_plain_font(&self, fonts: &Dict, name: &[u8]) -> bool {
-        Font::named(self.new, fonts, &Fonts::of(Dict::new(), &self.known.programs), name).is_plain()
-    }
-
-    /// The names of the fonts that the form and its text and choice fields are written in (/DA).
-    fn fonts_in_use(&mut self, form: &Dict) -> Result<BTreeSet<Vec<u8>>> {
-        let mut names = BTreeSet::new();
-        font_name(form, &mut names);
-        let mut waiting: Vec<(Object, Inherited, usize)> = Vec::new();
-        let fields = self.old.get_array(form, "Fields")?;
-        waiting.extend(fields.into_iter().map(|field| (field, Inherited::default(), 0)));
-        while let Some((field, above, depth)) = waiting.pop() {
-            self.step()?;
-            let field = self.old.resolve(&field)?;
-            let Some(dict) = field.as_dict() else { continue };
-            let own = above.with(dict);
-            if own.kind != Some(FieldType::Button) {
-                font_name(dict, &mut names);
-            }
-            if depth < MAX_DEPTH {
-                let kids = self.old.get_array(dict, "Kids")?;
-                waiting.extend(kids.into_iter().map(|kid| (kid, own.clone(), depth + 1)));
-            }
-        }
-        Ok(names)
-    }
-
-    /// Whether an object or the dictionaries directly below it were touched.
-    fn touches_below(&self, at: &Located) -> bool {
-        let touched = |n: u32| self.touched.contains_key(&n);
-        (at.spot.path.is_empty() && touched(at.spot.owner))
-            || at.dict().is_some_and(|d| d.iter().any(|(_, v)| number_of(v).is_some_and(touched)))
+        self.default_style(at, old, new)
     }
 
     /// Fields or kids: all that were there are still there; what joins them must be a signature field.
@@ -293,7 +174,8 @@ impl Diff<'_, '_, '_> {
 
     fn sibling_names(&self, fields: &[Object]) -> BTreeSet<String> {
         let dict = |o: &Object| self.old.resolve(o).ok().and_then(|o| o.as_dict().cloned());
-        fields.iter().filter_map(dict).filter_map(|d| Some(d.get("T")?.as_string()?.to_text())).collect()
+        let name = |d: Dict| Some(self.old.get(&d, "T").ok()?.as_string()?.to_text());
+        fields.iter().filter_map(dict).filter_map(name).collect()
     }
 
     /// A field that was there, and everything below it.
@@ -310,10 +192,10 @@ impl Diff<'_, '_, '_> {
             }
             return Ok(());
         };
-        let own = above.with(old);
+        let own = Inherited { number: Some(id.number), ..above.with(self.old, old) };
         let changed = self.changed(id.number)?;
         if changed {
-            self.accepted.insert(id.number, Referrers::Any);
+            self.accepted.insert(id.number, FIELD_REFERRERS);
         }
         self.judge_field(&at, old, new, &own, changed)?;
         let (before, after) = self.pair(&at, old, new, "Kids")?;
@@ -326,7 +208,7 @@ impl Diff<'_, '_, '_> {
         self.explain(&at.key("Kids"));
         self.accept(&after, Referrers::Explained);
         let kids = array_of(Some(&before));
-        let signed_now = own.kind == Some(FieldType::Signature) && !old.contains("V") && new.contains("V");
+        let signed_now = own.kind == Some(FieldType::Signature) && is_signed_now(old, new);
         if kids.iter().all(|kid| self.is_widget(kid)) {
             self.states_agree(
                 &at,
@@ -338,6 +220,10 @@ impl Diff<'_, '_, '_> {
         } else {
             self.field_list(&after.spot, &kids, &array_of(Some(&after)), &own, depth + 1)
         }
+    }
+
+    fn has_fields_below(&self, field: &Dict) -> Result<bool> {
+        Ok(self.old.get_array(field, "Kids")?.iter().any(|kid| !self.is_widget(kid)))
     }
 
     fn is_widget(&self, kid: &Object) -> bool {
@@ -357,14 +243,23 @@ impl Diff<'_, '_, '_> {
             self.forbid(at, Some(Attack::FieldOverlay), "a field's widgets were changed");
             return Ok(());
         }
-        for (n, id) in old.iter().enumerate().filter_map(|(n, o)| Some((n, o.as_reference()?))) {
+        for (n, item) in old.iter().enumerate() {
+            let Some(id) = item.as_reference() else {
+                self.step()?;
+                if let (Some(widget), false) =
+                    (item.as_dict(), self.old.get(was, "V")? == self.new.get(field, "V")?)
+                {
+                    self.left_behind(&at.key(n), widget, own, (was, field))?;
+                }
+                continue;
+            };
             self.explain(&at.key(n));
             if !self.changed(id.number)? && !signed_now {
                 // The appearance may be an object of its own and touched: that is judged with the value.
                 self.untouched_widget(id, own, (was, field))?;
                 continue;
             }
-            self.accepted.insert(id.number, Referrers::Any);
+            self.accepted.insert(id.number, FIELD_REFERRERS);
             let spot = Spot { owner: id.number, path: String::new() };
             let (before, after) = (self.old.object(id)?, self.new.object(id)?);
             let (Some(before), Some(after)) = (before.as_dict(), after.as_dict()) else {
@@ -397,7 +292,7 @@ impl Diff<'_, '_, '_> {
             && self.old.get(was, "V")? != self.new.get(field, "V")?
         {
             // Another widget may show the new value; this one must not go on showing the old.
-            self.left_behind(&spot, dict, own, field)?;
+            self.left_behind(&spot, dict, own, (was, field))?;
         }
         Ok(())
     }
@@ -413,12 +308,14 @@ impl Diff<'_, '_, '_> {
     ) -> Result<()> {
         let merged = own.kind.is_some() && !new.contains("Kids");
         match own.kind {
-            Some(FieldType::Signature) if !old.contains("V") && new.contains("V") => {
-                self.sign_existing(at, old, new, own)
-            }
-            Some(FieldType::Signature) | None if changed => {
+            Some(FieldType::Signature) if is_signed_now(old, new) => self.sign_existing(at, old, new, own),
+            // A value that named kids inherit is theirs: each of them may be locked, and shows its own.
+            _ if changed
+                && (matches!(own.kind, Some(FieldType::Signature) | None)
+                    || self.has_fields_below(old)?) =>
+            {
                 for key in self.other_keys(at, old, new, &["Kids"])? {
-                    if restated(&key, &value(old, &key), &value(new, &key)) {
+                    if restated(&key, &value(old, &key), &value(new, &key), own.flags_above) {
                         continue;
                     }
                     let signed = own.kind.is_some() && old.contains("V");
@@ -466,9 +363,9 @@ impl Diff<'_, '_, '_> {
             self.forbid(at, Some(Attack::IncrementalSaving), format!("field {}: {reason}", own.name));
             return Ok(());
         }
-        let judged = ["V", "AP", "AS", "I", "RV", "M", "Kids"];
+        let judged = ["V", "AP", "AS", "I", "TI", "RV", "M", "Kids"];
         for key in self.other_keys(at, old, new, &judged)? {
-            if restated(&key, &value(old, &key), &value(new, &key))
+            if restated(&key, &value(old, &key), &value(new, &key), own.flags_above)
                 || (key == "DA"
                     && own.kind != Some(FieldType::Button)
                     && self.names_plain_font(old, old, &value(new, &key))?)
@@ -497,6 +394,7 @@ impl Diff<'_, '_, '_> {
                 }
             }
         }
+        self.value_fits(at, old, new, own)?;
         self.rich_text_agrees(at, old, new, own)?;
         if merged {
             self.states_agree(at, (old, new), &[], own)?;
@@ -507,21 +405,6 @@ impl Diff<'_, '_, '_> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn flags_that_show_or_hide_nothing_may_be_written_again() {
-        let same = |before: Object, after: i64| restated("F", &before, &Object::Integer(after));
-        for (before, after) in [(0, 4), (4, 132), (68, 4 | 128 | 512), (4, 4)] {
-            assert!(same(Object::Integer(before), after), "{before} to {after}");
-        }
-        assert!(same(Object::Null, 4), "no flags are 0");
-        // Hidden or shown; printed no more; NoView and ToggleNoView with Print are seen on paper.
-        for (before, after) in [(0, 2), (4, 0), (2, 0), (32, 36), (288, 292), (2, 6), (4, 36), (36, 4)] {
-            assert!(!same(Object::Integer(before), after), "{before} to {after}");
-        }
-        assert!(!restated("F", &Object::Integer(4), &Object::Name("4".into())));
-    }
+fn is_signed_now(old: &Dict, new: &Dict) -> bool {
+    value(old, "V").is_null() && !value(new, "V").is_null()
 }

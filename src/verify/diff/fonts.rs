@@ -1,6 +1,7 @@
 //! The fonts that a filled field may be written in: those that were there when it was signed (ISO 32000-2 12.7.3, 12.7.4.3).
 
-use super::fields::{Inherited, MAX_DEPTH, operations};
+use super::fields::{Inherited, MAX_DEPTH};
+use super::restated::Style;
 use super::{Diff, Result, number_of};
 use crate::pdf::syntax::{Dict, Object, Stream, View};
 use crate::verify::font::{Font, Fonts};
@@ -36,7 +37,7 @@ impl<'x> Diff<'x, '_, '_> {
             self.step()?;
             let field = self.old.resolve(&field)?;
             let Some(dict) = field.as_dict() else { continue };
-            let own = above.with(dict);
+            let own = above.with(self.old, dict);
             if matches!(own.kind, Some(FieldType::Text | FieldType::Choice))
                 && let Some(appearance) = self.old.get_dict(dict, "AP")?
                 && let Object::Stream(normal) = self.old.get(&appearance, "N")?
@@ -59,12 +60,9 @@ impl<'x> Diff<'x, '_, '_> {
         let form = self.old.get_dict(&self.old.catalog()?, "AcroForm")?.unwrap_or_default();
         let before = [widget, field, &form].iter().find_map(|dict| dict.get("DA")?.as_string().cloned());
         let (Some(before), Some(after)) = (before, after.as_string()) else { return Ok(false) };
-        let (before, after) = (operations(before.as_bytes()), operations(after.as_bytes()));
-        let (Some(was), Some(is)) = (font_and_size(&before), font_and_size(&after)) else { return Ok(false) };
-        let others = |all: &BTreeSet<Vec<String>>| -> BTreeSet<Vec<String>> {
-            all.iter().filter(|operation| operation.last().is_none_or(|o| o != "Tf")).cloned().collect()
-        };
-        if was.1 != is.1 || others(&before) != others(&after) {
+        let (before, after) = (Style::of(before.as_bytes()), Style::of(after.as_bytes()));
+        let (Some(was), Some(is)) = (before.font(), after.font()) else { return Ok(false) };
+        if was.1 != is.1 || !before.is_otherwise(&after) {
             return Ok(false);
         }
         let fonts = form_fonts(self.new)?;
@@ -75,15 +73,6 @@ impl<'x> Diff<'x, '_, '_> {
             // Viewers have their own fonts of such names; of others they may have pictures.
             None => TEXT_FONTS.iter().any(|text| is.0.starts_with(text)),
         })
-    }
-}
-
-/// The font's name and size of the only Tf among operations.
-fn font_and_size(operations: &BTreeSet<Vec<String>>) -> Option<(&str, &str)> {
-    let mut found = operations.iter().filter(|operation| operation.last().is_some_and(|o| o == "Tf"));
-    match (found.next()?.as_slice(), found.next()) {
-        ([name, size, _], None) => Some((name.strip_prefix('/')?, size)),
-        _ => None,
     }
 }
 

@@ -4,13 +4,21 @@ use super::catalog::value;
 use super::{Diff, Referrers, Result, Spot};
 use crate::pdf::syntax::{Dict, Object};
 
+/// Decoded bytes of the metadata, at most.
+const MAX_METADATA: usize = 4 << 20;
+
 impl Diff<'_, '_, '_> {
     /// The information dictionary may change; its values are strings and names.
     pub(super) fn info(&mut self, old: &Dict, new: &Dict) -> Result<()> {
         let at = Spot::trailer();
         let (before, after) = self.pair(&at, old, new, "Info")?;
         self.explain(&at.key("Info"));
-        let Some(after) = after else { return Ok(()) };
+        let Some(after) = after else {
+            if before.is_some() {
+                self.permit(&at.key("Info"), "document information was removed (ISO 32000-2 14.3.3)");
+            }
+            return Ok(());
+        };
         self.accept(&after, Referrers::Explained);
         let plain = after.dict().is_some_and(|d| {
             d.iter().all(|(_, v)| match v {
@@ -33,18 +41,29 @@ impl Diff<'_, '_, '_> {
         Ok(())
     }
 
+    /// A metadata stream (14.3.2) with the XML of XMP in it.
+    fn is_metadata(&self, object: &Object) -> bool {
+        let Some(stream) = object.as_stream() else { return false };
+        let named = stream.dict.is_name("Type", "Metadata") && stream.dict.is_name("Subtype", "XML");
+        let Ok(data) = self.new.document().decode(stream, MAX_METADATA) else { return false };
+        // UTF-16 and UTF-32 have zeros between the same characters.
+        let text: Vec<u8> = data.iter().copied().filter(|&b| b != 0).collect();
+        let begins = text.iter().find(|b| b.is_ascii() && !b.is_ascii_whitespace());
+        named
+            && begins == Some(&b'<')
+            && [b"RDF".as_slice(), b"xmpmeta"].iter().any(|word| memchr::memmem::find(&text, word).is_some())
+    }
+
     /// The catalogue's XMP stream may change, and so may its private /PieceInfo.
     pub(super) fn metadata(&mut self, at: &Spot, old: &Dict, new: &Dict) -> Result<()> {
-        let (_, after) = self.pair(at, old, new, "Metadata")?;
+        let (before, after) = self.pair(at, old, new, "Metadata")?;
+        if after.is_none() && before.is_some() {
+            self.forbid(&at.key("Metadata"), None, "the document's metadata were removed");
+        }
         if let Some(after) = after {
-            let is_metadata = after.dict().is_some_and(|d| {
-                d.is_name("Type", "Metadata")
-                    && d.is_name("Subtype", "XML")
-                    && after.object.as_stream().is_some()
-            });
             let moved = value(old, "Metadata") != value(new, "Metadata");
             let changed = moved || self.changed(after.spot.owner)?;
-            if changed && is_metadata {
+            if changed && self.is_metadata(&after.object) {
                 self.explain(&at.key("Metadata"));
                 self.accept(&after, Referrers::Explained);
                 self.permit(&after.spot, "metadata was updated (ISO 32000-2 14.3.2)");

@@ -15,9 +15,15 @@ mod dss;
 mod edges;
 mod equal;
 mod fields;
+mod filling;
 mod fonts;
+#[cfg(test)]
+mod form_tests;
+mod forms;
 mod metadata;
 mod pages;
+mod resources;
+mod restated;
 mod signing;
 mod states;
 mod structure_tree;
@@ -28,7 +34,7 @@ mod values;
 
 use super::permissions::Permissions;
 use super::report::{Change, Permission};
-use crate::pdf::syntax::{Dict, Document, Entry, Object, ObjectId, View};
+use crate::pdf::syntax::{Dict, Document, Entry, Name, Object, ObjectId, View};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::font::Programs;
@@ -82,6 +88,25 @@ impl Spot {
     fn key(&self, key: impl std::fmt::Display) -> Self {
         Self { owner: self.owner, path: format!("{}/{key}", self.path) }
     }
+
+    /// The last key of the path that is no index; empty in an array of its own.
+    fn last_key(&self) -> &str {
+        self.path.rsplit('/').find(|part| part.parse::<u32>().is_err()).unwrap_or_default()
+    }
+}
+
+/// A name as a part of a path. Two names never look alike: what is no plain character stands in hexadecimal (7.3.5).
+fn segment(name: &Name) -> String {
+    use std::fmt::Write;
+    let mut out = String::with_capacity(name.as_bytes().len());
+    for &byte in name.as_bytes() {
+        match byte {
+            b'/' | b'#' => _ = write!(out, "#{byte:02X}"),
+            b'!'..=b'~' => out.push(char::from(byte)),
+            _ => _ = write!(out, "#{byte:02X}"),
+        }
+    }
+    out
 }
 
 /// A value and where it stands, references followed.
@@ -119,8 +144,8 @@ struct Diff<'x, 'd, 'a> {
     visited: BTreeSet<u32>,
     /// Widgets of new signature fields: these may join a page's annotations.
     new_widgets: BTreeSet<u32>,
-    /// Rectangles of new notes, by page: they must not make a picture together.
-    notes: Vec<(u32, [f64; 4])>,
+    /// New notes, which must not make a picture together.
+    notes: Vec<annotations::Note>,
     /// Fonts of the form and its fields at signing, once they were looked for.
     fonts_at_signing: Option<BTreeSet<u32>>,
 }
@@ -130,6 +155,9 @@ struct Diff<'x, 'd, 'a> {
 enum Referrers {
     /// Anyone: its kind of object is referred to from everywhere, and its change shows nowhere else.
     Any,
+    /// Those who refer under one of these keys, or from an array of its own. The same object in another part could show its
+    /// new values there: a field that is a dictionary of resources too.
+    Under(&'static [&'static str]),
     /// Only explained edges.
     Explained,
 }
@@ -280,10 +308,10 @@ impl Diff<'_, '_, '_> {
             }
             let before = old.get_bytes(key.as_bytes()).cloned().unwrap_or_default();
             let after = new.get_bytes(key.as_bytes()).cloned().unwrap_or_default();
-            if self.same(&at.key(key.lossy()), &before, &after)? {
+            if self.same(&at.key(segment(&key)), &before, &after)? {
                 continue;
             }
-            differing.push(key.lossy());
+            differing.push(segment(&key));
         }
         Ok(differing)
     }

@@ -82,14 +82,24 @@ impl Diff<'_, '_, '_> {
             self.forbid(&at.key(&key), Some(attack), format!("the page's /{key} was changed"));
         }
         let tabs = value(new, "Tabs");
-        if value(old, "Tabs") != tabs
-            && !matches!(tabs.as_name(), None | Some(b"R" | b"C" | b"S" | b"A" | b"W"))
-        {
-            self.forbid(&at.key("Tabs"), None, "the tab order has an unknown value");
+        if value(old, "Tabs") != tabs {
+            // Who puts a field on a page says in which order the keyboard reaches it (12.5.1).
+            let gained = self.new.get_array(new, "Annots")?.len() > self.old.get_array(old, "Annots")?.len();
+            let known = matches!(tabs.as_name(), Some(b"R" | b"C" | b"S" | b"A" | b"W"));
+            if !(gained && known) {
+                self.forbid(
+                    &at.key("Tabs"),
+                    None,
+                    "the tab order of a page that gained no field was changed",
+                );
+            }
         }
-        let parents = value(new, "StructParents");
-        if value(old, "StructParents") != parents && !matches!(parents, Object::Integer(_)) {
+        if value(old, "StructParents") != value(new, "StructParents") {
             self.forbid(&at.key("StructParents"), None, "the link to the structure tree was changed");
+        }
+        let saved = value(new, "LastModified");
+        if value(old, "LastModified") != saved && !matches!(saved, Object::Null | Object::String(_)) {
+            self.forbid(&at.key("LastModified"), None, "the page's date is no date");
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 use super::catalog::value;
 use super::fields::Inherited;
 use super::{Diff, LaterSignature, Referrers, Result, Spot, array_of, number_of};
-use crate::pdf::syntax::{Dict, Object, ObjectId};
+use crate::pdf::syntax::{Dict, Object, ObjectId, View};
 use crate::verify::Attack;
 use crate::verify::form::FieldType;
 use std::collections::BTreeSet;
@@ -59,6 +59,8 @@ const NEW_FIELD: [&str; 24] = [
     "Contents",
     "StructParent",
 ];
+/// Keys of a new field that its widgets do not have.
+const FIELD_ONLY: [&str; 6] = ["T", "TU", "TM", "V", "Lock", "SV"];
 /// The annotation flag Hidden (12.5.3). It alone keeps a widget from screen and paper: what has NoView can be printed.
 const HIDDEN: i64 = 2;
 /// Keys of a widget that decide what is seen of it.
@@ -94,6 +96,7 @@ impl Diff<'_, '_, '_> {
                 format!("/{key} of field {} was changed while signing", own.name),
             );
         }
+        self.still_a_widget(at, old, new);
         if old.contains("Lock") && !self.same(&at.key("Lock"), &value(old, "Lock"), &value(new, "Lock"))? {
             self.forbid(
                 &at.key("Lock"),
@@ -119,6 +122,19 @@ impl Diff<'_, '_, '_> {
         Ok(())
     }
 
+    /// Signing makes a widget of a field at most, and shows no hidden one on a certified document.
+    fn still_a_widget(&mut self, at: &Spot, old: &Dict, new: &Dict) {
+        let is = |key: &str, name: &str| value(old, key) == value(new, key) || new.is_name(key, name);
+        if !is("Type", "Annot") || !is("Subtype", "Widget") {
+            let reason = "a signature's widget was made another kind of annotation";
+            self.forbid(at, Some(Attack::SneakySignature), reason);
+        }
+        if self.permissions.certified && is_visible(self.new, new) && !is_visible(self.old, old) {
+            let reason = "a hidden signature field was laid over a certified document";
+            self.forbid(at, Some(Attack::SneakySignature), reason);
+        }
+    }
+
     /// The separate widget of a field that was signed.
     pub(super) fn signed_widget(&mut self, at: &Spot, old: &Dict, new: &Dict) -> Result<()> {
         for key in self.other_keys(at, old, new, &SIGNING)? {
@@ -133,12 +149,13 @@ impl Diff<'_, '_, '_> {
                 "a signature's widget shows something else, which the certification forbids (DocMDP 1)";
             self.forbid(at, Some(Attack::SneakySignature), reason);
         }
+        self.still_a_widget(at, old, new);
         self.signed_appearance(at, old, new)
     }
 
     /// Whether a widget that can be seen was given another look.
     fn looks_different(&mut self, at: &Spot, old: &Dict, new: &Dict) -> Result<bool> {
-        if !self.is_visible(new) {
+        if !is_visible(self.new, new) {
             return Ok(false);
         }
         for key in SHOWING {
@@ -219,11 +236,7 @@ impl Diff<'_, '_, '_> {
             self.forbid(at, Some(Attack::ShadowHideAndReplace), reason);
             return Ok(());
         }
-        let own = Inherited {
-            name: crate::verify::form::qualified_name(&above.name, dict),
-            kind: FieldType::of(dict).or(above.kind),
-            flags: 0,
-        };
+        let own = above.with(self.new, dict);
         if own.kind != Some(FieldType::Signature) {
             self.forbid(
                 &here,
@@ -237,7 +250,7 @@ impl Diff<'_, '_, '_> {
             self.forbid(&here, Some(Attack::SneakySignature), "a new signature field has no name of its own");
         }
         let widgets = self.widgets_of_new_field(&here, dict, above)?;
-        let visible = widgets.iter().any(|w| self.is_visible(w));
+        let visible = widgets.iter().any(|w| is_visible(self.new, w));
         let shown = widgets.iter().any(|w| w.contains("AP") || w.contains("MK"));
         let signature = value(dict, "V");
         if signature.is_null() {
@@ -273,7 +286,7 @@ impl Diff<'_, '_, '_> {
 
     /// The widgets of a new field: itself, or kids without a name, all new objects with known keys.
     fn widgets_of_new_field(&mut self, at: &Spot, dict: &Dict, above: &Inherited) -> Result<Vec<Dict>> {
-        self.known_keys(at, dict, above.kind.is_some());
+        self.known_keys(at, dict, above.number);
         let kids = Self::descend(self.new, at, dict, "Kids")?;
         let Some(kids) = kids else {
             self.new_widgets.insert(at.owner);
@@ -294,18 +307,28 @@ impl Diff<'_, '_, '_> {
             if widget.contains("T") {
                 self.forbid(at, Some(Attack::SneakySignature), "a new signature field has fields below it");
             }
-            self.known_keys(&Spot { owner: number, path: String::new() }, widget, true);
+            let kid_at = Spot { owner: number, path: String::new() };
+            self.known_keys(&kid_at, widget, Some(at.owner));
+            let is_field = FIELD_ONLY.iter().any(|key| widget.contains(key));
+            if is_field || !matches!(FieldType::of(self.new, widget), None | Some(FieldType::Signature)) {
+                let reason = "a widget of a new signature field says that it is another field";
+                self.forbid(&kid_at, Some(Attack::FieldOverlay), reason);
+            }
             self.new_widgets.insert(number);
             widgets.push(widget.clone());
         }
         Ok(widgets)
     }
 
-    fn known_keys(&mut self, at: &Spot, dict: &Dict, nested: bool) {
+    /// `parent` is the field above, which /Parent must name: viewers take from there what the field is and shows.
+    fn known_keys(&mut self, at: &Spot, dict: &Dict, parent: Option<u32>) {
+        if dict.contains("Parent") && (parent.is_none() || dict.get("Parent").and_then(number_of) != parent) {
+            let reason = "a new signature field names a field above it that it does not belong to";
+            self.forbid(&at.key("Parent"), Some(Attack::FieldOverlay), reason);
+        }
         for (key, _) in dict.iter() {
-            let key = key.lossy();
-            let structural =
-                key == "Kids" || (nested && key == "Parent") || key == "NM" || key == "Q" || key == "C";
+            let key = super::segment(key);
+            let structural = ["Kids", "Parent", "NM", "Q", "C"].contains(&key.as_str());
             if !NEW_FIELD.contains(&key.as_str()) && !structural {
                 self.forbid(
                     &at.key(&key),
@@ -316,23 +339,55 @@ impl Diff<'_, '_, '_> {
         }
     }
 
-    /// Whether a widget has a place on screen or paper: it is not hidden, and its rectangle is not empty. One that is not four
-    /// numbers is taken for a place, since readers make something of it.
-    fn is_visible(&self, widget: &Dict) -> bool {
-        let flags = self.new.get(widget, "F").unwrap_or_default();
-        if flags.as_integer().is_some_and(|flags| flags & HIDDEN != 0) || !widget.contains("Rect") {
-            return false;
-        }
-        let rect = self.new.get_array(widget, "Rect").unwrap_or_default();
-        let numbers: Vec<f64> = rect.iter().filter_map(Object::as_number).collect();
-        match numbers.as_slice() {
-            [left, bottom, right, top] if rect.len() == 4 => left != right && bottom != top,
-            _ => true,
-        }
-    }
-
     /// Whether an object was made after signing.
     pub(super) fn is_new(&self, number: u32) -> bool {
         self.touched.get(&number) == Some(&false)
+    }
+}
+
+/// Whether a widget is on the screen or on paper. What cannot be told is.
+fn is_visible(view: View<'_, '_>, widget: &Dict) -> bool {
+    let flags = view.get(widget, "F").unwrap_or_default().as_integer().unwrap_or(0);
+    if flags & HIDDEN != 0 {
+        return false;
+    }
+    let Some(rect) = widget.get("Rect").filter(|rect| !rect.is_null()) else { return false };
+    let rect = view.resolve(rect).unwrap_or_default();
+    let number = |o: &Object| view.resolve(o).ok()?.as_number();
+    let numbers: Option<Vec<f64>> = rect.as_array().and_then(|items| items.iter().map(number).collect());
+    match numbers.as_deref() {
+        Some([left, bottom, right, top]) => (right - left).abs() > 0.0 && (top - bottom).abs() > 0.0,
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::pdf::sign::testing::with_table;
+    use crate::pdf::syntax::Document;
+
+    #[test]
+    fn a_widget_is_visible_unless_it_is_seen_to_be_hidden() {
+        let objects = ["<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[]/Count 0>>", "50", "0"];
+        let file = with_table(&objects.map(str::to_owned));
+        let document = Document::open(&file).unwrap();
+        let number = |n: i64| Object::Integer(n);
+        let at = |n: u32| Object::Reference(ObjectId::new(n));
+        let shown = |flags: i64, rect: Vec<Object>| {
+            let widget = Dict::new().with("F", flags).with("Rect", Object::Array(rect));
+            is_visible(document.latest(), &widget)
+        };
+        let area = || vec![number(0), number(0), number(50), number(50)];
+        for (flags, visible) in
+            [(4, true), (0, true), (2, false), (6, false), (32, true), (36, true), (288, true)]
+        {
+            assert_eq!(shown(flags, area()), visible, "/F {flags}");
+        }
+        assert!(!shown(4, vec![number(0); 4]), "no area");
+        assert!(shown(4, vec![at(4), at(4), at(3), at(3)]), "numbers of their own");
+        assert!(shown(4, vec![]), "a rectangle that is none");
+        assert!(!is_visible(document.latest(), &Dict::new()), "no rectangle");
     }
 }

@@ -5,8 +5,17 @@ use super::fields::Inherited;
 use super::{Diff, Result, Spot};
 use crate::pdf::syntax::{Dict, Object, ObjectId};
 use crate::verify::Attack;
+use crate::verify::content::Shown;
 use crate::verify::form::FieldType;
+use crate::verify::found::rectangle;
 use std::collections::BTreeSet;
+
+/// Sides of the largest mark that may stand anywhere, in points.
+const MARK: f64 = 48.0;
+/// Characters of a mark, at most.
+const MARK_CHARACTERS: usize = 4;
+/// Elements of rich text (XFA 3.3, rich text reference; 12.7.3.4).
+const RICH: [&str; 9] = ["body", "p", "span", "b", "i", "br", "sub", "sup", "html"];
 
 impl Diff<'_, '_, '_> {
     /// When the value or a state of a button was changed, every widget shows the value's state or is off.
@@ -62,6 +71,28 @@ impl Diff<'_, '_, '_> {
         Ok(())
     }
 
+    /// Whether what a button's state shows is a mark: as small as one or on empty ground, and no words. The state was there when the
+    /// file was signed, but nobody saw it.
+    pub(super) fn is_mark(&self, widget: &Dict, shown: &Shown) -> std::result::Result<(), String> {
+        let text = shown.text.as_ref().map(|text| text.chars().filter(|c| !c.is_whitespace()).count());
+        if text.is_some_and(|count| count > MARK_CHARACTERS) {
+            return Err("it shows words".into());
+        }
+        let draws = shown.paints || text.is_none_or(|count| count > 0);
+        let Some([left, bottom, right, top]) = rectangle(self.old, widget).filter(|_| draws) else {
+            return Ok(());
+        };
+        if right - left <= MARK && top - bottom <= MARK {
+            return Ok(());
+        }
+        let page = widget.get("P").and_then(Object::as_reference).ok_or("nobody can tell what it covers")?;
+        match crate::locate::is_empty(self.new.document(), page, &[[left, bottom, right, top]]) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("it is larger than a mark, and over what the page shows".into()),
+            Err(why) => Err(format!("nobody can tell what it covers: {why}")),
+        }
+    }
+
     /// A filled field's rich text says what its value says, and in no other style than it had.
     pub(super) fn rich_text_agrees(
         &mut self,
@@ -81,7 +112,7 @@ impl Diff<'_, '_, '_> {
             (Some(rich), before) => {
                 let (text, tags) = parts(&rich.to_text());
                 let known = before.map(|before| parts(&before.to_text()).1).unwrap_or_default();
-                let usual = |tag: &String| known.contains(tag) || !tag.contains("style");
+                let usual = |tag: &String| known.contains(tag) || (!tag.contains("style") && is_rich(tag));
                 squeezed(&text) == squeezed(&plain) && tags.iter().all(usual)
             }
             (None, _) => false,
@@ -100,6 +131,13 @@ fn chosen_state(value: &Object) -> Vec<u8> {
         Object::String(text) => text.to_text().trim_start_matches('/').as_bytes().to_vec(),
         other => other.as_name().unwrap_or(b"Off").to_vec(),
     }
+}
+
+/// Whether a tag is one of rich text: others, and comments, hide what is between them.
+fn is_rich(tag: &str) -> bool {
+    let name =
+        tag.trim_start_matches('/').split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or_default();
+    RICH.contains(&name) || tag.starts_with("?xml ")
 }
 
 /// The text of rich text, and its tags.
@@ -134,5 +172,20 @@ mod tests {
         let (text, tags) = parts("<body><p style=\"color:#fff\">1 &lt; 2 &amp;amp;</p></body>");
         assert_eq!(text, "1 < 2 &amp;");
         assert!(tags.contains("p style=\"color:#fff\"") && tags.contains("/body"));
+    }
+
+    #[test]
+    fn only_elements_of_rich_text_are_read() {
+        for (tag, rich) in [
+            ("p", true),
+            ("/span", true),
+            ("br/", true),
+            ("?xml version=\"1.0\"?", true),
+            ("!-- hidden --", false),
+            ("style", false),
+            ("head", false),
+        ] {
+            assert_eq!(is_rich(tag), rich, "{tag}");
+        }
     }
 }

@@ -29,6 +29,14 @@ impl Diff<'_, '_, '_> {
             {
                 self.forbid(&after.spot.key(&key), None, format!("the structure tree's /{key} was changed"));
             }
+            let next = |d: &Dict| d.get("ParentTreeNextKey").cloned().unwrap_or_default();
+            if next(&old_root) != next(&new_root) && !matches!(next(&new_root), Object::Integer(_)) {
+                self.forbid(
+                    &after.spot.key("ParentTreeNextKey"),
+                    None,
+                    "the parent tree's next key is no number",
+                );
+            }
             self.children(&after.spot, &old_root, &new_root)?;
         }
         self.elements()?;
@@ -45,10 +53,7 @@ impl Diff<'_, '_, '_> {
         let touched: Vec<u32> = self.touched.iter().filter(|(_, used)| **used).map(|(n, _)| *n).collect();
         for number in touched {
             let object = self.old.object(ObjectId::new(number))?;
-            let Some(old) = object
-                .as_dict()
-                .filter(|d| d.is_name("Type", "StructElem") || (d.contains("S") && d.contains("P")))
-            else {
+            let Some(old) = object.as_dict().filter(|d| self.is_element(d)) else {
                 continue;
             };
             if self.accepted.contains_key(&number) || !self.changed(number)? {
@@ -64,6 +69,16 @@ impl Diff<'_, '_, '_> {
         Ok(())
     }
 
+    /// A structure element stands below another one or below the root (table 355).
+    fn is_element(&self, dict: &Dict) -> bool {
+        let parent =
+            dict.get("P").filter(|p| p.as_reference().is_some()).and_then(|p| self.old.resolve(p).ok());
+        let parent = parent.as_ref().and_then(Object::as_dict);
+        let above = parent
+            .is_some_and(|p| p.is_name("Type", "StructTreeRoot") || (p.contains("S") && p.contains("P")));
+        dict.get("S").and_then(Object::as_name).is_some() && above
+    }
+
     /// /K: what was there in its order, and new form elements.
     fn children(&mut self, at: &Spot, old: &Dict, new: &Dict) -> Result<bool> {
         let (before, after) = self.pair(at, old, new, "K")?;
@@ -72,6 +87,10 @@ impl Diff<'_, '_, '_> {
             _ => raw.cloned().into_iter().collect(),
         };
         let (was, is) = (list(&before, old.get("K")), list(&after, new.get("K")));
+        // /K of a transparency group says something else (table 145).
+        if was.iter().any(|item| item.as_bool().is_some()) {
+            return Ok(false);
+        }
         let spot = match &after {
             Some(after) if after.object.as_array().is_some() => {
                 self.explain(&at.key("K"));

@@ -1,50 +1,117 @@
-//! Whether a form showed its values: only then may viewers be told to make its appearances anew (ISO 32000-2 12.7.3,
-//! /NeedAppearances).
+//! Whether a form shows its values: only then may viewers be told to make its appearances anew, or not to do so any more
+//! (ISO 32000-2 12.7.3, /NeedAppearances).
 
 use super::fields::{Inherited, MAX_DEPTH, READ_ONLY};
-use super::{Diff, Result};
-use crate::pdf::syntax::{Dict, Object};
+use super::{Diff, Result, number_of};
+use crate::pdf::syntax::{Dict, Object, View};
 use crate::verify::form::FieldType;
+use std::collections::BTreeSet;
+
+/// A field or widget, what it has from above, and the nearest field that has a value.
+struct Waiting {
+    dict: Dict,
+    above: Inherited,
+    holder: Dict,
+    depth: usize,
+}
 
 impl Diff<'_, '_, '_> {
-    /// Every text and choice field of the signed revision showed exactly its value, as far as that can be told, or showed nothing
-    /// and may still be filled; every button its caption.
-    pub(super) fn values_are_shown(&mut self, form: &Dict) -> Result<bool> {
-        let fields = self.old.get_array(form, "Fields")?;
-        self.all_shown(&fields, &Inherited::default(), &Dict::new(), 0)
+    /// Every text and choice field shows exactly its value, as far as that can be told, or showed nothing and may still be
+    /// filled; every button its caption. Widgets count that the pages show and the form does not list. `now`: in the newest
+    /// revision instead of the signed one.
+    pub(super) fn values_are_shown(&mut self, form: &Dict, now: bool) -> Result<bool> {
+        let signed = self.signed_widgets()?;
+        if now {
+            self.all_shown(self.new, form, &signed, now)
+        } else {
+            self.all_shown(self.old, form, &signed, now)
+        }
     }
 
-    /// `holder` is the nearest field above that has a value.
     fn all_shown(
         &mut self,
-        fields: &[Object],
-        above: &Inherited,
-        holder: &Dict,
-        depth: usize,
+        view: View<'_, '_>,
+        form: &Dict,
+        signed: &[(Option<u32>, Dict)],
+        now: bool,
     ) -> Result<bool> {
-        if depth > MAX_DEPTH {
-            return Ok(false);
-        }
-        for item in fields {
-            self.step()?;
-            let object = self.old.resolve(item)?;
-            let Some(dict) = object.as_dict() else { continue };
-            let own = above.with(dict);
-            let holder = if dict.contains("V") || dict.contains("FT") { dict } else { holder };
-            let kids = self.old.get_array(dict, "Kids")?;
-            let shown = match own.kind {
-                _ if !kids.is_empty() => self.all_shown(&kids, &own, holder, depth + 1)?,
-                Some(FieldType::Text | FieldType::Choice) => {
-                    self.waits_for_filling(dict, &own) || self.shows_its_value(dict, holder, &own)?
+        let mut seen = BTreeSet::new();
+        let mut waiting = Vec::new();
+        let mut fields = view.get_array(form, "Fields")?;
+        let mut at = (Inherited::default(), Dict::new(), 0);
+        loop {
+            for item in std::mem::take(&mut fields) {
+                self.step()?;
+                seen.extend(number_of(&item));
+                if let Object::Dictionary(dict) = view.resolve(&item)? {
+                    let (above, holder, depth) = at.clone();
+                    waiting.push(Waiting { dict, above, holder, depth });
                 }
-                Some(FieldType::Button) => self.shows_its_caption(dict)?,
-                _ => true,
+            }
+            let Some(next) = waiting.pop() else { break };
+            if next.depth > MAX_DEPTH {
+                return Ok(false);
+            }
+            let own = next.above.with(view, &next.dict);
+            let holds = next.dict.contains("V") || next.dict.contains("FT");
+            let holder = if holds { next.dict.clone() } else { next.holder };
+            fields = view.get_array(&next.dict, "Kids")?;
+            if fields.is_empty() && !self.shown(view, &next.dict, &holder, &own, now)? {
+                return Ok(false);
+            }
+            at = (own, holder, next.depth + 1);
+        }
+        for (number, widget) in signed.iter().filter(|(number, _)| number.is_none_or(|n| !seen.contains(&n)))
+        {
+            let widget = match (now, number) {
+                (true, Some(number)) => {
+                    let id = crate::pdf::syntax::ObjectId::new(*number);
+                    view.object(id)?.as_dict().cloned().unwrap_or_default()
+                }
+                _ => widget.clone(),
             };
-            if !shown {
+            let Some((own, holder)) = self.inherited_from_parents(view, &widget)? else { return Ok(false) };
+            if !self.shown(view, &widget, &holder, &own, now)? {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// What a widget that no field lists has from its parents; `None` where they do not end.
+    fn inherited_from_parents(&mut self, view: View<'_, '_>, widget: &Dict) -> Result<Option<(Inherited, Dict)>> {
+        let mut line = vec![widget.clone()];
+        while let Some(parent) = view.get_dict(line.last().unwrap_or(widget), "Parent")? {
+            self.step()?;
+            if line.len() > MAX_DEPTH {
+                return Ok(None);
+            }
+            line.push(parent);
+        }
+        let holder = line.iter().find(|d| d.contains("V")).unwrap_or(widget).clone();
+        let own = line.iter().rev().fold(Inherited::default(), |above, dict| above.with(view, dict));
+        Ok(Some((own, holder)))
+    }
+
+    fn shown(
+        &self,
+        view: View<'_, '_>,
+        widget: &Dict,
+        holder: &Dict,
+        own: &Inherited,
+        now: bool,
+    ) -> Result<bool> {
+        match own.kind {
+            Some(FieldType::Text | FieldType::Choice) => {
+                // Without an appearance viewers show the value whether they are told to or not.
+                let undrawn = now && !widget.contains("AP");
+                Ok(undrawn
+                    || (!now && self.waits_for_filling(widget, own))
+                    || self.shows_its_value(view, widget, holder, own)?)
+            }
+            Some(FieldType::Button) => self.shows_its_caption(view, widget),
+            _ => Ok(true),
+        }
     }
 
     /// A field without an appearance may be given one by filling it, and whatever value: making it from the value that it has is less.
@@ -54,19 +121,19 @@ impl Diff<'_, '_, '_> {
 
     /// Whether making a button's appearance anew (/MK, table 192) shows what it showed: check marks are one character, nobody
     /// fills a push button.
-    fn shows_its_caption(&self, widget: &Dict) -> Result<bool> {
-        let Some(style) = self.old.get_dict(widget, "MK")? else { return Ok(true) };
+    fn shows_its_caption(&self, view: View<'_, '_>, widget: &Dict) -> Result<bool> {
+        let Some(style) = view.get_dict(widget, "MK")? else { return Ok(true) };
         if ["I", "RI", "IX"].iter().any(|icon| style.contains(icon)) {
             return Ok(false);
         }
-        let caption = self.old.get(&style, "CA")?;
+        let caption = view.get(&style, "CA")?;
         let caption = caption.as_string().map(|text| text.to_text()).unwrap_or_default();
         if caption.chars().count() <= 1 {
             return Ok(widget.contains("AP") || !style.contains("BG"));
         }
-        let Some(appearance) = self.old.get_dict(widget, "AP")? else { return Ok(false) };
-        let Object::Stream(stream) = self.old.get(&appearance, "N")? else { return Ok(false) };
+        let Some(appearance) = view.get_dict(widget, "AP")? else { return Ok(false) };
+        let Object::Stream(stream) = view.get(&appearance, "N")? else { return Ok(false) };
         let plain = |text: &str| text.split_whitespace().collect::<String>();
-        Ok(self.shown_text(self.old, &stream)?.is_some_and(|shown| plain(&shown) == plain(&caption)))
+        Ok(self.shown_text(view, &stream)?.is_some_and(|shown| plain(&shown) == plain(&caption)))
     }
 }

@@ -477,3 +477,53 @@ fn issuer_is_valid(
         .map(|_| ())
         .map_err(|f| f.error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What lists say of one certificate: when each was made, and the reason of its entry; `None` has no entry.
+    fn revoked(lists: &[(i64, Option<Option<CrlReason>>)]) -> bool {
+        let since = crate::x509::testing::now();
+        let say = |&(made, entry): &(i64, Option<Option<CrlReason>>)| Saying {
+            made,
+            entry: entry.map(|reason| Entry { since, reason }),
+            witness: Witness::Crl(0),
+        };
+        Sayings(lists.iter().map(say).collect()).revocation().is_some()
+    }
+
+    #[test]
+    fn only_what_is_newer_takes_a_revocation_back() {
+        const NONE: Option<Option<CrlReason>> = None;
+        const HOLD: Option<Option<CrlReason>> = Some(Some(CrlReason::CertificateHold));
+        const REMOVED: Option<Option<CrlReason>> = Some(Some(CrlReason::RemoveFromCRL));
+        const KEY: Option<Option<CrlReason>> = Some(Some(CrlReason::KeyCompromise));
+        const BARE: Option<Option<CrlReason>> = Some(None);
+        for (lists, stays) in [
+            (&[(1, NONE)][..], false),
+            (&[(1, KEY)], true),
+            (&[(1, BARE)], true),
+            // A list without it takes nothing back, older or newer.
+            (&[(1, KEY), (2, NONE)], true),
+            (&[(2, KEY), (1, NONE)], true),
+            (&[(1, BARE), (2, NONE)], true),
+            // Of a hold a newer one does.
+            (&[(1, HOLD)], true),
+            (&[(1, HOLD), (2, NONE)], false),
+            (&[(1, HOLD), (1, NONE)], true),
+            (&[(2, HOLD), (1, NONE)], true),
+            (&[(1, HOLD), (2, NONE), (3, HOLD)], true),
+            // removeFromCRL says it in words.
+            (&[(1, HOLD), (2, REMOVED)], false),
+            (&[(2, HOLD), (1, REMOVED)], true),
+            (&[(1, HOLD), (1, REMOVED)], false),
+            (&[(1, REMOVED)], false),
+            (&[(1, HOLD), (2, REMOVED), (3, KEY)], true),
+        ] {
+            assert_eq!(revoked(lists), stays, "{lists:?}");
+            let reversed: Vec<_> = lists.iter().rev().copied().collect();
+            assert_eq!(revoked(&reversed), stays, "{reversed:?}: the order does not matter");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Keys of a field that tools write again without changing what they say: a default in place of nothing, the operators of
+//! /DA in another order, a thin border that only a frame's colour would show, the /Type that a widget need not name.
+
+use crate::pdf::syntax::{Dict, Object};
+
+/// Flags that show or hide nothing (table 167): ReadOnly, Locked, LockedContents; and Print, which may only be added to what is on the
+/// screen anyway.
+const UNSEEN_FLAGS: i64 = 4 | 64 | 128 | 512;
+const PRINT: i64 = 4;
+/// Hidden, NoView, ToggleNoView.
+const OFF_SCREEN: i64 = 2 | 32 | 256;
+
+/// Whether a key says what it said. `flags` are the field flags that hold where the dictionary has none.
+pub(super) fn restated(key: &str, before: &Object, after: &Object, flags: i64) -> bool {
+    let number = |o: &Object, default: i64| if o.is_null() { Some(default) } else { o.as_integer() };
+    match key {
+        "Ff" => number(before, flags).is_some() && number(before, flags) == number(after, flags),
+        "F" => matches!((number(before, 0), number(after, 0)),
+            (Some(a), Some(b)) if (a ^ b) & !UNSEEN_FLAGS == 0
+                && a & !b & PRINT == 0
+                && (b & !a & PRINT == 0 || a & OFF_SCREEN == 0)),
+        "BS" => [before, after].iter().all(|style| style.is_null() || style.as_dict().is_some_and(is_thin)),
+        // The first option that a list box shows: the field's rule has looked at it.
+        "TI" => after.is_null() || after.as_integer().is_some(),
+        "Type" => before.is_null() && after.as_name() == Some(b"Annot"),
+        "DA" => match (before.as_string(), after.as_string()) {
+            (Some(a), Some(b)) => Style::of(a.as_bytes()) == Style::of(b.as_bytes()),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn is_thin(style: &Dict) -> bool {
+    style.iter().all(|(key, value)| match key.as_bytes() {
+        b"Type" | b"S" => value.as_name().is_some(),
+        b"W" => value.as_number().is_some_and(|w| (0.0..=1.0).contains(&w)),
+        _ => false,
+    })
+}
+
+/// What a default appearance sets (12.7.4.3). Font and colour may come in any order; the last of each counts.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Style {
+    font: Vec<String>,
+    /// Empty for black, which a colour is without being told (table 51).
+    colour: Vec<String>,
+    /// Every operation in its order where there are others than these two.
+    all: Vec<Vec<String>>,
+}
+
+impl Style {
+    /// Name and size of the font.
+    pub(super) fn font(&self) -> Option<(&str, &str)> {
+        match self.font.as_slice() {
+            [name, size, _] => Some((name.strip_prefix('/')?, size)),
+            _ => None,
+        }
+    }
+
+    /// Whether everything but the font is the same.
+    pub(super) fn is_otherwise(&self, other: &Self) -> bool {
+        let rest = |style: &Self| -> Vec<Vec<String>> {
+            style.all.iter().filter(|operation| operation.last().is_none_or(|o| o != "Tf")).cloned().collect()
+        };
+        self.colour == other.colour && rest(self) == rest(other)
+    }
+
+    pub(super) fn of(appearance: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(appearance);
+        let mut operations = Vec::new();
+        let mut operation = Vec::new();
+        for word in text.split_ascii_whitespace() {
+            let number = word.parse::<f64>();
+            let operator = number.is_err() && !word.starts_with('/');
+            operation.push(number.map_or_else(|_| word.to_owned(), |n| n.to_string()));
+            if operator {
+                operations.push(std::mem::take(&mut operation));
+            }
+        }
+        operations.extend((!operation.is_empty()).then_some(operation));
+        let (mut font, mut colour, mut usual) = (Vec::new(), Vec::new(), true);
+        for operation in &operations {
+            match operation.last().map(String::as_str) {
+                Some("Tf") => font.clone_from(operation),
+                Some("g" | "rg" | "k") => colour.clone_from(operation),
+                _ => usual = false,
+            }
+        }
+        if matches!(colour.join(" ").as_str(), "0 g" | "0 0 0 rg") {
+            colour.clear();
+        }
+        Self { font, colour, all: if usual { Vec::new() } else { operations } }
+    }
+}
+
+/// Whether a default appearance that joins a form sets a font and nothing but black.
+pub(super) fn is_plain_style(appearance: &Object) -> bool {
+    appearance
+        .as_string()
+        .map(|s| Style::of(s.as_bytes()))
+        .is_some_and(|s| s.colour.is_empty() && s.all.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pdf::syntax::PdfString;
+
+    fn says_the_same(key: &str, before: Object, after: Object) -> bool {
+        restated(key, &before, &after, 0)
+    }
+
+    fn text(style: &str) -> Object {
+        Object::String(PdfString::literal(style.as_bytes().to_vec()))
+    }
+
+    #[test]
+    fn a_style_is_its_last_font_and_colour() {
+        for (before, after, same) in [
+            ("/Helv 10 Tf 0 g", "0 g /Helv 10.0 Tf", true),
+            ("/Helv 10 Tf 0 g", "/Helv 10 Tf", true),
+            ("/Helv 10 Tf 0 g", "/Helv 12 Tf 0 g", false),
+            ("/Helv 10 Tf 0 g", "/Evil 10 Tf 0 g", false),
+            ("/Helv 10 Tf 1 g 0 g", "/Helv 10 Tf 1 g", false),
+            ("/Evil 10 Tf /Helv 10 Tf", "/Helv 10 Tf /Evil 10 Tf", false),
+            ("/Helv 10 Tf 3 Tr 0 Tr", "/Helv 10 Tf 0 Tr 3 Tr", false),
+        ] {
+            assert_eq!(says_the_same("DA", text(before), text(after)), same, "{before} and {after}");
+        }
+    }
+
+    #[test]
+    fn flags_are_what_they_were_where_they_come_from_above_too() {
+        let (null, none, read_only) = (Object::Null, Object::Integer(0), Object::Integer(1));
+        assert!(restated("Ff", &null, &none, 0));
+        assert!(!restated("Ff", &null, &none, 1), "the parent's flag would hold no more");
+        assert!(restated("Ff", &null, &read_only, 1));
+        assert!(!restated("Ff", &read_only, &null, 0));
+    }
+
+    #[test]
+    fn annotation_flags_that_show_or_hide_are_a_change() {
+        for (before, after, same) in [
+            (4, 132, true),
+            (0, 4, true),
+            (68, 4 | 128 | 512, true),
+            (4, 0, false),
+            (4, 6, false),
+            (2, 0, false),
+            (4, 36, false),
+            (32, 36, false),
+            (288, 292, false),
+            (2, 6, false),
+            (36, 4, false),
+        ] {
+            assert_eq!(
+                says_the_same("F", Object::Integer(before), Object::Integer(after)),
+                same,
+                "{before} {after}"
+            );
+        }
+    }
+}
