@@ -79,7 +79,11 @@ impl Diff<'_, '_, '_> {
     }
 
     /// What a widget that no field lists has from its parents; `None` where they do not end.
-    fn inherited_from_parents(&mut self, view: View<'_, '_>, widget: &Dict) -> Result<Option<(Inherited, Dict)>> {
+    fn inherited_from_parents(
+        &mut self,
+        view: View<'_, '_>,
+        widget: &Dict,
+    ) -> Result<Option<(Inherited, Dict)>> {
         let mut line = vec![widget.clone()];
         while let Some(parent) = view.get_dict(line.last().unwrap_or(widget), "Parent")? {
             self.step()?;
