@@ -60,13 +60,50 @@ fn read<T: Default>(outcome: Result<T, SyntaxError>) -> Result<T, FormTooLarge> 
 /// # Errors
 /// [`FormTooLarge`] when a bound ended the walk: there may be signatures that nobody saw.
 pub(super) fn signature_fields(view: View<'_, '_>) -> Result<Vec<SignatureField>, FormTooLarge> {
-    let catalog = read(view.catalog())?;
-    let Some(form) = read(view.get_dict(&catalog, "AcroForm"))? else { return Ok(Vec::new()) };
+    let fields = match listed_fields(view) {
+        Ok(fields) => fields,
+        Err(SyntaxError::Limit(what)) => return Err(FormTooLarge(what)),
+        Err(_) => fields_on_pages(view)?,
+    };
     let mut walk = Walk { view, seen: HashSet::new(), named: HashMap::new(), found: Vec::new() };
-    for field in read(view.get_array(&form, "Fields"))? {
+    for field in fields {
         walk.field(&field, "", None, None, 0)?;
     }
     Ok(walk.found)
+}
+
+/// The top of the field tree.
+///
+/// # Errors
+/// [`SyntaxError`] when the catalogue, its form or the form's /Fields cannot be read.
+pub(super) fn listed_fields(view: View<'_, '_>) -> Result<Vec<Object>, SyntaxError> {
+    let catalog = view.catalog()?;
+    let form = view.get_dict(&catalog, "AcroForm")?.unwrap_or_default();
+    view.get_array(&form, "Fields")
+}
+
+/// The widgets of the pages, or the fields above them: what a reader shows when the form cannot be read.
+fn fields_on_pages(view: View<'_, '_>) -> Result<Vec<Object>, FormTooLarge> {
+    let mut out = Vec::new();
+    for page in super::pages::pages(view).unwrap_or_default() {
+        let page = read(view.object(page))?;
+        let Some(page) = page.as_dict() else { continue };
+        for annotation in read(view.get_array(page, "Annots"))? {
+            if out.len() >= MAX_FIELDS {
+                return Err(FormTooLarge("fields"));
+            }
+            let mut field = annotation;
+            for _ in 0..MAX_DEPTH {
+                let dict = read(view.resolve(&field))?;
+                match dict.as_dict().and_then(|d| d.get("Parent")) {
+                    Some(above) if above.as_reference().is_some() => field = above.clone(),
+                    _ => break,
+                }
+            }
+            out.push(field);
+        }
+    }
+    Ok(out)
 }
 
 struct Walk<'d, 'a> {

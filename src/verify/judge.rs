@@ -16,7 +16,7 @@ use super::report::{
 use super::stamp::{self, Stamped};
 use super::structure::{self, Coverage, as_u64};
 use super::trust::{self, Question};
-use super::{pages, pdf_date, presign, revisions, scene};
+use super::{form, pages, pdf_date, presign, revisions, scene};
 use crate::pdf::syntax::inspect::Inspection;
 use crate::pdf::syntax::{Dict, Document, Limits, Object, SyntaxError, View};
 use crate::x509::path::{Purpose, RevocationPolicy, TrustStore, Verifier};
@@ -94,6 +94,11 @@ impl Candidate {
     }
 }
 
+/// Where the bytes end that a sound signature covers.
+fn signed_up_to(candidates: &[Candidate]) -> usize {
+    candidates.iter().filter(|c| c.sound()).map(Candidate::end).max().unwrap_or(0)
+}
+
 struct Case<'c, 'a> {
     document: &'c Document<'a>,
     store: &'c TrustStore,
@@ -114,9 +119,16 @@ impl<'c, 'a> Case<'c, 'a> {
         document: &'c Document<'a>,
         store: &'c TrustStore,
         options: &'c Options<'c>,
-    ) -> Result<Self, FormTooLarge> {
+    ) -> Result<Self, VerifyError> {
         let mut findings = Vec::new();
         let (found, more) = found::signatures(document)?;
+        if let Err(error) = form::listed_fields(document.latest()) {
+            if found.is_empty() {
+                return Err(error.into());
+            }
+            let detail = format!("the form cannot be read ({error}): the pages' widgets were looked at");
+            findings.push(Finding::warning(Subject::File, "form-unreadable", detail));
+        }
         let incomplete = more.then(|| {
             let detail = format!("more than {} signatures: the rest was not judged", found::MAX_SIGNATURES);
             Finding::failure(Subject::File, "too-many-signatures", detail)
@@ -136,7 +148,8 @@ impl<'c, 'a> Case<'c, 'a> {
             c.revision.as_ref().is_ok_and(|r| r + 1 < document.revisions().len()) || c.revision.is_err()
         });
         let inspection = later.then(|| revisions::strict(document));
-        findings.extend(revisions::trailing(document));
+        let signed = signed_up_to(&candidates);
+        findings.extend(revisions::trailing(document, signed, signed));
         if later {
             findings.extend(presign::unused(document));
         }
@@ -252,7 +265,8 @@ impl<'c, 'a> Case<'c, 'a> {
         }
         let at_end =
             candidate.end() >= self.document.revisions().last().map_or(0, |r| r.end).saturating_sub(2);
-        if let (Some(trailing), true) = (revisions::trailing(self.document), candidate.coverage.is_ok()) {
+        let trailing = revisions::trailing(self.document, candidate.end(), signed_up_to(&self.candidates));
+        if let (Some(trailing), true) = (trailing, candidate.coverage.is_ok()) {
             findings.push(trailing);
         }
         findings.extend(compared.findings);

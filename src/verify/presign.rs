@@ -37,7 +37,7 @@ pub fn inspect_before_signing(bytes: &[u8]) -> Result<Vec<Finding>, VerifyError>
         Ok(inspection) => revisions::earlier_oddities(&inspection, bytes.len()),
         Err(finding) => vec![finding],
     };
-    findings.extend(revisions::trailing(&document));
+    findings.extend(revisions::trailing(&document, 0, 0));
     findings.extend(prepared_content(&document));
     Ok(findings)
 }

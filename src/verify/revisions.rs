@@ -3,7 +3,7 @@
 use super::finding::{Attack, Finding, Subject};
 use super::structure::as_u64;
 use crate::pdf::syntax::inspect::{Inspection, inspect};
-use crate::pdf::syntax::{Document, FindingKind};
+use crate::pdf::syntax::{Document, FindingKind, Revision};
 
 /// Entries of all cross-reference sections together that are inspected, at most.
 const MAX_OBJECTS: usize = 400_000;
@@ -14,13 +14,10 @@ const MAX_OBJECTS: usize = 400_000;
 /// The reason why there is none.
 pub(super) fn covered(document: &Document<'_>, end: usize) -> Result<usize, Finding> {
     let bytes = document.bytes();
-    let white = |from: usize, to: usize| {
-        bytes
-            .get(from.min(to)..from.max(to))
-            .unwrap_or_default()
-            .iter()
-            .all(|b| matches!(b, b' ' | b'\r' | b'\n' | b'\t' | 0))
-    };
+    // What stands between, and is signed, was there before whoever made it: in the whole file's last revision anything
+    // may, elsewhere nothing that a later revision could make use of.
+    let between = |r: &Revision<'_>| bytes.get(r.end.min(end)..r.end.max(end)).unwrap_or_default();
+    let last = document.revisions().len().saturating_sub(1);
     let none = || {
         let detail = "the signed bytes do not end where a revision ends: part of the document is not covered";
         Finding::failure(Subject::Structure, "partial-coverage", detail).attack(Attack::Wrapping)
@@ -28,7 +25,13 @@ pub(super) fn covered(document: &Document<'_>, end: usize) -> Result<usize, Find
     let index = document
         .revisions()
         .iter()
-        .rposition(|r| r.end <= end.saturating_add(2) && white(r.end, end))
+        .rposition(|r| r.end <= end.saturating_add(2))
+        .filter(|&n| {
+            document.revisions().get(n).is_some_and(|r| {
+                let rest = between(r);
+                rest.iter().all(|&b| is_white(b)) || (r.end <= end && (n == last || is_idle(rest)))
+            })
+        })
         .ok_or_else(none)?;
     if index + 1 == document.revisions().len() {
         return Ok(index);
@@ -42,18 +45,42 @@ pub(super) fn covered(document: &Document<'_>, end: usize) -> Result<usize, Find
     let signed = Document::open(prefix).map_err(|e| broken(&e.to_string()))?;
     let offset =
         |d: &Document<'_>, i: usize| d.revisions().get(i).and_then(|r| r.sections.first()).map(|s| s.offset);
+    if signed.shift() != document.shift() {
+        return Err(broken("its offsets count from another byte"));
+    }
     if signed.revisions().len() != index + 1 || offset(&signed, index) != offset(document, index) {
         return Err(broken("its own chain is another one"));
     }
     Ok(index)
 }
 
-/// Bytes behind the last revision that are not white space: an appended part that no cross-reference names.
-pub(super) fn trailing(document: &Document<'_>) -> Option<Finding> {
+fn is_white(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\r' | b'\n' | b'\t' | 0 | 12)
+}
+
+/// White space, comments and the mark that ends a file of CP/M.
+fn is_idle(bytes: &[u8]) -> bool {
+    let mut lines = bytes.split(|b| matches!(b, b'\r' | b'\n'));
+    lines.all(|line| {
+        let rest = line.iter().position(|&b| !is_white(b) && b != 0x1a).and_then(|at| line.get(at..));
+        rest.is_none_or(|rest| rest.starts_with(b"%"))
+    })
+}
+
+/// Bytes behind the last revision that are neither white space nor signed up to `own`: an appended part that no
+/// cross-reference names. A later sound signature, up to `signed`, may cover comments there.
+pub(super) fn trailing(document: &Document<'_>, own: usize, signed: usize) -> Option<Finding> {
     let bytes = document.bytes();
-    let end = document.revisions().last()?.end;
+    let last = document.revisions().last()?.end;
+    let end = last.max(own).min(bytes.len());
+    let within = bytes.get(end..signed.max(end)).unwrap_or_default();
+    let end = if is_idle(within) { end.max(signed) } else { end };
     let rest = bytes.get(end..).unwrap_or_default();
-    let first = rest.iter().position(|b| !matches!(b, b' ' | b'\r' | b'\n' | b'\t' | 0 | 12))?;
+    let Some(first) = rest.iter().position(|&b| !is_white(b)) else {
+        let odd = bytes.get(last..end).unwrap_or_default().iter().position(|&b| !is_white(b))?;
+        let finding = Finding::warning(Subject::File, "trailing-bytes", "signed bytes follow the last %%EOF");
+        return Some(finding.at(as_u64(last + odd), as_u64(end)));
+    };
     let has = |needle: &[u8]| memchr::memmem::find(rest, needle).is_some();
     let (attack, what) = if !has(b" obj") {
         (Attack::IncrementalSaving, "bytes")
@@ -73,13 +100,21 @@ pub(super) fn strict(document: &Document<'_>) -> Result<Inspection, Finding> {
 }
 
 /// What the strict look found behind `end`: failures for whoever signed up to there.
-pub(super) fn later_oddities(inspection: &Inspection, end: usize) -> Vec<Finding> {
-    inspection
-        .findings
-        .iter()
-        .filter(|f| f.span.end > end && f.span.start.saturating_add(2) >= end)
-        .map(describe)
-        .collect()
+///
+/// What follows the last revision is for [`trailing`] to judge.
+pub(super) fn later_oddities(document: &Document<'_>, inspection: &Inspection, end: usize) -> Vec<Finding> {
+    let last = document.revisions().last().map_or(0, |r| r.end);
+    let behind = |f: &crate::pdf::syntax::Finding| {
+        let idle = |from: usize| document.bytes().get(from..f.span.end).is_none_or(is_idle);
+        match f.kind {
+            FindingKind::JunkAfterEof => false,
+            FindingKind::Unaccounted if f.span.start >= last => false,
+            // Signed bytes that nobody names may go on behind the signed ones.
+            FindingKind::Unaccounted if f.span.start < end => f.span.end > end && !idle(end),
+            _ => f.span.end > end && f.span.start.saturating_add(2) >= end,
+        }
+    };
+    inspection.findings.iter().filter(|f| behind(f)).map(describe).collect()
 }
 
 /// What it found before: no failure, since the signer saw it so; prepared content shows here.
@@ -117,6 +152,15 @@ fn describe(found: &crate::pdf::syntax::Finding) -> Finding {
         FindingKind::SectionOffset => {
             ("section-offset", "a section does not stand exactly where it should", false)
         }
+        FindingKind::SectionAstray => {
+            ("section-astray", "a section stands a few bytes from where it should", true)
+        }
+        FindingKind::SizeOfUpdate => {
+            ("size-of-update", "/Size counts what the update touched: older objects lie beyond", false)
+        }
+        FindingKind::Ahead => {
+            ("object-ahead", "an object stands behind the end of the revision that names it", true)
+        }
         FindingKind::RevisionEnd => {
             ("revision-end", "a revision does not end with startxref and %%EOF", true)
         }
@@ -140,4 +184,47 @@ fn describe(found: &crate::pdf::syntax::Finding) -> Finding {
         Finding::warning(Subject::File, code, detail)
     };
     finding.at(as_u64(found.span.start), as_u64(found.span.end))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::{covered, is_idle, trailing};
+    use crate::pdf::sign::testing::document;
+    use crate::pdf::syntax::Document;
+    use crate::verify::finding::Severity;
+
+    #[test]
+    fn what_follows_the_end_counts_where_nobody_signed_it() {
+        let plain = document(1, "", "");
+        for tail in ["% a comment\n", "\x1a", "%%EOF\n", "anything"] {
+            let bytes = [plain.as_slice(), tail.as_bytes()].concat();
+            let file = Document::open(&bytes).unwrap();
+            let all = bytes.len();
+            assert_eq!(covered(&file, all), Ok(0), "{tail}");
+            let own = trailing(&file, all, all).map(|f| f.severity);
+            assert_eq!(own, Some(Severity::Warning), "{tail}");
+            assert_eq!(trailing(&file, plain.len(), 0).unwrap().severity, Severity::Failure, "{tail}");
+            // Behind another's signature, comments say nothing; the rest was not there.
+            let later = trailing(&file, plain.len(), all).unwrap().severity;
+            assert_eq!(later == Severity::Warning, tail != "anything", "{tail}");
+            assert!(covered(&file, plain.len() - 7).is_err(), "the end itself is not signed");
+        }
+    }
+
+    #[test]
+    fn only_what_says_nothing_stands_between_signed_revisions() {
+        assert!(is_idle(b"\n% one\r\n  %%EOF\n\x1a\0\n"));
+        assert!(!is_idle(b"% one\n1 0 obj"));
+        let plain = document(1, "", "");
+        let at = Document::open(&plain).unwrap().revisions()[0].startxref;
+        for (between, accepted) in [("% note\n", true), ("3 0 obj<<>>endobj\n", false)] {
+            let mut bytes = [plain.as_slice(), between.as_bytes()].concat();
+            let end = bytes.len();
+            let section =
+                format!("xref\n0 0\ntrailer\n<</Root 1 0 R/Size 9/Prev {at}>>\nstartxref\n{end}\n%%EOF\n");
+            bytes.extend(section.bytes());
+            assert_eq!(covered(&Document::open(&bytes).unwrap(), end).is_ok(), accepted, "{between}");
+        }
+    }
 }

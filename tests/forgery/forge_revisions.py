@@ -168,7 +168,12 @@ def form_changed(rng, data):
 
 def trailer_changed(rng, data):
     u = Update(data)
-    how = rng.randrange(3)
+    how = rng.randrange(4)
+    if how == 3:
+        # The document information keeps a page: whoever shows it, it is no text.
+        page = Dictionary(Type=Name.Page, Note=String("%d" % rng.randrange(10**6)))
+        u.trailer["/Info"] = u.new(Dictionary(Title=String("t"), Pages=rng.choice([page, Array([page]), u.page(0)])))
+        return u.write()
     copy = Dictionary(**{k[1:]: v for k, v in u.root.items()})
     if how == 0:
         copy.Pages = u.new(Dictionary(Type=Name.Pages, Kids=Array([]), Count=0))
@@ -277,8 +282,11 @@ def index_swapped(rng, data):
 
 
 def size_small(rng, data):
-    """A trailer that says that most objects are not there."""
+    """A trailer that says that most objects are not there, or that its own update's are not."""
     u = Update(data)
+    if rng.random() < 0.5:
+        u.touch(u.page(rng.randrange(9)))
+        return u.write(extra_size=max(u.objects) - u.size - rng.randrange(max(u.objects)))
     out = u.write(extra_size=-rng.randrange(2, u.size - 1))
     return out[: -len(b"%%EOF\n")] + b"%%EOF" + b"\n" * rng.randrange(1, 3)
 

@@ -163,6 +163,34 @@ def metadata(rng, data):
     return u.write()
 
 
+def written_by_pdfbox(rng, data):
+    """As PDFBox 2 writes: /Size counts to the highest object of the update, or a stream without columns has none at all.
+    A walk ends with it: pyHanko takes the next number from there."""
+    u = Update(data)
+    if not u.table:
+        size = u.size
+        out = data if data.endswith(b"\n") else data + b"\n"
+        keys = b"/Root %s/Info %s/ID %s" % tuple(u.pdf.trailer[k].unparse() if k in u.pdf.trailer else b"null" for k in ("/Root", "/Info", "/ID"))
+        if "/Encrypt" in u.pdf.trailer:
+            return None
+        return out + b"%d 0 obj\n<</Type/XRef/W[0 0 0]/Index[0 1]/Size %d/Prev %d/Length 0%s>>\nstream\n\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % (
+            size, size + 1, u.startxref, keys, len(out))
+    u.touch(u.root)
+    return u.write(extra_size=u.number(u.root) + 1 - u.size)
+
+
+def keywords_listed(rng, data):
+    """As Quartz writes /AAPL:Keywords: a list of texts, direct or not, which the next update keeps."""
+    u = Update(data)
+    if "/Info" not in u.pdf.trailer or not u.pdf.trailer.Info.is_indirect:
+        return None
+    info = u.pdf.trailer.Info
+    words = Array([String("one"), String("%d" % rng.randrange(10**6))])
+    info["/AAPL:Keywords"] = u.new(words) if rng.random() < 0.5 else words
+    u.touch(info)
+    return metadata(rng, u.write())
+
+
 def extension_declared(rng, data):
     u = Update(data)
     u.root.Extensions = Dictionary(ESIC=Dictionary(BaseVersion=Name("/1.7"), ExtensionLevel=5), ADBE=Dictionary(BaseVersion=Name("/1.7"), ExtensionLevel=8))
@@ -283,7 +311,7 @@ def field_in_tab_order(rng, data):
 
 
 FREE = [signed, signed, shown, stamped_signature, waiting_field_signed, stamped, archived, archived_and_stamped, empty_field, text_field_filled, box_ticked,
-        metadata, extension_declared, written_again, font_joined, in_another_order, types_named, filled_without_appearance,
+        metadata, keywords_listed, extension_declared, written_again, font_joined, in_another_order, types_named, filled_without_appearance,
         filled_by_pypdf, written_down, option_chosen, field_in_tab_order]
 CERTIFIED = {
     "certified1": [stamped, archived, archived_and_stamped, written_again, in_another_order, types_named],
@@ -320,6 +348,8 @@ def main():
             data, steps = later, [*steps, move.__name__]
         if rng.random() < 0.1 and signed in moves and shown in moves:
             data, steps = locking(rng, data), [*steps, "locking"]
+        if rng.random() < 0.2 and (later := written_by_pdfbox(rng, data)):
+            data, steps = later, [*steps, "written_by_pdfbox"]
         if not steps:
             continue
         (out / f"{made:03}-{path.name[:-4]}-{'-'.join(steps)}.pdf").write_bytes(data)

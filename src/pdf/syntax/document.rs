@@ -8,7 +8,7 @@ use super::lexer::Lexer;
 use super::parser::Parser;
 use super::pieces::Pieces;
 use super::revision::{self, Revision};
-use super::section::{Section, SectionKind};
+use super::section::{Entry, Section, SectionKind};
 use super::view::View;
 use super::{Dict, Limits, Name, Object, ObjectId, Stream, filter};
 use std::borrow::Cow;
@@ -24,6 +24,9 @@ const LONG_PARTS: usize = 4_000;
 /// Such objects that are kept.
 const MAX_LONG: usize = 256;
 
+/// Bytes before and behind an offset within which a lost section is looked for.
+const ASTRAY: usize = 16;
+
 /// A document over its bytes. Opening reads the cross-reference chain alone; objects are parsed when asked for.
 #[derive(Debug)]
 pub struct Document<'a> {
@@ -33,6 +36,8 @@ pub struct Document<'a> {
     pub(super) encryption: Option<Encryption>,
     encryption_object: Option<ObjectId>,
     findings: Vec<Finding>,
+    /// Bytes before the header that offsets do not count.
+    shift: usize,
     containers: RefCell<HashMap<usize, Rc<Container>>>,
     /// Long objects that were parsed, and their work: a signature's is asked for again and again.
     long: RefCell<HashMap<usize, (Indirect, usize)>>,
@@ -53,6 +58,13 @@ pub struct Indirect {
     pub span: Range<usize>,
     /// What is odd about it.
     pub findings: Vec<FindingKind>,
+}
+
+/// The other form of a header, `%!PS-Adobe-3.0 PDF-1.4`, at the first byte (Adobe's implementation note 14 to PDF 1.7).
+fn postscript_header(head: &[u8]) -> Option<usize> {
+    let line = head.split(|b| matches!(b, b'\r' | b'\n')).next()?;
+    let version = line.strip_prefix(b"%!PS-Adobe-")?;
+    memchr::memmem::find(version, b" PDF-").map(|_| 0)
 }
 
 impl<'a> Document<'a> {
@@ -81,12 +93,41 @@ impl<'a> Document<'a> {
         Self::follow(Self { file, ..Self::bare(file.input(), Limits::default())? })
     }
 
-    /// Reads the cross-reference chain.
-    fn follow(mut document: Self) -> Result<Self> {
+    /// Reads the cross-reference chain. Behind other bytes, offsets may count from the header or from the first byte: as
+    /// long as one of the two leads through the chain to a catalogue, and the other does not, or to the same.
+    fn follow(document: Self) -> Result<Self> {
+        let header =
+            document.findings.iter().find(|f| f.kind == FindingKind::JunkBeforeHeader).map(|f| f.span.end);
+        let Some(shift) = header else { return Self::follow_counted(document) };
+        let (file, limits) = (document.file, document.limits);
+        let from_header = Self::follow_counted(Self { file, shift, ..Self::bare(file.input(), limits)? });
+        let from_first_byte = Self::follow_counted(document);
+        let leads = |outcome: &Result<Self>| {
+            outcome.as_ref().is_ok_and(|d| d.latest().catalog().is_ok() && !d.has(FindingKind::SectionAstray))
+        };
+        let place = |outcome: &Result<Self>| {
+            outcome.as_ref().ok().map(|d| {
+                let sections = d.revisions.iter().flat_map(|r| &r.sections).map(|s| s.offset);
+                (sections.collect::<Vec<_>>(), d.latest().catalog().ok())
+            })
+        };
+        match (leads(&from_first_byte), leads(&from_header)) {
+            (true, true) if place(&from_first_byte) != place(&from_header) => Err(SyntaxError::Structure(
+                "offsets from the header and from the first byte lead to two documents",
+            )),
+            (false, true) => from_header,
+            _ => from_first_byte,
+        }
+    }
+
+    fn follow_counted(mut document: Self) -> Result<Self> {
         let file = document.file;
         let (_, start) = revision::last_startxref(file.end())?;
-        let chain = revision::chain(start, document.limits.sections, |offset| document.section(offset))?;
+        let shift = document.shift;
+        let chain =
+            revision::chain(start, shift, document.limits.sections, |offset| document.section(offset))?;
         document.revisions = revision::group(file, chain);
+        document.repeated_streams()?;
         if let Some(last) = document.revisions.last() {
             let rest = file.at(last.end).from(last.end);
             if rest.iter().any(|&b| !super::lexer::is_white(b)) {
@@ -101,7 +142,7 @@ impl<'a> Document<'a> {
 
     pub(super) fn bare(data: &'a [u8], limits: Limits) -> Result<Self> {
         let head = data.get(..data.len().min(1024)).unwrap_or_default();
-        let Some(header) = memchr::memmem::find(head, b"%PDF-") else {
+        let Some(header) = memchr::memmem::find(head, b"%PDF-").or(postscript_header(head)) else {
             return Err(SyntaxError::Header);
         };
         let mut findings = Vec::new();
@@ -115,6 +156,7 @@ impl<'a> Document<'a> {
             encryption: None,
             encryption_object: None,
             findings,
+            shift: 0,
             containers: RefCell::new(HashMap::new()),
             long: RefCell::new(HashMap::new()),
             decoded: Cell::new(0),
@@ -190,6 +232,11 @@ impl<'a> Document<'a> {
         View::new(self, index.saturating_add(1).min(self.revisions.len()))
     }
 
+    /// Bytes before the header that offsets do not count: 0 unless the file counts from a header behind other bytes.
+    pub fn shift(&self) -> usize {
+        self.shift
+    }
+
     /// How it is encrypted, if it is.
     pub fn encryption(&self) -> Option<&Encryption> {
         self.encryption.as_ref()
@@ -236,8 +283,59 @@ impl<'a> Document<'a> {
         self.spend(self.revisions.len().saturating_mul(20))
     }
 
-    /// One cross-reference section.
+    /// A section that names an earlier one's `/XRefStm` again says nothing, unless that brings back what was redefined.
+    fn repeated_streams(&self) -> Result<()> {
+        let sections =
+            || self.revisions.iter().enumerate().flat_map(|(n, r)| r.sections.iter().map(move |s| (n, s)));
+        for (index, again) in sections().filter(|(_, s)| s.repeats) {
+            let named = again.trailer.get("XRefStm");
+            let holder = sections().find(|(_, s)| s.hidden.is_some() && s.trailer.get("XRefStm") == named);
+            let Some(stream) = holder.and_then(|(_, s)| s.hidden.as_deref()) else { continue };
+            let before = View::new(self, index);
+            for (number, entry) in stream.entries() {
+                self.spend_lookup()?;
+                let own =
+                    matches!(again.own_entry(number), Some(Entry::InFile { .. } | Entry::InStream { .. }));
+                if !own && before.definition(number).map(|d| d.entry) != Some(entry) {
+                    return Err(SyntaxError::Structure(
+                        "a repeated /XRefStm brings back an object that was redefined",
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One cross-reference section: where it should be, else the only one in sight.
     fn section(&self, offset: usize) -> Result<Section<'a>> {
+        let outcome = self.section_at(offset);
+        let mut section = match outcome {
+            Err(SyntaxError::Malformed { .. }) => {
+                let Some(at) = self.section_nearby(offset) else { return outcome };
+                let mut section = self.section_at(at)?;
+                section.note(FindingKind::SectionAstray);
+                section
+            }
+            outcome => outcome?,
+        };
+        section.shift = u64::try_from(self.shift).unwrap_or(0);
+        Ok(section)
+    }
+
+    /// Where the keyword `xref` stands within a few bytes of the offset, if that is once.
+    fn section_nearby(&self, offset: usize) -> Option<usize> {
+        let from = offset.saturating_sub(ASTRAY);
+        let near = self.file.get(from..offset.saturating_add(ASTRAY).min(self.file.len()))?;
+        let mut found = memchr::memmem::find_iter(near, b"xref").filter(|&at| {
+            let before = at.checked_sub(1).and_then(|at| near.get(at));
+            let behind = near.get(at.saturating_add(4));
+            [before, behind].iter().all(|b| b.is_some_and(|&b| super::lexer::is_white(b)))
+        });
+        let only = found.next()?;
+        found.next().is_none().then_some(from.saturating_add(only))
+    }
+
+    fn section_at(&self, offset: usize) -> Result<Section<'a>> {
         let mut lexer = Lexer::new(self.file.at(offset), offset);
         if offset >= self.file.len() {
             return malformed(offset, "cross-reference offset behind the end");

@@ -34,6 +34,8 @@ pub enum FindingKind {
     BadEntry,
     /// A cross-reference section whose keyword does not stand exactly at the given offset.
     SectionOffset,
+    /// A section that was found a few bytes from where the next one, or the end of the file, says.
+    SectionAstray,
     /// A revision that does not end with `startxref`, its offset and `%%EOF`.
     RevisionEnd,
     /// Revisions that do not follow one another in the file, or a later one that claims to be linearised.
@@ -54,6 +56,10 @@ pub enum FindingKind {
     ObjectStreamIndex,
     /// A trailer's `/Size` that is not beyond every object in use: for readers that go by it those are missing.
     Size,
+    /// A trailer's `/Size` that older objects lie beyond: it says how many the update touched.
+    SizeOfUpdate,
+    /// An object that stands behind the end of the revision that names it: it was not there when that was written.
+    Ahead,
     /// An object that cannot be parsed.
     Unreadable,
     /// The cross-reference was rebuilt by searching for objects.

@@ -45,6 +45,7 @@ pub fn inspect(document: &Document<'_>, max_objects: usize) -> Result<Inspection
     let mut by_offset: BTreeMap<u64, Range<usize>> = BTreeMap::new();
     let mut kinds = HashSet::new();
     let mut highest = 0;
+    let last = document.revisions().len().saturating_sub(1);
     for (index, revision) in document.revisions().iter().enumerate() {
         let entries: usize = revision.sections.iter().map(Section::len).sum();
         if out.placed.len().saturating_add(entries) > max_objects {
@@ -52,15 +53,20 @@ pub fn inspect(document: &Document<'_>, max_objects: usize) -> Result<Inspection
         }
         let view = document.as_of(index);
         let said = revision.sections.first().map_or(revision.start, |section| section.offset);
+        let mut own_highest = 0;
         for (number, entry) in revision.entries() {
             if entry != Entry::Free {
-                highest = highest.max(number);
+                own_highest = own_highest.max(number);
             }
             let span = match entry {
                 Entry::InFile { offset, generation } => match by_offset.get(&offset) {
                     Some(span) => Some(span.clone()),
                     None => {
-                        let span = look_at(view, ObjectId { number, generation }, offset, &mut out.findings);
+                        let id = ObjectId { number, generation };
+                        let span = look_at(view, id, (offset, said), &mut out.findings);
+                        if let Some(span) = span.clone().filter(|s| index < last && s.end > revision.end) {
+                            out.findings.push(Finding { kind: FindingKind::Ahead, span });
+                        }
                         by_offset.extend(span.clone().map(|s| (offset, s)));
                         taken.extend(span.clone());
                         span
@@ -74,10 +80,18 @@ pub fn inspect(document: &Document<'_>, max_objects: usize) -> Result<Inspection
             };
             out.placed.push(Placed { number, revision: index, entry, span });
         }
+        highest = highest.max(own_highest);
         let size = revision.trailer().get("Size").and_then(Object::as_integer);
-        if size.is_some_and(|size| size <= i64::from(highest)) {
-            out.findings.push(Finding { kind: FindingKind::Size, span: said..said.saturating_add(1) });
-        }
+        // PDFBox 2 counts to the highest object of its update, and readers take older objects all the same.
+        let own = i64::from(own_highest).saturating_add(1);
+        let kind = match size {
+            Some(size) if size <= i64::from(highest) && size == own && own > 1 => {
+                Some(FindingKind::SizeOfUpdate)
+            }
+            Some(size) if size <= i64::from(highest) => Some(FindingKind::Size),
+            _ => None,
+        };
+        out.findings.extend(kind.map(|kind| Finding { kind, span: said..said.saturating_add(1) }));
         for section in revision.sections.iter().flat_map(|s| std::iter::once(s).chain(s.hidden.as_deref())) {
             kinds.insert(matches!(section.kind, SectionKind::Stream(_)));
             // A cross-reference stream that lists itself was taken as an object already.
@@ -98,7 +112,7 @@ pub fn inspect(document: &Document<'_>, max_objects: usize) -> Result<Inspection
 fn look_at(
     view: View<'_, '_>,
     id: ObjectId,
-    offset: u64,
+    (offset, said): (u64, usize),
     findings: &mut Vec<Finding>,
 ) -> Option<Range<usize>> {
     match view.indirect_at(id, offset) {
@@ -109,7 +123,9 @@ fn look_at(
             Some(indirect.span)
         }
         Err(_) => {
-            let at = usize::try_from(offset).unwrap_or(usize::MAX);
+            // What points out of the file is odd where it says so.
+            let length = view.document().bytes().len();
+            let at = usize::try_from(offset).ok().filter(|at| *at < length).unwrap_or(said);
             findings.push(Finding { kind: FindingKind::Unreadable, span: at..at });
             None
         }

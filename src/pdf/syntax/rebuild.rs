@@ -39,6 +39,7 @@ impl<'a> Document<'a> {
     pub fn open_to_sign_within(data: &'a [u8], limits: Limits) -> Result<Self> {
         let signed = || memchr::memmem::find(data, b"/ByteRange").is_some();
         let (error, tail) = match Self::open_within(data, limits) {
+            Ok(document) if document.has(FindingKind::SectionAstray) => (ASTRAY, NOTHING),
             Ok(document) => match (unread_tail(&document), pages::page(document.latest(), 1)) {
                 (Some(tail), _) if has_objects(tail) || signed() => (UNREAD_TAIL, tail),
                 (_, Ok(Some(_))) => return Ok(document),
@@ -85,6 +86,8 @@ impl<'a> Document<'a> {
 const UNREAD_TAIL: SyntaxError = SyntaxError::Structure(
     "objects stand behind the last cross-reference section: the end of the file is lost",
 );
+/// A validator finds the section that is meant; what we add to must not need that.
+const ASTRAY: SyntaxError = SyntaxError::Structure("a cross-reference section stands beside its offset");
 const NOTHING: &[u8] = &[];
 
 /// What stands behind the last revision, unless it is white space.
@@ -220,6 +223,8 @@ fn revision<'a>(entries: &BTreeMap<u32, (Entry, usize)>, mut trailer: Dict, end:
         kind: SectionKind::Table,
         trailer,
         hidden: None,
+        repeats: false,
+        shift: 0,
         ranges,
         rows: Rows::List(entries.values().map(|(entry, _)| *entry).collect()),
         findings: Vec::new(),

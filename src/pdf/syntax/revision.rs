@@ -6,7 +6,7 @@ use super::lexer::Lexer;
 use super::pieces::{Piece, Pieces};
 use super::section::{Entry, Section, SectionKind};
 use super::{Dict, Object};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// One revision of the document: the original or one incremental update.
 #[derive(Clone, Debug)]
@@ -66,17 +66,21 @@ pub(super) fn last_startxref(data: Piece<'_>) -> Result<(usize, u64)> {
     Ok((at, lexer.unsigned()?))
 }
 
-/// Follows `/Prev` from `start`; newest section first.
+/// Follows `/Prev` from `start`, offsets counted from byte `shift` on; newest section first.
 pub(super) fn chain<'a>(
     start: u64,
+    shift: usize,
     max: usize,
     mut read: impl FnMut(usize) -> Result<Section<'a>>,
 ) -> Result<Vec<Section<'a>>> {
     let mut sections: Vec<Section<'a>> = Vec::new();
     let mut seen = HashSet::new();
+    // The section that holds each `/XRefStm`: the oldest one that names it.
+    let mut streams: HashMap<usize, usize> = HashMap::new();
+    let counted = |offset: u64| usize::try_from(offset).ok().and_then(|n| n.checked_add(shift));
     let mut next = Some(start);
     while let Some(offset) = next {
-        let offset = usize::try_from(offset).map_err(|_| SyntaxError::Structure("offset out of range"))?;
+        let offset = counted(offset).ok_or(SyntaxError::Structure("offset out of range"))?;
         if !seen.insert(offset) {
             return Err(SyntaxError::Structure("the cross-reference chain loops"));
         }
@@ -84,15 +88,31 @@ pub(super) fn chain<'a>(
             return Err(SyntaxError::Limit("cross-reference sections"));
         }
         let mut section = read(offset)?;
+        // The same section by two offsets.
+        if section.offset != offset && !seen.insert(section.offset) {
+            return Err(SyntaxError::Structure("the cross-reference chain loops"));
+        }
+        let astray = section.findings.iter().any(|f| f.kind == FindingKind::SectionAstray);
+        if let (true, Some(pointing)) = (astray, sections.last_mut()) {
+            // Whoever points there is at fault.
+            section.findings.retain(|f| f.kind != FindingKind::SectionAstray);
+            pointing.note(FindingKind::SectionAstray);
+        }
         if let (SectionKind::Table, Some(at)) = (section.kind, section.trailer.get("XRefStm")) {
             let at = at
                 .as_integer()
-                .and_then(|n| usize::try_from(n).ok())
+                .and_then(|n| counted(u64::try_from(n).ok()?))
                 .ok_or(SyntaxError::Structure("bad /XRefStm"))?;
-            if !seen.insert(at) {
-                return Err(SyntaxError::Structure("the cross-reference chain loops"));
-            }
-            section.hidden = Some(Box::new(read(at)?));
+            let newer = streams.insert(at, sections.len()).and_then(|n| sections.get_mut(n));
+            section.hidden = match newer {
+                Some(newer) => {
+                    newer.repeats = true;
+                    newer.findings.retain(|f| f.kind != FindingKind::Hybrid);
+                    newer.hidden.take()
+                }
+                None if seen.insert(at) => Some(Box::new(read(at)?)),
+                None => return Err(SyntaxError::Structure("the cross-reference chain loops")),
+            };
             section.note(FindingKind::Hybrid);
         }
         next = match section.trailer.get("Prev") {

@@ -49,6 +49,10 @@ pub struct Section<'a> {
     pub trailer: Dict,
     /// The `/XRefStm` of a hybrid file.
     pub hidden: Option<Box<Section<'a>>>,
+    /// Names the `/XRefStm` of an earlier section again.
+    pub(super) repeats: bool,
+    /// Bytes in front of the first that offsets count.
+    pub(super) shift: u64,
     pub(super) ranges: Vec<Subsection>,
     pub(super) rows: Rows<'a>,
     pub(super) findings: Vec<Finding>,
@@ -82,7 +86,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    fn own_entry(&self, number: u32) -> Option<Entry> {
+    pub(super) fn own_entry(&self, number: u32) -> Option<Entry> {
         let after = self.ranges.partition_point(|r| r.first <= number);
         let range = self.ranges.get(after.checked_sub(1)?)?;
         let index = number - range.first;
@@ -90,6 +94,15 @@ impl<'a> Section<'a> {
     }
 
     fn row(&self, range: &Subsection, index: u32) -> Option<Entry> {
+        Some(match self.written_row(range, index)? {
+            Entry::InFile { offset, generation } => {
+                Entry::InFile { offset: offset.saturating_add(self.shift), generation }
+            }
+            other => other,
+        })
+    }
+
+    fn written_row(&self, range: &Subsection, index: u32) -> Option<Entry> {
         let index = usize::try_from(index).ok()?;
         match &self.rows {
             Rows::Table(piece) => {
@@ -168,6 +181,8 @@ impl<'a> Section<'a> {
             kind: SectionKind::Table,
             trailer: Dict::new(),
             hidden: None,
+            repeats: false,
+            shift: 0,
             ranges: Vec::new(),
             rows: Rows::Table(piece),
             findings: Vec::new(),
@@ -274,9 +289,6 @@ impl<'a> Section<'a> {
         let widths: Vec<usize> =
             widths.iter().filter_map(|&w| usize::try_from(w).ok().filter(|&w| w <= 8)).collect();
         let &[a, b, c] = widths.as_slice() else { return Err(bad("bad /W")) };
-        if a + b + c == 0 {
-            return Err(bad("bad /W"));
-        }
         let size = dict.get("Size").and_then(Object::as_integer).ok_or(bad("no /Size"))?;
         let index = integers("Index").unwrap_or_else(|| vec![0, size]);
         let mut ranges = Vec::new();
@@ -288,6 +300,13 @@ impl<'a> Section<'a> {
             };
             ranges.push(Subsection { first, count, row });
             row = row.saturating_add(usize::try_from(count).unwrap_or(usize::MAX));
+        }
+        if a + b + c == 0 {
+            // PDFBox 2 writes this for an update without objects: object 0, which is always free.
+            if ranges.iter().any(|r| r.first.saturating_add(r.count) > 1) {
+                return Err(bad("bad /W"));
+            }
+            ranges.clear();
         }
         if row.saturating_mul(a + b + c) > bytes.len() {
             return Err(bad("cross-reference stream too short"));
@@ -301,6 +320,8 @@ impl<'a> Section<'a> {
             kind: SectionKind::Stream(id),
             trailer: dict,
             hidden: None,
+            repeats: false,
+            shift: 0,
             ranges,
             rows: Rows::Packed { widths: [a, b, c], bytes },
             findings: Vec::new(),

@@ -128,6 +128,141 @@ fn loops_in_the_chain_are_refused() {
     assert_eq!(error, SyntaxError::Structure("the cross-reference chain loops"));
 }
 
+/// A hybrid document whose font is in the table's `/XRefStm` alone, and where that is.
+fn hybrid() -> (Vec<u8>, usize) {
+    let mut bytes = b"%PDF-1.7\n".to_vec();
+    let mut at = Vec::new();
+    for (number, object) in [(1, CATALOG), (2, PAGES), (3, "(hidden)")] {
+        at.push(bytes.len());
+        bytes.extend(format!("{number} 0 obj\n{object}\nendobj\n").bytes());
+    }
+    let stream = bytes.len();
+    let row = [1, u8::try_from(at[2] >> 8).unwrap(), u8::try_from(at[2] & 255).unwrap()];
+    bytes.extend(b"4 0 obj\n<</Type/XRef/W[1 2 0]/Index[3 1]/Size 5/Length 3>>\nstream\n");
+    bytes.extend(row);
+    bytes.extend(b"\nendstream\nendobj\n");
+    let table = bytes.len();
+    bytes.extend(
+        format!(
+            "xref\n0 3\n0000000000 65535 f \n{:010} 00000 n \n{:010} 00000 n \ntrailer\n<</Size 5/Root 1 0 R\
+             /XRefStm {stream}>>\nstartxref\n{table}\n%%EOF\n",
+            at[0], at[1]
+        )
+        .bytes(),
+    );
+    (bytes, stream)
+}
+
+#[test]
+fn a_stream_named_again_brings_nothing_back() {
+    let (mut bytes, stream) = hybrid();
+    let follow = |bytes: &[u8]| Document::open(bytes).map(|d| d.latest().object(ObjectId::new(3)).unwrap());
+    let startxref = |bytes: &[u8]| Document::open(bytes).unwrap().revisions().last().unwrap().startxref;
+    let again = |bytes: &mut Vec<u8>, objects: &[(usize, &str)], repeat: bool| {
+        let stream = if repeat { format!("/XRefStm {stream}") } else { String::new() };
+        let trailer = format!("/Root 1 0 R{stream}/Prev {}", startxref(bytes));
+        append(bytes, objects, &trailer, false);
+    };
+    again(&mut bytes, &[(5, "(more)")], true);
+    assert_eq!(follow(&bytes).unwrap().as_string().unwrap().to_text(), "hidden");
+    let mut redefined = bytes;
+    again(&mut redefined, &[(3, "(new)")], true);
+    assert_eq!(follow(&redefined).unwrap().as_string().unwrap().to_text(), "new");
+    let mut kept = redefined.clone();
+    again(&mut kept, &[(5, "(other)")], false);
+    assert_eq!(follow(&kept).unwrap().as_string().unwrap().to_text(), "new");
+    again(&mut redefined, &[(5, "(other)")], true);
+    let error = Document::open(&redefined).unwrap_err();
+    assert_eq!(error, SyntaxError::Structure("a repeated /XRefStm brings back an object that was redefined"));
+}
+
+#[test]
+fn offsets_count_from_the_first_byte_or_from_the_header() {
+    let plain = document(&[CATALOG, PAGES], "/Root 1 0 R");
+    let behind = [&b"From: nobody\r\n\r\n"[..], &plain].concat();
+    let opened = Document::open(&behind).unwrap();
+    assert_eq!((opened.shift(), opened.has(FindingKind::JunkBeforeHeader)), (16, true));
+    assert!(opened.latest().catalog().is_ok());
+    // One number that leads to a section for both kinds of readers.
+    let junk = 300;
+    let head = format!("{}\n%PDF-1.7\n1 0 obj\n{CATALOG}\nendobj\n", "x".repeat(junk - 1));
+    let catalog = head.find("1 0 obj").unwrap();
+    let table = |at: usize| format!("xref\n1 1\n{at:010} 00000 n \ntrailer\n<</Size 2/Root 1 0 R>>\n");
+    let both =
+        |second: &str| format!("{head}{:junk$}{second}startxref\n{}\n%%EOF\n", table(catalog), head.len());
+    let error = Document::open(both(&table(catalog - junk)).as_bytes()).unwrap_err();
+    assert!(error.to_string().contains("two documents"), "{error}");
+    assert_eq!(Document::open(both(&table(catalog - junk + 3)).as_bytes()).unwrap().shift(), 0);
+    let ps = [&b"%!PS-Adobe-3.0 PDF-1.4\n"[..], &plain[9..]].concat();
+    assert!(matches!(Document::open(&ps), Err(e) if e != SyntaxError::Header));
+}
+
+#[test]
+fn a_section_close_by_is_found_once() {
+    let bytes = document(&[CATALOG, PAGES], "/Root 1 0 R");
+    let at = Document::open(&bytes).unwrap().revisions()[0].startxref;
+    let text = String::from_utf8(bytes).unwrap();
+    for (shift, found) in [(1, true), (-2, true), (5, true), (-16, false), (30, false)] {
+        let other = i64::try_from(at).unwrap() + shift;
+        let moved = text.replace(&format!("startxref\n{at}"), &format!("startxref\n{other}"));
+        let opened = Document::open(moved.as_bytes());
+        assert_eq!(opened.is_ok_and(|d| d.has(FindingKind::SectionAstray)), found, "{shift}");
+        let error =
+            matches!(Document::open_to_sign(moved.as_bytes()), Ok(d) if d.has(FindingKind::SectionAstray));
+        assert!(!error, "who signs does not rely on it");
+    }
+    let twice = text.replace("xref\n0 1", "xref xref\n0 1");
+    let moved = twice.replace(&format!("startxref\n{at}"), &format!("startxref\n{}", at + 2));
+    assert!(Document::open(moved.as_bytes()).is_err());
+}
+
+#[test]
+fn a_section_without_columns_speaks_of_nothing() {
+    for (index, ok) in [("[0 1]", true), ("[]", true), ("[0 2]", false), ("[3 1]", false)] {
+        let mut bytes = document(&[CATALOG, PAGES], "/Root 1 0 R");
+        let previous = Document::open(&bytes).unwrap().revisions()[0].startxref;
+        let at = bytes.len();
+        bytes.extend(
+            format!(
+                "3 0 obj\n<</Type/XRef/W[0 0 0]/Index{index}/Size 4/Root 1 0 R/Prev {previous}/Length 0>>\n\
+                 stream\n\nendstream\nendobj\nstartxref\n{at}\n%%EOF\n"
+            )
+            .bytes(),
+        );
+        assert_eq!(Document::open(&bytes).is_ok(), ok, "{index}");
+    }
+}
+
+#[test]
+fn an_object_is_not_taken_from_behind_its_revision() {
+    let mut bytes = document(&[CATALOG, PAGES, "(x)"], "/Root 1 0 R");
+    let previous = Document::open(&bytes).unwrap().revisions()[0].startxref;
+    let own = format!("{:010} 00000 n", memchr::memmem::find(&bytes, b"3 0 obj").unwrap());
+    append(&mut bytes, &[(4, "(there later)")], &format!("/Root 1 0 R/Prev {previous}"), false);
+    let later = memchr::memmem::find(&bytes, b"4 0 obj").unwrap();
+    let ahead = String::from_utf8(bytes).unwrap().replace(&own, &format!("{later:010} 00000 n"));
+    let ahead = ahead.replace("4 0 obj", "3 0 obj");
+    let kinds: Vec<_> = inspect(&Document::open(ahead.as_bytes()).unwrap(), 100).unwrap().findings;
+    assert!(kinds.iter().any(|f| f.kind == FindingKind::Ahead), "{kinds:?}");
+}
+
+#[test]
+fn a_size_of_the_update_is_not_one_that_hides() {
+    let kinds = |number: usize, size: &str| {
+        let mut bytes = document(&[CATALOG, PAGES, "(x)"], "/Root 1 0 R");
+        let previous = Document::open(&bytes).unwrap().revisions()[0].startxref;
+        append(&mut bytes, &[(number, CATALOG)], &format!("/Root 1 0 R/Prev {previous}"), false);
+        let text = String::from_utf8(bytes).unwrap();
+        let (head, tail) = text.rsplit_once("/Size ").unwrap();
+        let tail = tail.strip_prefix(&(number + 1).to_string()).unwrap();
+        let text = format!("{head}{size}{tail}");
+        inspect(&Document::open(text.as_bytes()).unwrap(), 100).unwrap().findings[0].kind
+    };
+    assert_eq!(kinds(1, "/Size 2"), FindingKind::SizeOfUpdate);
+    assert_eq!(kinds(1, "/Size 3"), FindingKind::Size);
+    assert_eq!(kinds(2, "/Size 2"), FindingKind::Size);
+}
+
 #[test]
 fn references_in_a_circle_are_refused() {
     let bytes = document(&[CATALOG, PAGES, "4 0 R", "3 0 R"], "/Root 1 0 R");

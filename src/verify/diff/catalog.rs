@@ -72,17 +72,17 @@ impl Diff<'_, '_, '_> {
         self.annotations()
     }
 
-    /// A later version of PDF may be named (7.2.2): it changes nothing that is shown.
+    /// Another version of PDF may be named (7.2.2), by iText 5 an earlier one: it changes nothing that is shown.
     fn version(&mut self, at: &Spot, old: &Dict, new: &Dict) {
         let (before, after) = (value(old, "Version"), value(new, "Version"));
         if before == after {
             return;
         }
         let known = |o: &Object| o.as_name().is_some_and(|n| matches!(n, [b'1'..=b'2', b'.', b'0'..=b'9']));
-        if known(&after) && (before.is_null() || before.as_name() < after.as_name()) {
-            self.permit(&at.key("Version"), "a later version of PDF was named (ISO 32000-2 7.2.2)");
+        if known(&after) {
+            self.permit(&at.key("Version"), "another version of PDF was named (ISO 32000-2 7.2.2)");
         } else {
-            self.forbid(&at.key("Version"), None, "the version was changed to an earlier or unknown one");
+            self.forbid(&at.key("Version"), None, "the version was taken away or changed to an unknown one");
         }
     }
 

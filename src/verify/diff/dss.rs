@@ -212,11 +212,16 @@ impl Digests {
     }
 }
 
-/// The newest revision whose validation data the last one has no more, whether or not a signature covers that revision.
-pub(in crate::verify) fn lost(document: &Document<'_>, known: &super::Known) -> Result<Option<usize>> {
+/// The newest revision behind the first signed one whose validation data the last one has no more, whether or not a
+/// signature covers that revision.
+pub(in crate::verify) fn lost(
+    document: &Document<'_>,
+    first_signed: usize,
+    known: &super::Known,
+) -> Result<Option<usize>> {
     let last = document.revisions().len().saturating_sub(1);
     let kept = known.digests.held(document.as_of(last))?;
-    for revision in (0..last).rev().take(MAX_REVISIONS) {
+    for revision in (first_signed.saturating_add(1)..last).rev().take(MAX_REVISIONS) {
         if !known.digests.held(document.as_of(revision))?.is_subset(&kept) {
             return Ok(Some(revision));
         }

@@ -1,14 +1,15 @@
 //! Document information and metadata (ISO 32000-2 14.3): about the document, not in it.
 
 use super::catalog::value;
-use super::{Diff, Referrers, Result, Spot};
+use super::{Diff, Referrers, Result, Spot, dict_of};
 use crate::pdf::syntax::{Dict, Object};
 
 /// Decoded bytes of the metadata, at most.
 const MAX_METADATA: usize = 4 << 20;
 
 impl Diff<'_, '_, '_> {
-    /// The information dictionary may change; its values are strings and names.
+    /// The information dictionary may change: to text, or arrays of text as Quartz writes /AAPL:Keywords. What else it
+    /// holds stays.
     pub(super) fn info(&mut self, old: &Dict, new: &Dict) -> Result<()> {
         let at = Spot::trailer();
         let (before, after) = self.pair(&at, old, new, "Info")?;
@@ -20,21 +21,28 @@ impl Diff<'_, '_, '_> {
             return Ok(());
         };
         self.accept(&after, Referrers::Explained);
-        let plain = after.dict().is_some_and(|d| {
-            d.iter().all(|(_, v)| match v {
-                Object::Dictionary(_) | Object::Array(_) | Object::Stream(_) => false,
-                Object::Reference(_) => {
-                    self.new.resolve(v).is_ok_and(|o| matches!(o, Object::String(_) | Object::Null))
-                }
-                _ => true,
-            })
-        });
+        let was = dict_of(before.as_ref());
+        let mut plain = matches!(after.object, Object::Dictionary(_));
+        for (key, value) in dict_of(Some(&after)).iter() {
+            let spot = after.spot.key(key.lossy());
+            let known = was.get_bytes(key.as_bytes());
+            let resolved = self.new.resolve(value).ok();
+            if resolved.as_ref().is_some_and(is_text) {
+                self.explain_below(&spot, value);
+            } else if known.is_some_and(|known| known == value) {
+                // Whether something below it was changed is for the edges to say.
+            } else if resolved.as_ref().and_then(Object::as_array).is_some_and(|all| all.iter().all(is_text))
+            {
+                self.explain(&spot);
+            } else {
+                let same = known.map(|known| self.same(&spot, known, value)).transpose()?;
+                plain &= same.unwrap_or(false);
+            }
+        }
         if !plain && before.as_ref().map(|b| &b.object) != Some(&after.object) {
             self.forbid(&after.spot, None, "the document information has something else than text");
             return Ok(());
         }
-        let dict = after.object.clone();
-        self.explain_below(&after.spot, &dict);
         if before.is_none_or(|b| b.object != after.object) {
             self.permit(&after.spot, "document information was updated (ISO 32000-2 14.3.3)");
         }
@@ -77,4 +85,9 @@ impl Diff<'_, '_, '_> {
         }
         Ok(())
     }
+}
+
+/// Neither a container nor a reference to one.
+fn is_text(object: &Object) -> bool {
+    !matches!(object, Object::Dictionary(_) | Object::Array(_) | Object::Stream(_) | Object::Reference(_))
 }

@@ -39,7 +39,7 @@ impl Case<'_, '_> {
         };
         let all = diff::touched(self.document, self.document.as_of(earliest), earliest + 1);
         let edges = Edges::collect(self.document.latest(), &all);
-        let lost = diff::validation_data_lost(self.document, &self.known);
+        let lost = diff::validation_data_lost(self.document, earliest, &self.known);
         let later = self.later_signatures();
         self.candidates
             .iter()
@@ -125,7 +125,11 @@ impl Case<'_, '_> {
         }
         match &self.inspection {
             Some(Ok(inspection)) => {
-                compared.findings.extend(revisions::later_oddities(inspection, candidate.end()));
+                compared.findings.extend(revisions::later_oddities(
+                    self.document,
+                    inspection,
+                    candidate.end(),
+                ));
                 compared.findings.extend(revisions::earlier_oddities(inspection, candidate.end()));
             }
             Some(Err(finding)) => compared.findings.push(finding.clone()),
