@@ -92,9 +92,34 @@ def below_new_defaults(rng, data):
     return u.write()
 
 
+def another_layer(rng, data):
+    """The list of layers names a copy of the hidden one: what is in the layer itself is shown then."""
+    u = Update(data)
+    layers = u.root.OCProperties
+    listed = layers.OCGs
+    place = 1
+    listed[place] = u.new(Dictionary({key: value for key, value in listed[place].items()}))
+    if rng.random() < 0.5:
+        layers.D.OFF = Array([listed[place]])
+    u.touch(layers if layers.is_indirect else u.root)
+    return u.write(comment=b"%%%d\n" % rng.randrange(10**6))
+
+
+def leading_nowhere(rng, data):
+    """An attribute that the page has from above is named as an object that is not there: readers take one or the other."""
+    u = Update(data)
+    page = u.page(0)
+    key = rng.choice(["/MediaBox", "/Resources", "/CropBox", "/Rotate"])
+    body = page.unparse(resolved=True) if key not in page else Dictionary({k: v for k, v in page.items() if k != key}).unparse()
+    u.put(u.number(page), body.rstrip()[:-2] + key.encode() + b" %d 0 R>>" % (u.size + rng.randrange(9, 99)))
+    return u.write()
+
+
 FILLABLE = ("form", "packedform", "certified2", "certified3")
 CLASSES = {
     "changed-below": (lambda base, state: base in ("plain", "long", "packed", "form", "layers"),
                       [beside_a_copy, below_a_copy, within_a_direct_value]),
+    "other-layer": (lambda base, state: base == "layers", [another_layer]),
+    "leads-nowhere": (lambda base, state: base in ("plain", "long", "chinese", "form"), [leading_nowhere]),
     "changed-below-field": (lambda base, state: base in FILLABLE, [below_a_filled_field, below_new_defaults]),
 }

@@ -107,9 +107,24 @@ class Update:
             return head + b"\nstream\n" + data + b"\nendstream"
         return obj.unparse(resolved=True)
 
+    def complete(self):
+        """Adds what pikepdf made by itself: it writes down what a page has from above as objects of their own."""
+        waiting = [o for o in self.objects.values() if not isinstance(o, (str, bytes))]
+        while waiting:
+            holder = waiting.pop()
+            inside = holder.values() if isinstance(holder, (pikepdf.Dictionary, pikepdf.Stream)) else holder
+            for value in inside:
+                if not isinstance(value, (pikepdf.Dictionary, pikepdf.Array, pikepdf.Stream)):
+                    continue
+                if not value.is_indirect:
+                    waiting.append(value)
+                elif self.number(value) >= self.size and self.number(value) not in self.objects:
+                    waiting.append(self.touch(value))
+
     def write(self, xref=True, trailer=True, startxref=None, stream=None, packed=False, tail=b"", comment=b"", extra_size=0):
         """The file with the revision appended. `stream`: a cross-reference stream (as the file's last section is, unless
         told); `packed`: objects that are no streams go into an object stream."""
+        self.complete()
         out = bytearray(self.data)
         if not out.endswith(b"\n"):
             out += b"\n"

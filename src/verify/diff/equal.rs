@@ -69,6 +69,10 @@ impl Diff<'_, '_, '_> {
             (Object::Reference(a), Object::Reference(b)) if a == b => true,
             (_, Object::Reference(id)) => {
                 let (before, target) = (self.old.resolve(before)?, self.new.resolve(after)?);
+                // What leads nowhere is nothing, but readers do not agree on it where something is inherited.
+                if before.is_null() || target.is_null() {
+                    return Ok(false);
+                }
                 // A page or a field by another number is another page or field.
                 if is_structural(&before) || is_structural(&target) {
                     return Ok(false);
@@ -81,7 +85,7 @@ impl Diff<'_, '_, '_> {
             }
             (Object::Reference(_), _) => {
                 let before = self.old.resolve(before)?;
-                if is_structural(&before) || is_structural(after) {
+                if before.is_null() || is_structural(&before) || is_structural(after) {
                     return Ok(false);
                 }
                 self.same_value(&before, after, spot, other, depth + 1)?
@@ -165,11 +169,16 @@ fn may_lead(object: &Object) -> bool {
     matches!(object, Object::Reference(_) | Object::Array(_) | Object::Dictionary(_))
 }
 
-/// Objects whose identity matters.
+/// Objects whose identity matters: a page, a field, a layer or an element of the structure by another number is another one.
 fn is_structural(object: &Object) -> bool {
+    const TYPES: [&str; 8] =
+        ["Page", "Pages", "Catalog", "Annot", "Sig", "DocTimeStamp", "StructElem", "StructTreeRoot"];
     object.as_dict().is_some_and(|d| {
-        ["Page", "Pages", "Catalog", "Annot", "Sig", "DocTimeStamp"].iter().any(|t| d.is_name("Type", t))
+        TYPES.iter().any(|t| d.is_name("Type", t))
             || d.contains("FT")
             || d.is_name("Subtype", "Widget")
+            // A layer (8.11.2.1), whether or not it says so.
+            || d.is_name("Type", "OCG")
+            || d.get("Name").is_some_and(|name| name.as_string().is_some())
     })
 }

@@ -105,6 +105,7 @@ fn a_page_may_be_written_down_with_what_it_has_from_above() {
         "/CropBox[0 0 100 200]",
         "/Resources<</Font<</F 12 0 R>>>>",
         "/Resources<<>>",
+        "/MediaBox 39 0 R",
         "/UserUnit 2",
     ] {
         forbids(more, &[(3, page(more))]);
@@ -145,6 +146,22 @@ fn what_stands_below_an_unchanged_value_is_judged_by_itself() {
             "below a filled field",
             &[(10, field("2", 20, "/DA(/H 10 Tf 0 g)")), (20, appearance("(2)")), (number, changed)],
         );
+    }
+}
+
+#[test]
+fn a_copy_of_a_layer_is_another_layer() {
+    let catalog = |layer: &str| {
+        format!(
+            "<</Type/Catalog/Pages 2 0 R/AcroForm 9 0 R/OCProperties<</OCGs[{layer}]/D<</OFF[13 0 R]>>>>>>"
+        )
+    };
+    for layer in ["<</Type/OCG/Name(a)>>", "<</Name(a)>>"] {
+        let mut objects = base();
+        *objects.get_mut(0).unwrap() = catalog("13 0 R");
+        objects.push(layer.to_owned());
+        assert_eq!(forbidden(&objects, &[(1, catalog("13 0 R"))]), Vec::<String>::new());
+        assert!(!forbidden(&objects, &[(1, catalog("20 0 R")), (20, layer.to_owned())]).is_empty());
     }
 }
 

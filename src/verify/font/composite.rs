@@ -235,6 +235,7 @@ fn collection(view: View<'_, '_>, descendant: &Dict) -> Option<Collection> {
 
 /// The stated widths in ems (9.7.4.3); `None` where they cannot be told, say two things of one CID or are too many.
 fn widths(view: View<'_, '_>, descendant: &Dict, programs: &Programs) -> Option<HashMap<u32, f64>> {
+    programs.spend(1)?;
     let listed = match descendant.get("W") {
         None | Some(Object::Null) => return Some(HashMap::new()),
         Some(reference @ Object::Reference(_)) => Cow::Owned(view.resolve(reference).ok()?),

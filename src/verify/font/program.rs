@@ -25,7 +25,7 @@ pub(super) struct Program {
 }
 
 /// Widths that the composite fonts of one file may state together.
-const MAX_WIDTHS: usize = 400_000;
+const MAX_WIDTHS: usize = 250_000;
 
 /// The programs and composite fonts of one file that were read: each is read once, whatever refers to it.
 #[derive(Debug)]
@@ -57,10 +57,11 @@ impl Programs {
         read
     }
 
-    /// So many more widths; `None` where they are too many.
+    /// So many more widths; `None` where they are too many, from then on.
     pub(super) fn spend(&self, widths: usize) -> Option<()> {
-        self.widths.set(self.widths.get().checked_sub(widths)?);
-        Some(())
+        let left = self.widths.get().checked_sub(widths);
+        self.widths.set(left.unwrap_or_default());
+        left.map(|_| ())
     }
 
     /// The program of this stream; `None` where it cannot be read or there are too many.
