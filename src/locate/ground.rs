@@ -1,7 +1,7 @@
 //! Whether a part of a page is empty: what is put there hides nothing.
 
 use super::LocateError;
-use crate::pdf::pages;
+use crate::pdf::pages::{self, Page};
 use crate::pdf::syntax::{Document, ObjectId, SyntaxError};
 use crate::pdf::tame::{self, Bounds};
 use hayro_interpret::font::{Glyph, GlyphRun};
@@ -14,79 +14,90 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Largest file that is looked at, in bytes.
-const MAX_FILE: usize = 16 << 20;
+const MAX_FILE: usize = 8 << 20;
 /// Pages of the document, at most.
 const MAX_PAGES: usize = 2_000;
+/// Pages of it that are interpreted, at most.
+const MAX_LOOKED_AT: usize = 16;
 /// Bounds of what is interpreted: a judge of signatures waits for it.
 const BOUNDS: Bounds = Bounds { objects: 20_000, stream: 2 << 20, content: 4 << 20, drawn: false };
 /// Glyphs, paths and images that are painted, at most.
-const MAX_PAINTED: u64 = 200_000;
+const MAX_PAINTED: u64 = 50_000;
 /// Half of an em box around a glyph's origin, in thousandths: what an outline may reach beyond its advance.
 const OVERHANG: f64 = 500.0;
 
-/// Whether the page's content paints nothing in any of the areas (left, bottom, right, top in user space). Text that is not
-/// painted, the text layer of a scan, counts as painted; annotations are not looked at.
+/// A page and parts of it: left, bottom, right, top in user space.
+pub type Ground = (ObjectId, Vec<[f64; 4]>);
+
+/// Of each page whether its content paints nothing in any of the parts. Text that is not painted, the text layer of a scan, counts as
+/// painted; annotations are not looked at.
 ///
 /// # Errors
-/// [`LocateError`] where that cannot be told.
-pub fn is_empty(document: &Document<'_>, page: ObjectId, areas: &[[f64; 4]]) -> Result<bool, LocateError> {
-    if document.bytes().len() > MAX_FILE {
-        return Err(LocateError::TooLarge("bytes"));
+/// [`LocateError`] where that cannot be told of all of them.
+pub fn are_empty(document: &Document<'_>, wanted: &[Ground]) -> Result<Vec<bool>, LocateError> {
+    if document.bytes().len() > MAX_FILE || wanted.len() > MAX_LOOKED_AT {
+        return Err(LocateError::TooLarge("bytes or pages"));
     }
     let refused = |error: SyntaxError| match error {
         SyntaxError::Limit(what) => LocateError::TooLarge(what),
         other => LocateError::Unreadable(other.to_string()),
     };
-    let (all, found) = document.apart(|| {
+    let all = document.apart(|| {
         tame::check(document, BOUNDS).map_err(refused)?;
-        let all = pages::pages_within(document.latest(), MAX_PAGES).map_err(refused)?;
-        let at = all.iter().position(|p| p.id == page);
-        Ok((all.len(), at.and_then(|at| Some((at, all.get(at)?.crop)))))
+        pages::pages_within(document.latest(), MAX_PAGES).map_err(refused)
     })?;
-    let unread = || LocateError::Unreadable("the page content cannot be interpreted".into());
-    let (at, crop) = found.ok_or_else(unread)?;
     let bytes = document.bytes().to_vec();
     // The interpreter is somebody else's: whatever a file makes it do, this ends with an answer.
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("ground".into()).stack_size(tame::STACK);
         let looking = thread.spawn_scoped(scope, || {
             let pdf = hayro_syntax::Pdf::new(bytes).map_err(|e| LocateError::Unreadable(format!("{e:?}")))?;
-            let content = pdf.pages().get(at).filter(|_| pdf.pages().len() == all).ok_or_else(unread)?;
-            let cache = InterpreterCache::new();
-            let mut ground = Ground {
-                areas: areas.iter().map(|&[l, b, r, t]| Rect::new(l, b, r, t)).collect(),
-                ..Ground::default()
-            };
-            let [left, bottom, right, top] = crop;
-            let visible = Rect::new(left, bottom, right, top);
-            // What the interpreter could not read it did not paint.
-            let incomplete = Arc::new(AtomicBool::new(false));
-            let told = incomplete.clone();
-            let settings = InterpreterSettings {
-                warning_sink: Arc::new(move |_| told.store(true, Ordering::Relaxed)),
-                render_content: RenderContent::PAGE,
-                ..InterpreterSettings::default()
-            };
-            let mut context = Context::new(Affine::IDENTITY, visible, &cache, pdf.xref(), settings);
-            interpret_page(content, &mut context, &mut ground);
-            match ground.painted {
-                _ if incomplete.load(Ordering::Relaxed) => Err(unread()),
-                0..=MAX_PAINTED => Ok(!ground.met),
-                _ => Err(LocateError::TooLarge("glyphs and paths")),
+            if pdf.pages().len() != all.len() {
+                return Err(unread());
             }
+            wanted.iter().map(|ground| is_empty(&pdf, &all, ground)).collect()
         });
         looking.map_err(|_| unread())?.join().unwrap_or_else(|_| Err(unread()))
     })
 }
 
+fn unread() -> LocateError {
+    LocateError::Unreadable("the page content cannot be interpreted".into())
+}
+
+fn is_empty(pdf: &hayro_syntax::Pdf, all: &[Page], (page, areas): &Ground) -> Result<bool, LocateError> {
+    let at = all.iter().position(|p| p.id == *page).ok_or_else(unread)?;
+    let (content, page) = pdf.pages().get(at).zip(all.get(at)).ok_or_else(unread)?;
+    let cache = InterpreterCache::new();
+    let areas = areas.iter().map(|&[left, bottom, right, top]| Rect::new(left, bottom, right, top)).collect();
+    let mut seen = Seen { areas, ..Seen::default() };
+    let [left, bottom, right, top] = page.crop;
+    let visible = Rect::new(left, bottom, right, top);
+    // What the interpreter could not read it did not paint.
+    let incomplete = Arc::new(AtomicBool::new(false));
+    let told = incomplete.clone();
+    let settings = InterpreterSettings {
+        warning_sink: Arc::new(move |_| told.store(true, Ordering::Relaxed)),
+        render_content: RenderContent::PAGE,
+        ..InterpreterSettings::default()
+    };
+    let mut context = Context::new(Affine::IDENTITY, visible, &cache, pdf.xref(), settings);
+    interpret_page(content, &mut context, &mut seen);
+    match seen.painted {
+        _ if incomplete.load(Ordering::Relaxed) => Err(unread()),
+        0..=MAX_PAINTED => Ok(!seen.met),
+        _ => Err(LocateError::TooLarge("glyphs and paths")),
+    }
+}
+
 #[derive(Debug, Default)]
-struct Ground {
+struct Seen {
     areas: Vec<Rect>,
     met: bool,
     painted: u64,
 }
 
-impl Ground {
+impl Seen {
     /// Something is painted inside of this rectangle. Clips are not looked at: they can only make it less.
     fn paint(&mut self, place: Rect) {
         self.painted += 1;
@@ -96,7 +107,7 @@ impl Ground {
     }
 }
 
-impl Device<'_> for Ground {
+impl Device<'_> for Seen {
     fn draw_path(&mut self, path: &BezPath, props: DrawProps<'_>, mode: &DrawMode) {
         if self.painted > MAX_PAINTED || path.is_empty() {
             return;
@@ -172,7 +183,7 @@ mod tests {
         ] {
             let file = page(content);
             let document = Document::open(&file).unwrap();
-            assert_eq!(is_empty(&document, ObjectId::new(3), &[area]), Ok(empty), "{content}");
+            assert_eq!(are_empty(&document, &[(ObjectId::new(3), vec![area])]), Ok(vec![empty]), "{content}");
         }
     }
 
@@ -180,6 +191,6 @@ mod tests {
     fn what_is_no_page_cannot_be_told() {
         let file = page("");
         let document = Document::open(&file).unwrap();
-        assert!(is_empty(&document, ObjectId::new(4), &[]).is_err());
+        assert!(are_empty(&document, &[(ObjectId::new(4), Vec::new())]).is_err());
     }
 }

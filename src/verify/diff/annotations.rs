@@ -2,6 +2,7 @@
 //! fields, and under an explicit DocMDP 3 small notes (ISO 32000-2 12.5, 12.8.2.2).
 
 use super::{Diff, Referrers, Result, Spot, array_of, number_of};
+use crate::locate::Ground;
 use crate::pdf::syntax::{Dict, Object, ObjectId};
 use crate::verify::Attack;
 
@@ -45,7 +46,7 @@ const POPUP_KEYS: [&str; 10] = ["Type", "Subtype", "Rect", "P", "Parent", "Open"
 /// A new note.
 #[derive(Clone, Debug)]
 pub(super) struct Note {
-    page: u32,
+    page: ObjectId,
     /// What its icon may take: left, bottom, right, top.
     ground: [f64; 4],
     spot: Spot,
@@ -67,6 +68,7 @@ impl Diff<'_, '_, '_> {
             let old = old.as_dict().cloned().unwrap_or_default();
             self.page_annotations(page, &old, new)?;
         }
+        self.notes_hide_nothing();
         Ok(())
     }
 
@@ -101,7 +103,7 @@ impl Diff<'_, '_, '_> {
             }
             self.added(page, &spot, item)?;
         }
-        self.notes_hide_nothing(page, &old_list, &new_list)?;
+        self.notes_stand_apart(page, &old_list, &new_list)?;
         if let Some(missing) = expected.next() {
             let reason = format!("an annotation was removed or moved in the drawing order ({missing:?})");
             self.forbid(&after.spot, Some(Attack::ShadowHide), reason);
@@ -170,8 +172,14 @@ impl Diff<'_, '_, '_> {
                 Ok(small && of_note && has_only(&POPUP_KEYS))
             }
             Some(b"Text") if right - left <= NOTE && top - bottom <= NOTE && has_only(&NOTE_KEYS) => {
-                let ground = [left, bottom.min(top - NOTE), right.max(left + NOTE), top];
-                self.notes.push(Note { page: page.number, ground, spot: spot.clone() });
+                // On a page that is turned the icon may hang at another corner.
+                let ground = [
+                    left.min(right - NOTE),
+                    bottom.min(top - NOTE),
+                    right.max(left + NOTE),
+                    top.max(bottom + NOTE),
+                ];
+                self.notes.push(Note { page, ground, spot: spot.clone() });
                 Ok(true)
             }
             _ => Ok(false),
@@ -190,9 +198,9 @@ impl Diff<'_, '_, '_> {
         })
     }
 
-    /// The page's new notes stand apart from each other, from its other annotations and from everything that it paints.
-    fn notes_hide_nothing(&mut self, page: ObjectId, old: &[Object], new: &[Object]) -> Result<()> {
-        let mine: Vec<Note> = self.notes.iter().filter(|note| note.page == page.number).cloned().collect();
+    /// The page's new notes stand apart from each other and from its other annotations.
+    fn notes_stand_apart(&mut self, page: ObjectId, old: &[Object], new: &[Object]) -> Result<()> {
+        let mine: Vec<Note> = self.notes.iter().filter(|note| note.page == page).cloned().collect();
         if mine.is_empty() {
             return Ok(());
         }
@@ -204,30 +212,49 @@ impl Diff<'_, '_, '_> {
             let other = self.new.resolve(item)?;
             taken.extend(other.as_dict().map(|dict| self.corners(dict)).transpose()?.flatten());
         }
-        let grounds: Vec<[f64; 4]> = mine.iter().map(|note| note.ground).collect();
-        let empty = crate::locate::is_empty(self.new.document(), page, &grounds);
         for (n, note) in mine.iter().enumerate() {
             let others =
-                grounds.iter().enumerate().filter(|(other, _)| *other != n).map(|(_, ground)| ground);
-            let reason = match &empty {
-                _ if others.chain(&taken).any(|other| meet(&note.ground, other)) => {
-                    "a note was laid over another annotation".to_owned()
-                }
-                Ok(true) => {
+                mine.iter().enumerate().filter(|(other, _)| *other != n).map(|(_, other)| &other.ground);
+            if others.chain(&taken).any(|other| meet(&note.ground, other)) {
+                let reason = "a note was laid over another annotation";
+                self.forbid(&note.spot, Some(Attack::EvilAnnotation), reason);
+            }
+        }
+        Ok(())
+    }
+
+    /// New notes stand where their pages paint nothing.
+    fn notes_hide_nothing(&mut self) {
+        let mut wanted: Vec<Ground> = Vec::new();
+        for note in &self.notes {
+            match wanted.iter_mut().find(|(page, _)| *page == note.page) {
+                Some((_, grounds)) => grounds.push(note.ground),
+                None => wanted.push((note.page, vec![note.ground])),
+            }
+        }
+        if wanted.is_empty() {
+            return;
+        }
+        let empty = self.known.grounds.are_empty(self.new.document(), &wanted);
+        for note in self.notes.clone() {
+            let at = wanted.iter().position(|(page, _)| *page == note.page);
+            match empty.as_ref().map(|empty| at.and_then(|at| empty.get(at)).copied()) {
+                Ok(Some(true)) => {
                     self.permit(
                         &note.spot,
                         "a note was added on empty ground (ISO 32000-2 12.8.2.2, DocMDP 3)",
                     );
-                    continue;
                 }
-                Ok(false) => "notes were laid over what the page shows".to_owned(),
+                Ok(_) => {
+                    let reason = "notes were laid over what the page shows";
+                    self.forbid(&note.spot, Some(Attack::EvilAnnotation), reason);
+                }
                 Err(why) => {
-                    format!("notes were added to a page of which nobody can tell what they hide: {why}")
+                    let reason = format!("nobody can tell what the notes hide: {why}");
+                    self.forbid(&note.spot, Some(Attack::EvilAnnotation), reason);
                 }
-            };
-            self.forbid(&note.spot, Some(Attack::EvilAnnotation), reason);
+            }
         }
-        Ok(())
     }
 }
 

@@ -126,8 +126,8 @@ fn notes_stand_apart() {
         let note = |x: u32| format!("<</Type/Annot/Subtype/Text/Rect[{x} 780 {} 800]>>", x + 20);
         [(3, format!("<<{PAGE}/Annots[{ANNOTATIONS} 20 0 R 21 0 R]>>")), (20, note(400)), (21, note(left))]
     };
-    judged("apart", &two(440), Some(Level::Annotating), true);
-    judged("side by side", &two(421), Some(Level::Annotating), false);
+    judged("apart", &two(480), Some(Level::Annotating), true);
+    judged("side by side", &two(425), Some(Level::Annotating), false);
 }
 
 #[test]

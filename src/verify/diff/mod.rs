@@ -20,6 +20,7 @@ mod fonts;
 #[cfg(test)]
 mod form_tests;
 mod forms;
+mod grounds;
 mod metadata;
 mod pages;
 mod resources;
@@ -48,12 +49,17 @@ pub(super) use edges::Edges;
 pub(super) struct Known {
     digests: Digests,
     programs: Programs,
+    grounds: grounds::Grounds,
 }
 
 impl Known {
     /// Of a file of `length` octets nothing is known yet.
     pub(super) fn of_file(length: usize) -> Self {
-        Self { digests: Digests::of_file(length), programs: Programs::default() }
+        Self {
+            digests: Digests::of_file(length),
+            programs: Programs::default(),
+            grounds: grounds::Grounds::default(),
+        }
     }
 }
 

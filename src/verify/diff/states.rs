@@ -86,9 +86,10 @@ impl Diff<'_, '_, '_> {
             return Ok(());
         }
         let page = widget.get("P").and_then(Object::as_reference).ok_or("nobody can tell what it covers")?;
-        match crate::locate::is_empty(self.new.document(), page, &[[left, bottom, right, top]]) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err("it is larger than a mark, and over what the page shows".into()),
+        let ground = [(page, vec![[left, bottom, right, top]])];
+        match self.known.grounds.are_empty(self.new.document(), &ground) {
+            Ok(empty) if empty == [true] => Ok(()),
+            Ok(_) => Err("it is larger than a mark, and over what the page shows".into()),
             Err(why) => Err(format!("nobody can tell what it covers: {why}")),
         }
     }

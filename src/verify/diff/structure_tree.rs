@@ -6,6 +6,8 @@ use crate::verify::Attack;
 use std::collections::BTreeMap;
 
 const MAX_DEPTH: usize = 16;
+/// Keys under which elements are referred to: by elements, the parent and the identifier tree, and outline items.
+const ELEMENT_REFERRERS: Referrers = Referrers::Under(&["K", "P", "Nums", "Names", "Ref", "SE"]);
 
 impl Diff<'_, '_, '_> {
     pub(super) fn structure_tree(&mut self, at: &Spot, old: &Dict, new: &Dict) -> Result<()> {
@@ -23,7 +25,7 @@ impl Diff<'_, '_, '_> {
         }
         let (old_root, new_root) = (dict_of(Some(&before)), dict_of(Some(&after)));
         if self.changed(after.spot.owner)? {
-            self.accept(&after, Referrers::Any);
+            self.accept(&after, Referrers::Under(&["StructTreeRoot", "P"]));
             for key in
                 self.other_keys(&after.spot, &old_root, &new_root, &["K", "ParentTree", "ParentTreeNextKey"])?
             {
@@ -63,7 +65,7 @@ impl Diff<'_, '_, '_> {
             let at = Spot { owner: number, path: String::new() };
             let Some(new) = new.as_dict() else { continue };
             if self.other_keys(&at, old, new, &["K"])?.is_empty() && self.children(&at, old, new)? {
-                self.accepted.insert(number, Referrers::Any);
+                self.accepted.insert(number, ELEMENT_REFERRERS);
             }
         }
         Ok(())
