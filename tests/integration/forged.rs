@@ -135,6 +135,29 @@ fn no_forged_file_is_accepted_and_no_honest_one_refused() {
     println!("{} honest files, none refused", all.len());
 }
 
+#[test]
+fn what_is_accepted_of_changes_at_random_cannot_be_seen() {
+    let daemon = Daemon::new();
+    let signed = signed_files(&daemon, &daemon.client());
+    let changed = daemon.documents().join("changed");
+    std::fs::create_dir_all(&changed).unwrap();
+    let script = top().join("tests/forgery/at_random.py");
+    let run = |args: &[&std::ffi::OsStr]| {
+        let done = Command::new(venv().join("bin/python")).arg(&script).args(args).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    };
+    run(&["make".as_ref(), signed.as_os_str(), changed.as_os_str(), how_many(200, 2000).as_ref()]);
+    let all = verdicts(&daemon, &changed);
+    let accepted: Vec<PathBuf> =
+        all.iter().filter(|(_, (ok, _))| *ok).map(|(name, _)| changed.join(name)).collect();
+    assert!(accepted.len() * 10 > all.len(), "{} of {} are accepted", accepted.len(), all.len());
+    let mut args = vec!["look".as_ref(), signed.as_os_str()];
+    args.extend(accepted.iter().map(|path| path.as_os_str()));
+    assert_eq!(run(&args), "", "accepted, and seen");
+    println!("{} files changed at random, {} accepted, none looks different", all.len(), accepted.len());
+}
+
 /// Signs `base` and returns the whole answer.
 fn ask(client: &Client, daemon: &Daemon, parties: &Parties, base: &str) -> Answer {
     client.post(
