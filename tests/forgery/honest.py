@@ -31,6 +31,11 @@ def signed(rng, data):
     return party.sign(data, fresh(rng))
 
 
+def signed_below(rng, data):
+    """A signature in a field below one that only names it."""
+    return party.sign(data, fresh(rng) + ".next")
+
+
 def shown(rng, data):
     left, bottom = rng.randrange(300), rng.randrange(500)
     return party.sign(data, fresh(rng), box=(left, bottom, left + 120, bottom + 50), page=rng.randrange(2))
@@ -310,7 +315,7 @@ def field_in_tab_order(rng, data):
     return u.write()
 
 
-FREE = [signed, signed, shown, stamped_signature, waiting_field_signed, stamped, archived, archived_and_stamped, empty_field, text_field_filled, box_ticked,
+FREE = [signed, signed, signed_below, shown, stamped_signature, waiting_field_signed, stamped, archived, archived_and_stamped, empty_field, text_field_filled, box_ticked,
         metadata, keywords_listed, extension_declared, written_again, font_joined, in_another_order, types_named, filled_without_appearance,
         filled_by_pypdf, written_down, option_chosen, field_in_tab_order]
 CERTIFIED = {

@@ -85,9 +85,7 @@ pub fn inspect(document: &Document<'_>, max_objects: usize) -> Result<Inspection
         // PDFBox 2 counts to the highest object of its update, and readers take older objects all the same.
         let own = i64::from(own_highest).saturating_add(1);
         let kind = match size {
-            Some(size) if size <= i64::from(highest) && size == own && own > 1 => {
-                Some(FindingKind::SizeOfUpdate)
-            }
+            Some(size) if size <= i64::from(highest) && size == own => Some(FindingKind::SizeOfUpdate),
             Some(size) if size <= i64::from(highest) => Some(FindingKind::Size),
             _ => None,
         };

@@ -24,6 +24,8 @@ pub(super) struct Inherited {
     pub number: Option<u32>,
     /// The flags that would hold without its own.
     pub flags_above: i64,
+    /// New fields above it.
+    pub depth: usize,
 }
 
 /// Keys under which fields and widgets are referred to: the form's tree, the pages, the structure, actions and renditions.
@@ -51,6 +53,7 @@ impl Inherited {
             flags: flags.as_integer().unwrap_or(self.flags),
             number: None,
             flags_above: self.flags,
+            depth: self.depth,
         }
     }
 }

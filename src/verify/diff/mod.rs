@@ -21,6 +21,7 @@ mod fonts;
 mod form_tests;
 mod forms;
 mod grounds;
+mod joining;
 mod metadata;
 mod pages;
 mod resources;

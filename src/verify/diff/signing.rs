@@ -3,6 +3,7 @@
 
 use super::catalog::value;
 use super::fields::Inherited;
+use super::joining::has_look;
 use super::{Diff, LaterSignature, Referrers, Result, Spot, array_of, number_of};
 use crate::pdf::syntax::{Dict, Object, ObjectId, View};
 use crate::verify::Attack;
@@ -237,6 +238,14 @@ impl Diff<'_, '_, '_> {
             return Ok(());
         }
         let own = above.with(self.new, dict);
+        let group = Inherited { number: Some(id.number), depth: above.depth + 1, ..own.clone() };
+        if self.new_group(&here, dict, &group, above, siblings)? {
+            return Ok(());
+        }
+        if !self.visited.insert(id.number) {
+            self.forbid(&here, Some(Attack::FieldOverlay), "a field stands in two places of the form");
+            return Ok(());
+        }
         if own.kind != Some(FieldType::Signature) {
             self.forbid(
                 &here,
@@ -251,7 +260,7 @@ impl Diff<'_, '_, '_> {
         }
         let widgets = self.widgets_of_new_field(&here, dict, above)?;
         let visible = widgets.iter().any(|w| is_visible(self.new, w));
-        let shown = widgets.iter().any(|w| w.contains("AP") || w.contains("MK"));
+        let shown = widgets.iter().any(|w| has_look(self.new, w));
         let signature = value(dict, "V");
         if signature.is_null() {
             return {
