@@ -210,7 +210,9 @@ impl Diff<'_, '_, '_> {
         for item in &others {
             self.step()?;
             let other = self.new.resolve(item)?;
-            taken.extend(other.as_dict().map(|dict| self.corners(dict)).transpose()?.flatten());
+            let corners = other.as_dict().map(|dict| self.corners(dict)).transpose()?.flatten();
+            // What has no area, an invisible signature, is not there to be hidden.
+            taken.extend(corners.filter(|[left, bottom, right, top]| right > left && top > bottom));
         }
         for (n, note) in mine.iter().enumerate() {
             let others =
