@@ -22,6 +22,37 @@ const PAINTING: [&[u8]; 9] = [b"S", b"s", b"f", b"F", b"f*", b"B", b"b", b"B*", 
 /// Fonts that one appearance is written in, at most.
 const MAX_FONTS: usize = 16;
 
+/// Graphics states that are saved at a time, at most (as readers' own bounds).
+const MAX_SAVED: usize = 28;
+
+/// Whether an operator has exactly the operands that it takes (annex A): readers differ on which of more they take.
+fn takes(operator: &[u8], operands: &[Token]) -> bool {
+    let numbers = |n: usize| operands.len() == n && operands.iter().all(|o| o.number().is_some());
+    match operator {
+        b"Tj" | b"'" => matches!(operands, [Token::Text(_)]),
+        b"\"" => matches!(operands, [Token::Number(_), Token::Number(_), Token::Text(_)]),
+        b"TJ" => match operands {
+            [Token::Open, inner @ .., Token::Close] => {
+                inner.iter().all(|o| matches!(o, Token::Text(_) | Token::Number(_)))
+            }
+            _ => false,
+        },
+        b"Tf" => matches!(operands, [Token::Name(_), Token::Number(_)]),
+        b"gs" | b"cs" | b"CS" | b"ri" | b"BMC" | b"MP" => matches!(operands, [Token::Name(_)]),
+        b"BDC" | b"DP" => matches!(operands, [Token::Name(_), ..]),
+        b"Td" | b"TD" | b"m" | b"l" => numbers(2),
+        b"Tm" | b"cm" | b"c" => numbers(6),
+        b"re" | b"v" | b"y" | b"k" | b"K" => numbers(4),
+        b"rg" | b"RG" => numbers(3),
+        b"Tc" | b"Tw" | b"Tz" | b"TL" | b"Tr" | b"Ts" | b"w" | b"J" | b"j" | b"M" | b"i" | b"g" | b"G" => {
+            numbers(1)
+        }
+        b"sc" | b"SC" => (1..=4).any(numbers),
+        b"d" => matches!(operands, [Token::Open, .., Token::Close, Token::Number(_)]),
+        _ => operands.is_empty(),
+    }
+}
+
 /// What a simple content stream shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Shown {
@@ -50,6 +81,7 @@ pub(super) fn shown(
     let mut font: Option<Rc<Font>> = None;
     let mut known: BTreeMap<Vec<u8>, Rc<Font>> = BTreeMap::new();
     let mut operands: Vec<Token> = Vec::new();
+    let mut saved: Vec<Option<Rc<Font>>> = Vec::new();
     for token in Tokens::new(content) {
         let Token::Operator(operator) = token else {
             if operands.len() > 4096 {
@@ -63,6 +95,10 @@ pub(super) fn shown(
                 "it uses the operator {}",
                 String::from_utf8_lossy(operator).escape_default()
             ));
+        }
+        if drawing.is_some() && !takes(operator, &operands) {
+            let operator = String::from_utf8_lossy(operator).escape_default().to_string();
+            return Err(format!("the operator {operator} has other operands than it takes"));
         }
         paints |= PAINTING.contains(&operator);
         let numbers: Vec<f64> = operands.iter().filter_map(Token::number).collect();
@@ -118,6 +154,16 @@ pub(super) fn shown(
                 }
             }
             other => {
+                // The font is of the graphics state (8.4.1, 9.3).
+                match other {
+                    b"q" if saved.len() >= MAX_SAVED => return Err("it saves too many states".into()),
+                    b"q" => saved.push(font.clone()),
+                    b"Q" => match saved.pop() {
+                        Some(before) => font = before,
+                        None => return Err("it restores a state that was not saved".into()),
+                    },
+                    _ => {}
+                }
                 if let Some(drawing) = &mut drawing {
                     match other {
                         b"g" | b"rg" | b"k" => drawing.ink(lightness(&numbers)),
@@ -171,6 +217,9 @@ enum Token<'a> {
     Name(Cow<'a, [u8]>),
     Text(Vec<u8>),
     Number(f64),
+    /// The brackets of an array.
+    Open,
+    Close,
     Other,
 }
 
@@ -304,7 +353,11 @@ impl<'a> Iterator for Tokens<'a> {
             }
             b'[' | b']' | b'<' | b'>' | b'{' | b'}' | b')' => {
                 self.pos += 1;
-                Some(Token::Other)
+                Some(match byte {
+                    b'[' => Token::Open,
+                    b']' => Token::Close,
+                    _ => Token::Other,
+                })
             }
             _ => {
                 let word = self.run(is_regular);

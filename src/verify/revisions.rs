@@ -4,7 +4,10 @@ use super::finding::{Attack, Finding, Subject};
 use super::structure::as_u64;
 use crate::pdf::syntax::inspect::{Inspection, inspect};
 use crate::pdf::syntax::{Document, FindingKind, Revision};
+use std::collections::HashSet;
 
+/// Readers look for `startxref` in the last 1,024 bytes of a file (ISO 32000-1, annex H.3, note 18).
+const END: usize = 1_000;
 /// Entries of all cross-reference sections together that are inspected, at most.
 const MAX_OBJECTS: usize = 400_000;
 
@@ -72,6 +75,13 @@ fn is_idle(bytes: &[u8]) -> bool {
 pub(super) fn trailing(document: &Document<'_>, own: usize, signed: usize) -> Option<Finding> {
     let bytes = document.bytes();
     let last = document.revisions().last()?.end;
+    let start = memchr::memmem::rfind(bytes.get(..last)?, b"startxref").unwrap_or(0);
+    if bytes.len() > own && bytes.len() - start > END {
+        let detail =
+            "the last startxref stands too far from the end: readers do not find it and search for objects";
+        let finding = Finding::failure(Subject::File, "trailing-bytes", detail);
+        return Some(finding.attack(Attack::IncrementalSaving).at(as_u64(start), as_u64(bytes.len())));
+    }
     let end = last.max(own).min(bytes.len());
     let within = bytes.get(end..signed.max(end)).unwrap_or_default();
     let end = if is_idle(within) { end.max(signed) } else { end };
@@ -111,10 +121,45 @@ pub(super) fn later_oddities(document: &Document<'_>, inspection: &Inspection, e
             FindingKind::Unaccounted if f.span.start >= last => false,
             // Signed bytes that nobody names may go on behind the signed ones.
             FindingKind::Unaccounted if f.span.start < end => f.span.end > end && !idle(end),
+            // Objects that begin in the signed bytes and go on behind them.
+            FindingKind::Ahead | FindingKind::Overlap => f.span.end > end,
             _ => f.span.end > end && f.span.start.saturating_add(2) >= end,
         }
     };
     inspection.findings.iter().filter(|f| behind(f)).map(describe).collect()
+}
+
+/// Something behind `end` that looks like an object and is none: in a string, a stream or a comment. Readers that search a file for its
+/// objects, because they find its end odd, would take it for one.
+pub(super) fn hidden_object(document: &Document<'_>, inspection: &Inspection, end: usize) -> Option<Finding> {
+    let known: HashSet<usize> = inspection
+        .placed
+        .iter()
+        .filter_map(|placed| placed.span.as_ref().map(|span| span.start))
+        .chain(document.revisions().iter().flat_map(|r| &r.sections).map(|section| section.offset))
+        .collect();
+    let bytes = document.bytes();
+    let behind = bytes.get(end..).unwrap_or_default();
+    let at = memchr::memmem::find_iter(behind, b"obj").find_map(|at| {
+        header_before(bytes.get(..end.saturating_add(at))?).filter(|start| !known.contains(start))
+    })?;
+    let detail = "what looks like an object stands inside of something else";
+    let finding = Finding::failure(Subject::File, "hidden-object", detail);
+    Some(finding.attack(Attack::IncrementalSaving).at(as_u64(at), as_u64(at)))
+}
+
+/// Where two numbers begin that stand at the end of `bytes`.
+fn header_before(bytes: &[u8]) -> Option<usize> {
+    let back = |from: usize, accept: fn(u8) -> bool| {
+        let before = bytes.get(..from).unwrap_or_default();
+        from - before.iter().rev().take_while(|&&b| accept(b)).count()
+    };
+    let digit = |b: u8| b.is_ascii_digit();
+    let generation_end = back(bytes.len(), is_white);
+    let generation = back(generation_end, digit);
+    let number_end = back(generation, is_white);
+    let number = back(number_end, digit);
+    (generation < generation_end && number_end < generation && number < number_end).then_some(number)
 }
 
 /// What it found before: no failure, since the signer saw it so; prepared content shows here.

@@ -376,15 +376,9 @@ impl Object {
         Self::Name(Name::new(name))
     }
 
-    /// As an integer; a real without fraction counts.
+    /// As an integer. A real without fraction is none: readers differ on it.
     pub fn as_integer(&self) -> Option<i64> {
-        match self {
-            Self::Integer(i) => Some(*i),
-            Self::Real(r) if r.value.fract() == 0.0 => {
-                r.text.trim_end_matches('0').trim_end_matches('.').parse().ok()
-            }
-            _ => None,
-        }
+        if let Self::Integer(i) = self { Some(*i) } else { None }
     }
 
     /// As a number.

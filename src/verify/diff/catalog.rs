@@ -51,7 +51,7 @@ impl Diff<'_, '_, '_> {
 
     fn catalog(&mut self, root: u32) -> Result<()> {
         let at = Spot { owner: root, path: String::new() };
-        self.accepted.insert(root, Referrers::Under(&["Root", "Data"]));
+        self.accept_dictionary(root, Referrers::Under(&["Root", "Data"]))?;
         let (old, new) = (self.old.catalog()?, self.new.catalog()?);
         let judged =
             ["AcroForm", "DSS", "Extensions", "Version", "Metadata", "Pages", "StructTreeRoot", "PieceInfo"];

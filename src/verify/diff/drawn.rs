@@ -163,6 +163,24 @@ fn shown_in(
     let Ok(data) = view.document().decode(stream, MAX_APPEARANCE) else {
         return Ok(Err("it cannot be decoded".into()));
     };
-    let resources = view.get_dict(&stream.dict, "Resources")?.unwrap_or_default();
-    Ok(content::shown(view, &data, &resources, fonts, frame))
+    if !decodes_alike(view, stream)? {
+        return Ok(Err("readers decode it differently".into()));
+    }
+    let resources = view.get_dict(&stream.dict, "Resources")?;
+    if frame.is_none() {
+        return Ok(content::shown(view, &data, &resources.unwrap_or_default(), fonts, frame));
+    }
+    // Where its own resources lack a font, readers take the page's or the form's.
+    let own = Fonts { default: Dict::new(), ..fonts.clone() };
+    Ok(content::shown(view, &data, &resources.unwrap_or_default(), &own, frame))
+}
+
+/// Whether filters and their parameters have the same form (7.3.8.2, table 5): both one, or both as many.
+fn decodes_alike(view: View<'_, '_>, stream: &Stream) -> Result<bool> {
+    let filter = view.get(&stream.dict, "Filter")?;
+    Ok(match (filter, view.get(&stream.dict, "DecodeParms")?) {
+        (_, Object::Null) | (Object::Name(_), Object::Dictionary(_)) => true,
+        (Object::Array(filters), Object::Array(parameters)) => filters.len() == parameters.len(),
+        _ => false,
+    })
 }

@@ -74,7 +74,7 @@ impl Diff<'_, '_, '_> {
                     return Ok(false);
                 }
                 // A page or a field by another number is another page or field.
-                if is_structural(&before) || is_structural(&target) {
+                if is_structural(self.old, &before) || is_structural(self.new, &target) {
                     return Ok(false);
                 }
                 other.extend(spot.cloned());
@@ -85,7 +85,7 @@ impl Diff<'_, '_, '_> {
             }
             (Object::Reference(_), _) => {
                 let before = self.old.resolve(before)?;
-                if before.is_null() || is_structural(&before) || is_structural(after) {
+                if before.is_null() || is_structural(self.old, &before) || is_structural(self.new, after) {
                     return Ok(false);
                 }
                 self.same_value(&before, after, spot, other, depth + 1)?
@@ -93,6 +93,9 @@ impl Diff<'_, '_, '_> {
             (Object::Array(a), Object::Array(b)) => {
                 if a.len() != b.len() {
                     return Ok(false);
+                }
+                if is_geometry(a) && is_geometry(b) {
+                    return Ok(a.iter().zip(b).all(|(a, b)| a.as_number() == b.as_number()));
                 }
                 for (n, (a, b)) in a.iter().zip(b).enumerate() {
                     let spot = spot.filter(|_| may_lead(b)).map(|spot| spot.key(n));
@@ -112,9 +115,6 @@ impl Diff<'_, '_, '_> {
                     other,
                     depth,
                 )?
-            }
-            (Object::Integer(_), Object::Real(_)) | (Object::Real(_), Object::Integer(_)) => {
-                before.as_number() == after.as_number()
             }
             (a, b) => a == b,
         })
@@ -164,21 +164,35 @@ impl Diff<'_, '_, '_> {
     }
 }
 
+/// A rectangle or a matrix: reals and integers do there alike. Elsewhere readers take a real for no integer.
+fn is_geometry(items: &[Object]) -> bool {
+    matches!(items.len(), 4 | 6) && items.iter().all(|item| item.as_number().is_some())
+}
+
 /// Whether a value may hold references.
 fn may_lead(object: &Object) -> bool {
     matches!(object, Object::Reference(_) | Object::Array(_) | Object::Dictionary(_))
 }
 
 /// Objects whose identity matters: a page, a field, a layer or an element of the structure by another number is another one.
-fn is_structural(object: &Object) -> bool {
-    const TYPES: [&str; 8] =
-        ["Page", "Pages", "Catalog", "Annot", "Sig", "DocTimeStamp", "StructElem", "StructTreeRoot"];
+fn is_structural(view: View<'_, '_>, object: &Object) -> bool {
+    const TYPES: [&[u8]; 9] = [
+        b"Page",
+        b"Pages",
+        b"Catalog",
+        b"Annot",
+        b"Sig",
+        b"DocTimeStamp",
+        b"StructElem",
+        b"StructTreeRoot",
+        // A layer (8.11.2.1), whether or not it says so.
+        b"OCG",
+    ];
     object.as_dict().is_some_and(|d| {
-        TYPES.iter().any(|t| d.is_name("Type", t))
+        let get = |key: &str| view.get(d, key).unwrap_or_default();
+        get("Type").as_name().is_some_and(|kind| TYPES.contains(&kind))
             || d.contains("FT")
-            || d.is_name("Subtype", "Widget")
-            // A layer (8.11.2.1), whether or not it says so.
-            || d.is_name("Type", "OCG")
-            || d.get("Name").is_some_and(|name| name.as_string().is_some())
+            || get("Subtype").as_name() == Some(b"Widget")
+            || get("Name").as_string().is_some()
     })
 }

@@ -198,7 +198,7 @@ impl Diff<'_, '_, '_> {
         let own = Inherited { number: Some(id.number), ..above.with(self.old, old) };
         let changed = self.changed(id.number)?;
         if changed {
-            self.accepted.insert(id.number, FIELD_REFERRERS);
+            self.accept_dictionary(id.number, FIELD_REFERRERS)?;
         }
         self.judge_field(&at, old, new, &own, changed)?;
         let (before, after) = self.pair(&at, old, new, "Kids")?;
@@ -262,7 +262,7 @@ impl Diff<'_, '_, '_> {
                 self.untouched_widget(id, own, (was, field))?;
                 continue;
             }
-            self.accepted.insert(id.number, FIELD_REFERRERS);
+            self.accept_dictionary(id.number, FIELD_REFERRERS)?;
             let spot = Spot { owner: id.number, path: String::new() };
             let (before, after) = (self.old.object(id)?, self.new.object(id)?);
             let (Some(before), Some(after)) = (before.as_dict(), after.as_dict()) else {

@@ -270,10 +270,24 @@ impl Diff<'_, '_, '_> {
     }
 
     /// The change of the whole object at `at` is being judged, key by key.
+    ///
+    /// A stream is more than its dictionary: what was judged as a dictionary is accepted where every reference to it is explained, and
+    /// not for whatever names it under a key.
     fn accept(&mut self, at: &Located, referrers: Referrers) {
-        if at.spot.path.is_empty() {
+        let stream = matches!(at.object, Object::Stream(_)) && referrers != Referrers::Explained;
+        if at.spot.path.is_empty() && !stream {
             self.accepted.entry(at.spot.owner).or_insert(referrers);
         }
+    }
+
+    /// The same of an object that is judged as a dictionary, by its number.
+    fn accept_dictionary(&mut self, number: u32, referrers: Referrers) -> Result<()> {
+        let id = ObjectId::new(number);
+        let is = [self.old.object(id)?, self.new.object(id)?];
+        if !is.iter().any(|object| matches!(object, Object::Stream(_))) {
+            self.accepted.insert(number, referrers);
+        }
+        Ok(())
     }
 
     /// Whether the object was touched and really differs.

@@ -63,7 +63,7 @@ impl Diff<'_, '_, '_> {
     fn page(&mut self, id: ObjectId) -> Result<()> {
         self.step()?;
         let at = Spot { owner: id.number, path: String::new() };
-        self.accepted.insert(id.number, Referrers::Any);
+        self.accept_dictionary(id.number, Referrers::Any)?;
         let (old, new) = (self.old.object(id)?, self.new.object(id)?);
         let (Some(old), Some(new)) = (old.as_dict(), new.as_dict()) else {
             self.forbid(&at, Some(Attack::PageRemoved), "a page was replaced by something else");

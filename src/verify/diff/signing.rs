@@ -63,7 +63,7 @@ const NEW_FIELD: [&str; 24] = [
 /// Keys of a new field that its widgets do not have.
 const FIELD_ONLY: [&str; 6] = ["T", "TU", "TM", "V", "Lock", "SV"];
 /// The annotation flag Hidden (12.5.3). It alone keeps a widget from screen and paper: what has NoView can be printed.
-const HIDDEN: i64 = 2;
+const HIDDEN: i32 = 2;
 /// Keys of a widget that decide what is seen of it.
 const SHOWING: [&str; 9] = ["AP", "AS", "F", "MK", "DA", "DR", "BS", "Border", "Contents"];
 
@@ -356,8 +356,9 @@ impl Diff<'_, '_, '_> {
 
 /// Whether a widget is on the screen or on paper. What cannot be told is.
 fn is_visible(view: View<'_, '_>, widget: &Dict) -> bool {
-    let flags = view.get(widget, "F").unwrap_or_default().as_integer().unwrap_or(0);
-    if flags & HIDDEN != 0 {
+    // What is beyond 32 bits is read in several ways.
+    let flags = view.get(widget, "F").unwrap_or_default().as_integer().and_then(|f| i32::try_from(f).ok());
+    if flags.is_some_and(|flags| flags >= 0 && flags & HIDDEN != 0) {
         return false;
     }
     let Some(rect) = widget.get("Rect").filter(|rect| !rect.is_null()) else { return false };

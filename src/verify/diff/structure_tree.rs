@@ -65,7 +65,7 @@ impl Diff<'_, '_, '_> {
             let at = Spot { owner: number, path: String::new() };
             let Some(new) = new.as_dict() else { continue };
             if self.other_keys(&at, old, new, &["K"])?.is_empty() && self.children(&at, old, new)? {
-                self.accepted.insert(number, ELEMENT_REFERRERS);
+                self.accept_dictionary(number, ELEMENT_REFERRERS)?;
             }
         }
         Ok(())
@@ -149,7 +149,7 @@ impl Diff<'_, '_, '_> {
         self.step()?;
         let node_changed = at.path.is_empty() && self.changed(at.owner)?;
         if node_changed {
-            self.accepted.insert(at.owner, Referrers::Explained);
+            self.accept_dictionary(at.owner, Referrers::Explained)?;
             for key in self.other_keys(at, old, new, &["Nums", "Kids", "Limits"])? {
                 self.forbid(&at.key(&key), None, format!("the parent tree's /{key} was changed"));
             }

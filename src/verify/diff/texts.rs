@@ -39,8 +39,20 @@ pub(super) fn is_one_of(shown: &str, texts: &[String], field: &Dict) -> bool {
         digits.trim_matches('.').parse::<f64>().ok()
     };
     field.contains("AA")
+        && has_no_words(&shown)
         && number(&shown)
             .is_some_and(|n| texts.iter().filter_map(|t| number(t)).any(|t| (t - n).abs() < 0.005))
+}
+
+/// Whether the letters of a formatted number are no more than a currency's code.
+fn has_no_words(shown: &str) -> bool {
+    let letters: String = shown.chars().filter(|c| c.is_alphabetic()).collect();
+    letters.is_empty()
+        || [
+            "EUR", "USD", "CNY", "RMB", "GBP", "JPY", "HKD", "TWD", "KRW", "CHF", "元", "円", "圆", "圓",
+            "원",
+        ]
+        .contains(&letters.as_str())
 }
 
 /// What the value may look like: itself, or for a choice the option's label.

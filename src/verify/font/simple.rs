@@ -7,6 +7,9 @@ use lopdf::{Dictionary, Document};
 /// Fonts that every reader has or replaces by one with the same characters (9.6.2.2).
 const TEXT_FONTS: [&str; 4] = ["Helvetica", "Arial", "Times", "Courier"];
 
+/// Entries of /Differences, at most: a number and a name for each code.
+const MAX_DIFFERENCES: usize = 512;
+
 /// A simple font as far as it can be told what it draws.
 #[derive(Clone, Debug)]
 pub(super) struct Simple {
@@ -74,9 +77,10 @@ impl Simple {
 }
 
 fn widths(view: View<'_, '_>, font: &Dict) -> Vec<Option<f64>> {
-    let first = font.get("FirstChar").and_then(Object::as_integer).unwrap_or(0);
-    let mut widths = vec![None; 256];
     let stated = view.get_array(font, "Widths").unwrap_or_default();
+    let first = view.get(font, "FirstChar").unwrap_or_default().as_integer().unwrap_or(0);
+    // A code beyond those that are stated has no width, and what follows it is drawn over it.
+    let mut widths = vec![if stated.is_empty() { None } else { Some(0.0) }; 256];
     for (code, width) in (first.clamp(0, 256)..256).zip(&stated) {
         let width = view.resolve(width).ok().and_then(|w| w.as_number());
         if let (Ok(code), Some(width)) = (usize::try_from(code), width)
@@ -111,16 +115,22 @@ fn characters(view: View<'_, '_>, font: &Dict, own: bool) -> Vec<Option<char>> {
     let base = view.get(own, "BaseEncoding").unwrap_or_default();
     let mut characters = base.as_name().map_or_else(usual, encoded);
     let mut code = 0_usize;
-    for item in view.get_array(own, "Differences").unwrap_or_default().iter().take(1024) {
-        let item = view.resolve(item).unwrap_or_default();
-        if let Some(next) = item.as_integer() {
-            code = usize::try_from(next).unwrap_or(usize::MAX);
-            continue;
+    let differences = view.get_array(own, "Differences").unwrap_or_default();
+    if differences.len() > MAX_DIFFERENCES {
+        return Vec::new();
+    }
+    for item in &differences {
+        match view.resolve(item).unwrap_or_default() {
+            Object::Integer(next) => code = usize::try_from(next).unwrap_or(usize::MAX),
+            Object::Name(name) => {
+                if let Some(place) = characters.get_mut(code) {
+                    *place = named_glyph(name.as_bytes());
+                }
+                code = code.saturating_add(1);
+            }
+            // Readers differ on anything else.
+            _ => return Vec::new(),
         }
-        if let Some(place) = characters.get_mut(code) {
-            *place = item.as_name().and_then(named_glyph);
-        }
-        code = code.saturating_add(1);
     }
     characters
 }

@@ -130,6 +130,11 @@ impl Case<'_, '_> {
                     inspection,
                     candidate.end(),
                 ));
+                compared.findings.extend(revisions::hidden_object(
+                    self.document,
+                    inspection,
+                    candidate.end(),
+                ));
                 compared.findings.extend(revisions::earlier_oddities(inspection, candidate.end()));
             }
             Some(Err(finding)) => compared.findings.push(finding.clone()),
