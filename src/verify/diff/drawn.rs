@@ -137,7 +137,7 @@ impl Diff<'_, '_, '_> {
 }
 
 /// The lightness of the last colour that a default appearance sets.
-fn ink_of(style: &[u8]) -> Option<f64> {
+pub(super) fn ink_of(style: &[u8]) -> Option<f64> {
     let text = String::from_utf8_lossy(style);
     let (mut numbers, mut ink) = (Vec::new(), None);
     for word in text.split_ascii_whitespace() {

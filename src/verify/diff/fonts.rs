@@ -59,19 +59,24 @@ impl<'x> Diff<'x, '_, '_> {
     pub(super) fn names_plain_font(&self, widget: &Dict, field: &Dict, after: &Object) -> Result<bool> {
         let form = self.old.get_dict(&self.old.catalog()?, "AcroForm")?.unwrap_or_default();
         let before = [widget, field, &form].iter().find_map(|dict| dict.get("DA")?.as_string().cloned());
-        let (Some(before), Some(after)) = (before, after.as_string()) else { return Ok(false) };
-        let (before, after) = (Style::of(before.as_bytes()), Style::of(after.as_bytes()));
+        let (Some(before), Some(text)) = (before, after.as_string()) else { return Ok(false) };
+        let (before, after) = (Style::of(before.as_bytes()), Style::of(text.as_bytes()));
         let (Some(was), Some(is)) = (before.font(), after.font()) else { return Ok(false) };
         if was.1 != is.1 || !before.is_otherwise(&after) {
             return Ok(false);
         }
-        let fonts = form_fonts(self.new)?;
-        let name = is.0.as_bytes();
-        let own = Fonts::of(Dict::new(), &self.known.programs);
-        Ok(match fonts.get_bytes(name) {
-            Some(_) => Font::named(self.new, &fonts, &own, name).is_plain(),
+        self.is_in_plain_font(self.new, text.as_bytes())
+    }
+
+    /// Whether a default appearance names a font of the form that shows what is written, or one that every reader has.
+    pub(super) fn is_in_plain_font(&self, view: View<'_, '_>, style: &[u8]) -> Result<bool> {
+        let style = Style::of(style);
+        let Some((name, _)) = style.font() else { return Ok(false) };
+        let (fonts, own) = (form_fonts(view)?, Fonts::of(Dict::new(), &self.known.programs));
+        Ok(match fonts.get_bytes(name.as_bytes()) {
+            Some(_) => Font::named(view, &fonts, &own, name.as_bytes()).is_plain(),
             // Viewers have their own fonts of such names; of others they may have pictures.
-            None => TEXT_FONTS.iter().any(|text| is.0.starts_with(text)),
+            None => TEXT_FONTS.iter().any(|text| name.starts_with(text)),
         })
     }
 }

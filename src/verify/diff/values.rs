@@ -1,11 +1,17 @@
 //! Whether a form shows its values: only then may viewers be told to make its appearances anew, or not to do so any more
 //! (ISO 32000-2 12.7.3, /NeedAppearances).
 
+use super::drawn::ink_of;
 use super::fields::{Inherited, MAX_DEPTH, READ_ONLY};
 use super::{Diff, Result, number_of};
 use crate::pdf::syntax::{Dict, Object, View};
 use crate::verify::form::FieldType;
 use std::collections::BTreeSet;
+
+/// Field flag (table 231): bit 14, the text is a password.
+const PASSWORD: i64 = 1 << 13;
+/// Lighter inks cannot be seen on most grounds.
+const LIGHT: f64 = 0.7;
 
 /// A field or widget, what it has from above, and the nearest field that has a value.
 struct Waiting {
@@ -111,7 +117,8 @@ impl Diff<'_, '_, '_> {
                 let undrawn = now && !widget.contains("AP");
                 Ok(undrawn
                     || (!now && self.waits_for_filling(widget, own))
-                    || self.shows_its_value(view, widget, holder, own)?)
+                    || (self.shows_its_value(view, widget, holder, own)?
+                        && (now || self.is_made_alike(view, widget, holder, own)?)))
             }
             Some(FieldType::Button) => self.shows_its_caption(view, widget),
             _ => Ok(true),
@@ -121,6 +128,30 @@ impl Diff<'_, '_, '_> {
     /// A field without an appearance may be given one by filling it, and whatever value: making it from the value that it has is less.
     fn waits_for_filling(&self, widget: &Dict, own: &Inherited) -> bool {
         !widget.contains("AP") && own.flags & READ_ONLY == 0 && !self.permissions.locked(&own.name)
+    }
+
+    /// Whether an appearance that a viewer makes by /DA shows the value as it can be read: in a font that shows what is written, in an
+    /// ink that can be seen, and not as a password.
+    fn is_made_alike(
+        &self,
+        view: View<'_, '_>,
+        widget: &Dict,
+        holder: &Dict,
+        own: &Inherited,
+    ) -> Result<bool> {
+        let empty = match view.get(holder, "V")? {
+            Object::Null => true,
+            Object::String(value) => value.as_bytes().is_empty(),
+            _ => false,
+        };
+        if empty {
+            return Ok(true);
+        }
+        let form = view.get_dict(&view.catalog()?, "AcroForm")?.unwrap_or_default();
+        let style = [widget, holder, &form].iter().find_map(|dict| dict.get("DA")?.as_string().cloned());
+        let Some(style) = style else { return Ok(false) };
+        let light = ink_of(style.as_bytes()).is_some_and(|ink| ink > LIGHT);
+        Ok(own.flags & PASSWORD == 0 && !light && self.is_in_plain_font(view, style.as_bytes())?)
     }
 
     /// Whether making a button's appearance anew (/MK, table 192) shows what it showed: check marks are one character, nobody
