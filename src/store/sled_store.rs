@@ -20,6 +20,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const BLOCK: u64 = 1_000;
 /// The largest id: what JavaScript clients can read.
 const MAX_ID: u64 = (1 << 53) - 1;
+/// Rows of a scan that may be part of a walk over very many.
+const LONG_SCAN: usize = 500;
+/// sled splits a page that has more rows.
+const ROWS_OF_A_PAGE: usize = 8;
+/// Accesses after which sled looks after a part of its cache.
+const LOOKS: usize = 64;
 /// Page cache, in bytes.
 const CACHE: u64 = 128 << 20;
 /// Jobs waiting for the writer, at most.
@@ -124,6 +130,24 @@ impl Drop for SledStore {
     }
 }
 
+impl SledStore {
+    /// Has sled look at the pages of a long scan so often that it counts them. It keeps its cache's bound in 256 parts and looks after one
+    /// only at every 64th access in it: pages that are read once, as in a walk over all rows, pile up to 16,384 of them, which are gigabytes
+    /// where rows are large.
+    fn let_go(&self, space: Space, rows: &[(Vec<u8>, Versioned)]) -> Result<(), StoreError> {
+        if rows.len() < LONG_SCAN {
+            return Ok(());
+        }
+        for (key, _) in rows.iter().step_by(ROWS_OF_A_PAGE) {
+            let key = layout::tagged(space, key);
+            for _ in 0..LOOKS {
+                self.tree.contains_key(&key).map_err(|e| self.shared.failed(&e))?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Store for SledStore {
     fn get(&self, key: &Key) -> Result<Option<Versioned>, StoreError> {
         self.tree
@@ -147,7 +171,7 @@ impl Store for SledStore {
             let (key, value) = row.map_err(|e| self.shared.failed(&e))?;
             Ok((key.get(1..).unwrap_or_default().to_vec(), layout::unpack(&value)?))
         };
-        match (order, from) {
+        let rows: Result<Vec<_>, StoreError> = match (order, from) {
             (Order::Ascending, Bound::Unbounded) => {
                 self.tree.range((whole(), end)).take(limit).map(unpacked).collect()
             }
@@ -158,7 +182,10 @@ impl Store for SledStore {
             (Order::Descending, to) => {
                 self.tree.range((whole(), to)).rev().take(limit).map(unpacked).collect()
             }
-        }
+        };
+        let rows = rows?;
+        self.let_go(space, &rows)?;
+        Ok(rows)
     }
 
     fn count(&self, space: Space) -> Result<u64, StoreError> {

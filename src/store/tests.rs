@@ -367,3 +367,47 @@ fn one_snapshot_at_a_time_and_one_that_fails_leaves_room_for_the_next() {
     assert!(inner.unwrap().is_err(), "two at once");
     store.snapshot(&mut |_| Ok(())).unwrap();
 }
+
+/// Resident memory of this process in MiB.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() / 1024
+}
+
+/// 400 MB of rows; with `HUFU_LONG` only.
+#[test]
+fn a_walk_over_very_many_rows_does_not_keep_them_in_memory() {
+    if std::env::var_os("HUFU_LONG").is_none() {
+        println!("skipped: HUFU_LONG is not set");
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let rows = 50_000_u64;
+    let store = SledStore::open(folder.path()).unwrap();
+    let value = vec![b'x'; 8_000];
+    for chunk in (0..rows).collect::<Vec<_>>().chunks(500) {
+        let write = |n: &u64| hufu_api::Write {
+            key: hufu_api::Key { space: Space::Certificate, bytes: n.to_be_bytes().to_vec() },
+            expect: hufu_api::Expect::Any,
+            value: Some(value.clone()),
+        };
+        store.commit(&chunk.iter().map(write).collect::<Vec<_>>()).unwrap();
+    }
+    drop(store);
+    let store = SledStore::open(folder.path()).unwrap();
+    let before = resident();
+    let (mut from, mut seen) = (std::ops::Bound::Unbounded, 0);
+    loop {
+        let page = store
+            .scan(Space::Certificate, from.as_ref().map(Vec::as_slice), hufu_api::Order::Ascending, 1_000)
+            .unwrap();
+        seen += page.len() as u64;
+        let Some((last, _)) = page.last() else { break };
+        from = std::ops::Bound::Excluded(last.clone());
+    }
+    assert_eq!(seen, rows);
+    let grown = resident().saturating_sub(before);
+    println!("{before} MiB before, {grown} more after");
+    assert!(grown < 250, "{grown} MiB stay");
+}
