@@ -4,10 +4,11 @@ use super::finding::{Attack, Finding, Subject};
 use super::structure::as_u64;
 use crate::pdf::syntax::inspect::{Inspection, inspect};
 use crate::pdf::syntax::{Document, FindingKind, Revision};
-use std::collections::HashSet;
 
 /// Readers look for `startxref` in the last 1,024 bytes of a file (ISO 32000-1, annex H.3, note 18).
 const END: usize = 1_000;
+/// Octets before the signed end that an object's header may begin in.
+const HEADER: usize = 1_024;
 /// Entries of all cross-reference sections together that are inspected, at most.
 const MAX_OBJECTS: usize = 400_000;
 
@@ -132,16 +133,22 @@ pub(super) fn later_oddities(document: &Document<'_>, inspection: &Inspection, e
 /// Something behind `end` that looks like an object and is none: in a string, a stream or a comment. Readers that search a file for its
 /// objects, because they find its end odd, would take it for one.
 pub(super) fn hidden_object(document: &Document<'_>, inspection: &Inspection, end: usize) -> Option<Finding> {
-    let known: HashSet<usize> = inspection
+    let mut known: Vec<usize> = inspection
         .placed
         .iter()
         .filter_map(|placed| placed.span.as_ref().map(|span| span.start))
         .chain(document.revisions().iter().flat_map(|r| &r.sections).map(|section| section.offset))
+        .filter(|start| start.saturating_add(HEADER) >= end)
         .collect();
+    known.sort_unstable();
     let bytes = document.bytes();
     let behind = bytes.get(end..).unwrap_or_default();
+    // Both go up: each known place is passed once.
+    let mut known = known.into_iter().peekable();
     let at = memchr::memmem::find_iter(behind, b"obj").find_map(|at| {
-        header_before(bytes.get(..end.saturating_add(at))?).filter(|start| !known.contains(start))
+        let start = header_before(bytes.get(..end.saturating_add(at))?)?;
+        while known.next_if(|place| *place < start).is_some() {}
+        (known.peek() != Some(&start)).then_some(start)
     })?;
     let detail = "what looks like an object stands inside of something else";
     let finding = Finding::failure(Subject::File, "hidden-object", detail);
@@ -238,6 +245,21 @@ mod tests {
     use crate::pdf::sign::testing::document;
     use crate::pdf::syntax::Document;
     use crate::verify::finding::Severity;
+
+    #[test]
+    fn two_numbers_before_the_keyword_begin_an_object() {
+        for (text, start) in [
+            ("1 0 ", Some(0)),
+            ("x\n12 0\r\n", Some(2)),
+            ("7 0", Some(0)),
+            ("70 ", None),
+            ("5 0 end", None),
+            ("", None),
+            ("a 0 ", None),
+        ] {
+            assert_eq!(super::header_before(text.as_bytes()), start, "{text:?}");
+        }
+    }
 
     #[test]
     fn what_follows_the_end_counts_where_nobody_signed_it() {
