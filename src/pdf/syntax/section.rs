@@ -120,7 +120,15 @@ impl<'a> Section<'a> {
 
     /// Every object that this section speaks of, `/XRefStm` included, in ascending order within each.
     pub fn entries(&self) -> impl Iterator<Item = (u32, Entry)> + '_ {
-        let own = self.own_entries().filter_map(|(number, _)| Some((number, self.entry(number)?)));
+        // Nothing is looked up twice where no number can stand twice.
+        let apart = |pair: &[Subsection]| match pair {
+            [a, b] => a.first.checked_add(a.count).is_some_and(|end| end <= b.first),
+            _ => true,
+        };
+        let once = self.hidden.is_none() && self.ranges.windows(2).all(apart);
+        let own = self.own_entries().filter_map(move |(number, entry)| {
+            Some((number, if once { entry } else { self.entry(number)? }))
+        });
         let hidden = self
             .hidden
             .iter()
