@@ -1,6 +1,7 @@
 //! The text that a simple content stream shows, as far as it can be told without a renderer.
 
-use super::drawing::{Drawing, Frame, lightness};
+use super::colour::Colour;
+use super::drawing::{Drawing, Frame, Row};
 use super::font::{Font, Fonts};
 use crate::pdf::syntax::{Dict, Object, View};
 use std::borrow::Cow;
@@ -54,12 +55,14 @@ fn takes(operator: &[u8], operands: &[Token]) -> bool {
 }
 
 /// What a simple content stream shows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Shown {
     /// The text in order; `None` when it is in a font whose characters cannot be told.
     pub text: Option<String>,
     /// Whether areas or lines are painted.
     pub paints: bool,
+    /// The text line by line, where it was looked at in a frame.
+    pub rows: Vec<Row>,
 }
 
 /// What the content shows; `Err` when it does what the appearance of a text field has no business to do. With a frame its
@@ -166,12 +169,12 @@ pub(super) fn shown(
                 }
                 if let Some(drawing) = &mut drawing {
                     match other {
-                        b"g" | b"rg" | b"k" => drawing.ink(lightness(&numbers)),
-                        b"sc" => drawing.ink(lightness(&numbers).filter(|_| device)),
+                        b"g" | b"rg" | b"k" => drawing.ink(Colour::of(&numbers)),
+                        b"sc" => drawing.ink(Colour::of(&numbers).filter(|_| device)),
                         b"cs" => {
                             device = name
                                 .is_some_and(|n| matches!(n, b"DeviceGray" | b"DeviceRGB" | b"DeviceCMYK"));
-                            drawing.ink(Some(0.0).filter(|_| device));
+                            drawing.ink(Some(Colour::BLACK).filter(|_| device));
                         }
                         b"gs" if !is_opaque(view, resources, name.unwrap_or_default()) => {
                             return Err("it uses a graphics state that may hide its text".into());
@@ -186,7 +189,8 @@ pub(super) fn shown(
         }
         operands.clear();
     }
-    Ok(Shown { text: legible.then_some(out), paints })
+    let rows = drawing.map(Drawing::finish).transpose()?.unwrap_or_default();
+    Ok(Shown { text: legible.then_some(out), paints, rows })
 }
 
 /// Whether the resources put other colour spaces in the place of the device's (8.6.5.6).

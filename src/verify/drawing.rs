@@ -1,10 +1,14 @@
 //! Whether the text of an appearance can be read where and as it stands: a small geometry of the text and paths of a
 //! content stream (ISO 32000-2 9.3, 9.4, 8.5). Deny by default: what is outside of what tools draw into a field is refused.
 
+use super::colour::Colour;
 use super::font::{Font, Glyph};
 use std::rc::Rc;
 
 type Outcome = Result<(), String>;
+
+/// Points that text may stand beside its ground: grounds lie inside of borders.
+const EDGE: f64 = 3.0;
 
 /// The field that an appearance is drawn into.
 #[derive(Clone, Debug)]
@@ -19,20 +23,25 @@ pub(super) struct Frame {
     pub comb: bool,
 }
 
-/// Lightness from 0 to 1; `None` cannot be told.
-pub(super) type Ink = Option<f64>;
+/// The colour that is painted with; `None` cannot be told.
+pub(super) type Ink = Option<Colour>;
 
-/// The lightness of a device colour: grey, red-green-blue or cyan-magenta-yellow-black (8.6.4).
-pub(super) fn lightness(parts: &[f64]) -> Ink {
-    match *parts {
-        [grey] => Some(grey),
-        [red, green, blue] => Some(0.299 * red + 0.587 * green + 0.114 * blue),
-        [cyan, magenta, yellow, black] => {
-            Some((1.0 - black) * (1.0 - (0.299 * cyan + 0.587 * magenta + 0.114 * yellow).min(1.0)))
-        }
-        _ => None,
+/// The text on one line, as it looks.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Row {
+    pub text: String,
+    pub ink: Colour,
+    pub ground: Colour,
+    base: f64,
+    height: f64,
+}
+
+#[cfg(test)]
+impl Row {
+    /// Black text on this ground.
+    pub fn test(text: String, ground: Colour) -> Self {
+        Self { text, ink: Colour::BLACK, ground, base: 0.0, height: 10.0 }
     }
-    .map(|light| light.clamp(0.0, 1.0))
 }
 
 /// What `q` saves (8.4.1).
@@ -77,7 +86,7 @@ pub(super) struct Drawing<'f> {
     /// How far the current run went backwards since the last character, in ems.
     back: f64,
     grounds: Vec<([f64; 4], Ink)>,
-    written: Vec<Point>,
+    rows: Vec<Row>,
     boxes: Vec<[f64; 4]>,
     segments: Vec<(Point, Point)>,
     pen: Option<Point>,
@@ -91,7 +100,7 @@ impl<'f> Drawing<'f> {
         let state = State {
             scale: (1.0, 1.0),
             shift: (0.0, 0.0),
-            ink: Some(0.0),
+            ink: Some(Colour::BLACK),
             font: None,
             size: 0.0,
             character_space: 0.0,
@@ -113,7 +122,7 @@ impl<'f> Drawing<'f> {
             spaces: 0,
             back: 0.0,
             grounds: Vec::new(),
-            written: Vec::new(),
+            rows: Vec::new(),
             boxes: Vec::new(),
             segments: Vec::new(),
             pen: None,
@@ -225,7 +234,7 @@ impl<'f> Drawing<'f> {
                 if glyph.squeezed {
                     return Err("its font gives characters widths that they do not have".into());
                 }
-                self.visible(width * state.stretch, &state)?;
+                self.visible(glyph.character, width * state.stretch, &state)?;
                 self.spaces = 0;
                 self.back = 0.0;
             }
@@ -238,7 +247,7 @@ impl<'f> Drawing<'f> {
         Ok(())
     }
 
-    fn visible(&mut self, width: f64, state: &State) -> Outcome {
+    fn visible(&mut self, character: Option<char>, width: f64, state: &State) -> Outcome {
         let [left, bottom, right, top] = self.frame.bbox;
         let (x, base) = self.at(self.cursor);
         let width = width * self.line_scale.0 * state.scale.0;
@@ -262,24 +271,66 @@ impl<'f> Drawing<'f> {
         {
             return Err("its text stands outside of the field".into());
         }
+        let mut begins = true;
         if let Some(last) = self.last {
             let (down, along) = (last.base - base, x - last.end);
             let follows = down.abs() <= 0.25 * height && along >= -0.35 * em;
             if !follows && down < 0.6 * height {
                 return Err("its text runs backwards or over itself".into());
             }
+            begins = !follows;
         }
         self.last = Some(Last { end: x + width, base });
-        self.written.push((x + 0.25 * em, base + 0.25 * height));
-        self.legible(x + 0.25 * em, base + 0.25 * height)
+        let (x, y) = (x + 0.25 * em, base + 0.25 * height);
+        self.legible(x, y)?;
+        let (ink, ground) = (state.ink.unwrap_or(Colour::BLACK), self.ground_at(x, y));
+        if begins {
+            self.rows.push(Row { text: String::new(), ink, ground, base, height });
+        }
+        // Rows of a list may differ; what is beyond the field's edge is cut off.
+        let first = if self.frame.rows { self.rows.last() } else { self.rows.first() };
+        let differs = |row: &Row| !row.ink.is_like(ink) || !row.ground.is_like(ground);
+        if x < right && first.is_some_and(differs) {
+            return Err("a part of its text looks different from the rest".into());
+        }
+        if let Some(row) = self.rows.last_mut() {
+            row.text.extend(character);
+        }
+        Ok(())
+    }
+
+    /// The colour beneath; the page is taken to be white.
+    fn ground_at(&self, x: f64, y: f64) -> Colour {
+        let about = if self.frame.rows { 0.0 } else { EDGE };
+        let beneath = |[left, bottom, right, top]: [f64; 4]| {
+            within(&[left - EDGE, bottom - about, right + EDGE, top + about], x, y)
+        };
+        let ground = self.grounds.iter().rev().find(|(area, _)| beneath(*area));
+        ground.and_then(|(_, colour)| *colour).unwrap_or(Colour::WHITE)
+    }
+
+    /// The rows of text. Each ground lies beneath a row or beside it: of one that lies half beneath nobody can tell what it marks.
+    pub fn finish(self) -> Result<Vec<Row>, String> {
+        let half_beneath = |row: &Row, area: &[f64; 4]| {
+            let [_, bottom, _, top] = *area;
+            let band = (row.base, row.base + 0.6 * row.height);
+            let part = (top.min(band.1) - bottom.max(band.0)) / (band.1 - band.0);
+            (0.3..0.7).contains(&part)
+        };
+        let strange = |row: &Row| self.grounds.iter().any(|(area, _)| half_beneath(row, area));
+        if self.frame.rows && self.rows.iter().any(strange) {
+            return Err("its marks lie between its rows".into());
+        }
+        Ok(self.rows)
     }
 
     /// Whether the ink stands out from what is beneath.
     fn legible(&self, x: f64, y: f64) -> Outcome {
         let ground = self.grounds.iter().rev().find(|(area, _)| within(area, x, y)).map(|(_, ink)| *ink);
         let readable = match (ground, self.state.ink) {
-            (Some(Some(ground)), Some(ink)) => (ground - ink).abs() >= 0.25,
+            (Some(Some(ground)), Some(ink)) => (ground.lightness() - ink.lightness()).abs() >= 0.25,
             (None, Some(ink)) => {
+                let ink = ink.lightness();
                 ink <= 0.75 || self.frame.ink.is_some_and(|stated| (stated - ink).abs() < 0.02)
             }
             _ => false,
@@ -380,7 +431,7 @@ impl<'f> Drawing<'f> {
         if fills {
             let ink = self.state.ink;
             // A frame's side may lie over a dot or a sign.
-            if !self.boxes.is_empty() && !self.written.is_empty() {
+            if !self.boxes.is_empty() && !self.rows.is_empty() {
                 return Err("it paints over its text".into());
             }
             self.grounds.extend(self.boxes.iter().map(|area| (*area, ink)));

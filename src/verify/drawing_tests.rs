@@ -259,6 +259,36 @@ fn rows_of_a_list_may_be_marked() {
 }
 
 #[test]
+fn a_mark_lies_beneath_its_row_or_beside_it() {
+    let list = Frame { bbox: [0.0, 0.0, 100.0, 60.0], rows: true, ..field() };
+    let content = |bottom: &str| {
+        format!(".6 .75 .85 rg 1 {bottom} 98 14 re f BT 0 g /H 10 Tf 2 44 Td (x) Tj 0 -14 Td (y) Tj ET")
+    };
+    let rows = |bottom: &str| {
+        let rows = read(&content(bottom), &list).unwrap().rows;
+        rows.into_iter().map(|row| (row.text, row.ground.lightness() < 0.9)).collect::<Vec<_>>()
+    };
+    assert_eq!(rows("40"), [("x".to_owned(), true), ("y".to_owned(), false)]);
+    assert_eq!(rows("26"), [("x".to_owned(), false), ("y".to_owned(), true)]);
+    all_refused("between its rows", &list, &[&content("33"), &content("47")]);
+}
+
+#[test]
+fn a_value_has_one_look() {
+    let area = Frame { bbox: [0.0, 0.0, 200.0, 60.0], ..field() };
+    all_refused(
+        "looks different from the rest",
+        &area,
+        &[
+            "BT .75 g /H 10 Tf 2 45 Td (Not ) Tj 0 g (accepted) Tj ET",
+            "BT 0 g /H 10 Tf 2 45 Td (Not) Tj 1 0 0 rg 0 -12 Td (accepted) Tj ET",
+            ".5 g 40 0 160 60 re f BT 0 g /H 10 Tf 2 45 Td (Not so ) Tj (accepted at all) Tj ET",
+        ],
+    );
+    all_show("accepted", &area, &["0 0 1 rg BT /H 10 Tf 2 45 Td (acc) Tj 0 0 1 rg (epted) Tj ET"]);
+}
+
+#[test]
 fn several_lines_go_down_and_not_up() {
     let area = Frame { bbox: [0.0, 0.0, 200.0, 60.0], ..field() };
     all_show(

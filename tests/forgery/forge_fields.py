@@ -50,6 +50,7 @@ def not_as_it_stands(rng, data):
         drawn(whole, place=b"-1 0 0 1 60 4 Tm"), drawn(whole, place=b"-1 0 0 -1 60 12 Tm"), drawn(whole, place=b"2 400 Td"),
         drawn(whole, place=b"500 4 Td"), drawn(b"[(%s) 3500 (%s)] TJ" % parts), drawn(b"(%s) Tj -18 0 Td (%s) Tj" % parts, place=b"30 4 Td"),
         drawn(b"(%s) Tj 400 Ts (%s) Tj" % parts), drawn(b"(%s) Tj /Helv 0.01 Tf (%s) Tj" % parts), drawn(b"(%s) Tj 1 g (%s) Tj" % parts),
+        drawn(b".75 g (%s) Tj 0 g (%s) Tj" % parts), b".6 g 20 0 180 16 re f " + drawn(whole),
         drawn(b"(%s) Tj 0 500 Td (%s) Tj" % parts), drawn(b"(%s) Tj /OC /O BDC (%s) Tj EMC" % parts),
         b"q 0 0 12 16 re W n " + drawn(whole) + b" Q", drawn(b"() Tj")])
     return filled(Update(data), (first + last).decode(), content)

@@ -192,6 +192,33 @@ def list_turned(rng, data):
     return nonced(u, rng)
 
 
+ROWS = ["Hangzhou", "Beijing", "Peking"]
+
+
+def list_drawn(u, grounds):
+    """The options of the list, each on its ground."""
+    marks = b"".join(b"%s rg 0 %d 200 12 re f " % (ground, 24 - 12 * n) for n, ground in enumerate(grounds) if ground)
+    rows = b"".join(b"1 0 0 1 2 %d Tm (%s) Tj " % (27 - 12 * n, row.encode()) for n, row in enumerate(ROWS))
+    return u.stream(b"/Tx BMC q %s BT /Helv 9 Tf 0 g %s ET Q EMC" % (marks, rows), Type=Name.XObject, Subtype=Name.Form, BBox=Array([0, 0, 200, 36]),
+                    Resources=Dictionary(Font=Dictionary(Helv=u.root.AcroForm.DR.Font.Helv)))
+
+
+def another_row(rng, data):
+    """The value is one of the options, and the list marks another, or none, or marks it so that nobody sees it."""
+    u = Update(data)
+    target, chosen = field(u, "list"), rng.randrange(3)
+    other = (chosen + rng.randrange(1, 3)) % 3
+    mark, faint = b".6 .75 %.2f" % (0.8 + rng.random() / 10), b".%d .98 .98" % rng.randrange(96, 99)
+    grounds = rng.choice([
+        [mark if n == other else None for n in range(3)], [mark if n != chosen else None for n in range(3)], [None] * 3, [mark] * 3,
+        [mark if n == other else faint if n == chosen else None for n in range(3)]])
+    target.V = String(ROWS[chosen])
+    target.I = Array([chosen])
+    target.AP = Dictionary(N=list_drawn(u, grounds))
+    u.touch(target)
+    return nonced(u, rng)
+
+
 # The form's resources and style.
 
 def resources_taken(rng, data):
@@ -316,7 +343,7 @@ CLASSES = {
     "not-to-be-filled": (prepared, [locked_by_another_name, read_only, value_from_above, too_long]),
     "value-behind": (prepared, [behind_a_picture, blank_beneath, words_for_a_mark, style_turned, made_anew]),
     "another-form": (filled_in, [another_form]),
-    "choice": (prepared, [no_option, several_options, another_selection, list_turned]),
+    "choice": (prepared, [no_option, several_options, another_selection, list_turned, another_row]),
     "resources-taken": (filled_in, [resources_taken]),
     "style-joined": (lambda base, state: base in ("plain", "long"), [style_joined]),
     "seems-unseen": (plain, [seems_unseen]),

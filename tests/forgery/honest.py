@@ -19,6 +19,7 @@ from pyhanko.sign import fields
 
 import chinese
 import party
+from forge_form import ROWS, list_drawn
 from increment import Update
 
 
@@ -302,6 +303,23 @@ def option_chosen(rng, data):
     return u.write()
 
 
+def row_chosen(rng, data):
+    """Another row of a list box, marked as viewers mark it, with or without its selection."""
+    u = Update(data)
+    form = u.root.get("/AcroForm")
+    target = next((f for f in form.Fields if str(f.get("/T")) == "list"), None) if form else None
+    if target is None:
+        return None
+    chosen = rng.randrange(3)
+    target.V = String(ROWS[chosen])
+    target.I = Array([chosen])
+    if rng.random() < 0.5:
+        del target["/I"]
+    target.AP = Dictionary(N=list_drawn(u, [rng.choice([b".6 .75686 .8549", b"0 .5 1"]) if n == chosen else None for n in range(3)]))
+    u.touch(target)
+    return u.write(packed=rng.random() < 0.3)
+
+
 def field_in_tab_order(rng, data):
     """A field for the next signer, with its place in the page's tab order and a widget of its own."""
     u = Update(data)
@@ -317,7 +335,7 @@ def field_in_tab_order(rng, data):
 
 FREE = [signed, signed, signed_below, shown, stamped_signature, waiting_field_signed, stamped, archived, archived_and_stamped, empty_field, text_field_filled, box_ticked,
         metadata, keywords_listed, extension_declared, written_again, font_joined, in_another_order, types_named, filled_without_appearance,
-        filled_by_pypdf, written_down, option_chosen, field_in_tab_order]
+        filled_by_pypdf, written_down, option_chosen, row_chosen, field_in_tab_order]
 CERTIFIED = {
     "certified1": [stamped, archived, archived_and_stamped, written_again, in_another_order, types_named],
     "certified2": [signed, stamped_signature, stamped, archived, text_field_filled, filled_without_appearance, box_ticked, written_again,
@@ -327,7 +345,7 @@ CERTIFIED = {
 # Their prepared fields would show what was not seen.
 PREPARED = {base: [move for move in FREE if move is not filled_without_appearance] for base in ("replace", "caption", "unseen")}
 # Here the form's resources are an annotation too.
-PREPARED["prepared"] = [move for move in FREE if move not in (filled_without_appearance, font_joined, types_named)]
+PREPARED["prepared"] = [move for move in FREE if move not in (filled_without_appearance, font_joined, types_named)] + [row_chosen] * 3
 
 
 # A font that joins the form under a name that it has not may be what a field waits for.

@@ -33,6 +33,7 @@ mod pieces;
 mod rebuild;
 mod revision;
 mod section;
+mod text_string;
 mod view;
 
 pub use crypt::Encryption;

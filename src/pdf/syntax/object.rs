@@ -1,5 +1,6 @@
 //! The object model (ISO 32000-2 7.3).
 
+use super::text_string::text_string;
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
@@ -152,21 +153,10 @@ impl PdfString {
         self.span.map(|(start, end)| start..end)
     }
 
-    /// As a text string: UTF-16 with a byte order mark, UTF-8 with one, else Latin-1 for PDFDocEncoding.
+    /// As a text string (7.9.2.2): UTF-16 with a byte order mark, UTF-8 with one, else PDFDocEncoding. Language codes are left out.
     pub fn to_text(&self) -> String {
-        match self.bytes.as_slice() {
-            [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes),
-            [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes),
-            [0xEF, 0xBB, 0xBF, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
-            bytes => bytes.iter().map(|&b| char::from(b)).collect(),
-        }
+        text_string(&self.bytes)
     }
-}
-
-fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
-    let units: Vec<u16> =
-        bytes.chunks_exact(2).filter_map(|c| <[u8; 2]>::try_from(c).ok()).map(unit).collect();
-    String::from_utf16_lossy(&units)
 }
 
 impl PartialEq for PdfString {

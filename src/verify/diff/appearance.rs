@@ -1,6 +1,7 @@
 //! Appearances of filled fields: they show the field's value and nothing else (ISO 32000-2 12.7.4.3).
 
 use super::catalog::value;
+use super::drawn::is_list;
 use super::fields::Inherited;
 use super::restated::restated;
 use super::texts::{is_one_of, shows_one_of, texts_of};
@@ -133,7 +134,7 @@ impl Diff<'_, '_, '_> {
         if unchanged {
             let changed = value(old, "AS") != value(new, "AS")
                 || self.old.get(&holder(self.old, old)?, "V")? != self.new.get(field, "V")?;
-            self.stale_appearance(&normal, own, field, changed)?;
+            self.stale_appearance(&normal, own, (new, field), changed)?;
             return Ok(());
         }
         self.explain(&after.spot.key("N"));
@@ -169,7 +170,7 @@ impl Diff<'_, '_, '_> {
         let changed = self.old.get(was, "V")? != self.new.get(field, "V")?;
         let Some(appearance) = Self::descend(self.new, at, dict, "AP")? else { return Ok(()) };
         match Self::descend(self.new, &appearance.spot, &dict_of(Some(&appearance)), "N")? {
-            Some(normal) => self.stale_appearance(&normal, own, field, changed),
+            Some(normal) => self.stale_appearance(&normal, own, (dict, field), changed),
             None => Ok(()),
         }
     }
@@ -179,7 +180,7 @@ impl Diff<'_, '_, '_> {
         &mut self,
         normal: &Located,
         own: &Inherited,
-        field: &Dict,
+        (widget, field): (&Dict, &Dict),
         changed: bool,
     ) -> Result<()> {
         if self.made_anew() {
@@ -187,12 +188,18 @@ impl Diff<'_, '_, '_> {
         }
         let texts = texts_of(self.new, field, own)?;
         let blank = |text: &str| text.trim().is_empty();
+        let marked = match normal.object.as_stream() {
+            Some(stream) if changed => self.drawn_list_agrees(self.new, stream, own, (widget, field))?,
+            _ => None,
+        };
         let shown = match normal.object.as_stream() {
             Some(stream) => self.shown_by(self.new, stream)?.ok().filter(|shown| shown.text.is_some()),
             None => None,
         };
         let reason = match shown {
             None if changed => "cannot be read, and its value is another one",
+            // All of its options are there whatever is chosen.
+            Some(_) if changed && is_list(own) && marked != Some(true) => "still marks another value",
             Some(shown) if !shows_one_of(&shown, &texts, field) => "still shows another value",
             Some(shown)
                 if changed
@@ -220,9 +227,9 @@ impl Diff<'_, '_, '_> {
         let normal = Self::descend(self.old, &appearance.spot, &dict_of(Some(&appearance)), "N")?;
         let Some(stream) = normal.as_ref().and_then(|n| n.object.as_stream()) else { return Ok(()) };
         let texts = texts_of(self.old, &field, own)?;
-        if let Ok(shown) = self.shown_by(self.old, stream)?
-            && !shows_one_of(&shown, &texts, &field)
-        {
+        let marked = self.drawn_list_agrees(self.old, stream, own, (old, &field))?;
+        let shown = self.shown_by(self.old, stream)?;
+        if marked == Some(false) || shown.is_ok_and(|shown| !shows_one_of(&shown, &texts, &field)) {
             let reason =
                 format!("field {} showed something else than its value when it was signed", own.name);
             self.forbid(at, Some(Attack::ShadowReplace), reason);
@@ -285,7 +292,7 @@ impl Diff<'_, '_, '_> {
 
     /// Whether a widget shows its field's value, and is seen to do so. Who has no value shows nothing.
     pub(super) fn shows_its_value(
-        &self,
+        &mut self,
         view: View<'_, '_>,
         widget: &Dict,
         field: &Dict,
@@ -296,6 +303,9 @@ impl Diff<'_, '_, '_> {
         let empty = texts.iter().all(|text| blank(text));
         let Some(appearance) = view.get_dict(widget, "AP")? else { return Ok(empty) };
         let Object::Stream(stream) = view.get(&appearance, "N")? else { return Ok(false) };
+        if is_list(own) && !empty {
+            return Ok(self.drawn_list_agrees(view, &stream, own, (widget, field))? == Some(true));
+        }
         let shown = self.shown_text(view, &stream)?;
         let right =
             |text: &str| if empty { blank(text) } else { !blank(text) && is_one_of(text, &texts, field) };

@@ -7,8 +7,9 @@ use super::forms::is_plain_form;
 use super::texts::{COMBO, MAX_APPEARANCE, shows_one_of, texts_of};
 use super::{Diff, Result};
 use crate::pdf::syntax::{Dict, Object, Stream, View};
+use crate::verify::colour::Colour;
 use crate::verify::content::{self, Shown};
-use crate::verify::drawing::{Frame, lightness};
+use crate::verify::drawing::Frame;
 use crate::verify::font::Fonts;
 use crate::verify::form::FieldType;
 
@@ -19,17 +20,18 @@ impl Diff<'_, '_, '_> {
     /// The field that an appearance is drawn into; `Err` where it would be cut, turned or hidden as a whole.
     fn frame(
         &self,
+        view: View<'_, '_>,
         stream: &Stream,
         before: Option<&Stream>,
         own: &Inherited,
         (widget, field): (&Dict, &Dict),
     ) -> Result<std::result::Result<Frame, String>> {
-        if let Err(reason) = is_plain_form(self.new, &stream.dict) {
+        if let Err(reason) = is_plain_form(view, &stream.dict) {
             return Ok(Err(reason));
         }
         let numbers = |dict: &Dict, key: &str| -> Result<Vec<f64>> {
-            let list = self.new.get_array(dict, key)?;
-            Ok(list.iter().filter_map(|n| self.new.resolve(n).ok()?.as_number()).collect())
+            let list = view.get_array(dict, key)?;
+            Ok(list.iter().filter_map(|n| view.resolve(n).ok()?.as_number()).collect())
         };
         let &[x0, y0, x1, y1] = numbers(&stream.dict, "BBox")?.as_slice() else {
             return Ok(Err("it has no bounding box".into()));
@@ -78,7 +80,7 @@ impl Diff<'_, '_, '_> {
         Ok(Ok(Frame {
             bbox,
             ink: style.as_string().and_then(|style| ink_of(style.as_bytes())),
-            rows: own.kind == Some(FieldType::Choice) && own.flags & COMBO == 0,
+            rows: is_list(own),
             comb: own.flags & COMB != 0,
         }))
     }
@@ -91,7 +93,7 @@ impl Diff<'_, '_, '_> {
         own: &Inherited,
         (widget, field): (&Dict, &Dict),
     ) -> Result<Option<String>> {
-        let frame = match self.frame(stream, before, own, (widget, field))? {
+        let frame = match self.frame(self.new, stream, before, own, (widget, field))? {
             Ok(frame) => frame,
             Err(reason) => return Ok(Some(reason)),
         };
@@ -117,8 +119,28 @@ impl Diff<'_, '_, '_> {
         if shown.text.as_deref().is_none_or(blank) && !texts.is_empty() && !texts.iter().any(|t| blank(t)) {
             return Ok(Some("it hides the field's value".into()));
         }
+        if frame.rows {
+            return Ok(self.marks_its_choice(self.new, &shown.rows, widget, field)?.err().map(str::to_owned));
+        }
         let shows = shows_one_of(&shown, &texts, field);
         Ok((!shows).then(|| "it shows another text than the field's value".into()))
+    }
+
+    /// Whether a list box that was drawn before marks what is chosen; `None` where its rows cannot be read, and of other fields.
+    pub(super) fn drawn_list_agrees(
+        &mut self,
+        view: View<'_, '_>,
+        stream: &Stream,
+        own: &Inherited,
+        (widget, field): (&Dict, &Dict),
+    ) -> Result<Option<bool>> {
+        if !is_list(own) {
+            return Ok(None);
+        }
+        let Ok(frame) = self.frame(view, stream, None, own, (widget, field))? else { return Ok(None) };
+        let fonts = self.fonts(Some(stream))?;
+        let Ok(shown) = shown_in(view, stream, &fonts, Some(&frame))? else { return Ok(None) };
+        Ok(Some(self.marks_its_choice(view, &shown.rows, widget, field)?.is_ok()))
     }
 
     /// What an appearance stream shows; the inner error says what a field's appearance has no business to do.
@@ -136,6 +158,11 @@ impl Diff<'_, '_, '_> {
     }
 }
 
+/// Whether a field is a choice that shows its options.
+pub(super) fn is_list(own: &Inherited) -> bool {
+    own.kind == Some(FieldType::Choice) && own.flags & COMBO == 0
+}
+
 /// The lightness of the last colour that a default appearance sets.
 pub(super) fn ink_of(style: &[u8]) -> Option<f64> {
     let text = String::from_utf8_lossy(style);
@@ -145,7 +172,7 @@ pub(super) fn ink_of(style: &[u8]) -> Option<f64> {
             Ok(number) => numbers.push(number),
             Err(_) => {
                 if matches!(word, "g" | "rg" | "k") {
-                    ink = lightness(&numbers);
+                    ink = Colour::of(&numbers).map(Colour::lightness);
                 }
                 numbers.clear();
             }

@@ -67,21 +67,21 @@ fn inherited(view: View<'_, '_>, dict: &Dict, key: &str) -> Result<Object> {
 
 /// A choice field's state in the newest revision.
 #[derive(Clone, Debug, Default)]
-struct Choice {
+pub(super) struct Choice {
     /// Export values with what is shown for them.
-    options: Vec<(String, String)>,
+    pub options: Vec<(String, String)>,
     /// `None` when the value is neither text nor a list of texts.
-    chosen: Option<Vec<String>>,
-    several: bool,
+    pub chosen: Option<Vec<String>>,
+    pub several: bool,
     /// /I; `None` when it is no list of numbers.
-    indices: Option<Vec<usize>>,
+    pub indices: Option<Vec<usize>>,
     /// /I is there.
-    indexed: bool,
-    top: Object,
+    pub indexed: bool,
+    pub top: Object,
 }
 
 impl Choice {
-    fn of(view: View<'_, '_>, field: &Dict) -> Result<Self> {
+    pub fn of(view: View<'_, '_>, field: &Dict) -> Result<Self> {
         let mut out = Self { chosen: Some(Vec::new()), indices: Some(Vec::new()), ..Self::default() };
         if let Object::Array(options) = inherited(view, field, "Opt")? {
             for option in &options {
@@ -123,7 +123,7 @@ impl Choice {
     }
 
     /// Whether the option says this value; what is shown counts where nothing is exported under that name.
-    fn says(&self, (export, shown): &(String, String), value: &str) -> bool {
+    pub fn says(&self, (export, shown): &(String, String), value: &str) -> bool {
         export == value || (shown == value && self.options.iter().all(|(export, _)| export != value))
     }
 

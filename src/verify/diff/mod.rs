@@ -22,6 +22,7 @@ mod form_tests;
 mod forms;
 mod grounds;
 mod joining;
+mod lists;
 mod metadata;
 mod pages;
 mod resources;

@@ -19,17 +19,6 @@ pub(super) fn shows_one_of(shown: &Shown, texts: &[String], field: &Dict) -> boo
 
 /// The same of a text.
 pub(super) fn is_one_of(shown: &str, texts: &[String], field: &Dict) -> bool {
-    // Standard encoding draws the typewriter's quotes as curly ones.
-    let alike = |c| match c {
-        '\u{2018}' | '\u{2019}' | '`' => '\'',
-        '\u{ad}' | '\u{2010}' => '-',
-        // Adobe's collections have one dash and one dot each for two characters that look alike.
-        '\u{2015}' => '\u{2014}',
-        '\u{30fb}' => '\u{b7}',
-        other => other,
-    };
-    let plain =
-        |s: &str| s.chars().filter(|c| !c.is_whitespace() && !c.is_control()).map(alike).collect::<String>();
     let shown = plain(shown);
     if shown.is_empty() || texts.iter().any(|t| plain(t) == shown) {
         return true;
@@ -55,6 +44,20 @@ fn has_no_words(shown: &str) -> bool {
         .contains(&letters.as_str())
 }
 
+/// A text without its white space and control characters, with one character for those that fonts draw alike.
+pub(super) fn plain(text: &str) -> String {
+    // Standard encoding draws the typewriter's quotes as curly ones.
+    let alike = |c| match c {
+        '\u{2018}' | '\u{2019}' | '`' => '\'',
+        '\u{ad}' | '\u{2010}' => '-',
+        // Adobe's collections have one dash and one dot each for two characters that look alike.
+        '\u{2015}' => '\u{2014}',
+        '\u{30fb}' => '\u{b7}',
+        other => other,
+    };
+    text.chars().filter(|c| !c.is_whitespace() && !c.is_control()).map(alike).collect()
+}
+
 /// What the value may look like: itself, or for a choice the option's label.
 pub(super) fn texts_of(view: View<'_, '_>, field: &Dict, own: &Inherited) -> Result<Vec<String>> {
     let mut texts = Vec::new();
@@ -68,7 +71,7 @@ pub(super) fn texts_of(view: View<'_, '_>, field: &Dict, own: &Inherited) -> Res
         }
         one => texts.extend(text(one)),
     }
-    if let Some(plain) = value.as_string().and_then(pdf_doc_text) {
+    if let Some(plain) = value.as_string().and_then(latin_text) {
         texts.push(plain);
     }
     if own.kind == Some(FieldType::Choice) {
@@ -89,12 +92,10 @@ pub(super) fn texts_of(view: View<'_, '_>, field: &Dict, own: &Inherited) -> Res
     Ok(texts)
 }
 
-/// Text without a byte order mark beyond ASCII, in PDFDocEncoding (7.9.2.2).
-fn pdf_doc_text(string: &crate::pdf::syntax::PdfString) -> Option<String> {
+/// Text without a byte order mark beyond ASCII in Latin-1, as many write it.
+fn latin_text(string: &crate::pdf::syntax::PdfString) -> Option<String> {
     let bytes = string.as_bytes();
-    if bytes.is_ascii() || bytes.starts_with(&[0xFE, 0xFF]) || bytes.starts_with(&[0xFF, 0xFE]) {
-        return None;
-    }
-    let text = lopdf::Object::String(bytes.to_vec(), lopdf::StringFormat::Literal);
-    lopdf::decode_text_string(&text).ok()
+    let marked =
+        [&[0xFE, 0xFF][..], &[0xFF, 0xFE], &[0xEF, 0xBB, 0xBF]].iter().any(|mark| bytes.starts_with(mark));
+    (!marked && !bytes.is_ascii()).then(|| bytes.iter().map(|&byte| char::from(byte)).collect())
 }

@@ -104,7 +104,7 @@ impl Diff<'_, '_, '_> {
     }
 
     fn shown(
-        &self,
+        &mut self,
         view: View<'_, '_>,
         widget: &Dict,
         holder: &Dict,
