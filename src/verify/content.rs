@@ -406,3 +406,6 @@ pub(super) fn unescaped(name: &[u8]) -> Cow<'_, [u8]> {
 fn is_regular(byte: u8) -> bool {
     !byte.is_ascii_whitespace() && byte != 0 && !b"()<>[]{}/%".contains(&byte)
 }
+
+#[cfg(test)]
+mod tests;

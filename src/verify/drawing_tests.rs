@@ -12,11 +12,11 @@ const RESOURCES: &str = "<</Font<</H<</Type/Font/Subtype/Type1/BaseFont/Helvetic
      /ExtGState<</Plain<</Type/ExtGState/ca 1/BM/Normal/SMask/None>>/Thin<</ca .2>>/Screen<</BM/Screen>>>>>>";
 
 /// A field of 200 by 20 points.
-fn field() -> Frame {
+pub(super) fn field() -> Frame {
     Frame { bbox: [0.0, 0.0, 200.0, 20.0], ink: Some(0.0), rows: false, comb: false }
 }
 
-fn read_with(content: &str, resources: &str, frame: &Frame) -> Result<Shown, String> {
+pub(super) fn read_with(content: &str, resources: &str, frame: &Frame) -> Result<Shown, String> {
     let objects = ["<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[]/Count 0>>", resources];
     let file = with_table(&objects.map(str::to_owned));
     let document = Document::open(&file).unwrap();

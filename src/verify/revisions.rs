@@ -155,18 +155,37 @@ pub(super) fn hidden_object(document: &Document<'_>, inspection: &Inspection, en
     Some(finding.attack(Attack::IncrementalSaving).at(as_u64(at), as_u64(at)))
 }
 
-/// Where two numbers begin that stand at the end of `bytes`.
+/// Where two numbers begin that stand at the end of `bytes`, with white space and perhaps a comment behind each.
 fn header_before(bytes: &[u8]) -> Option<usize> {
-    let back = |from: usize, accept: fn(u8) -> bool| {
-        let before = bytes.get(..from).unwrap_or_default();
-        from - before.iter().rev().take_while(|&&b| accept(b)).count()
-    };
-    let digit = |b: u8| b.is_ascii_digit();
-    let generation_end = back(bytes.len(), is_white);
-    let generation = back(generation_end, digit);
-    let number_end = back(generation, is_white);
-    let number = back(number_end, digit);
-    (generation < generation_end && number_end < generation && number < number_end).then_some(number)
+    let digits = |from: usize| back(bytes, from, |b| b.is_ascii_digit());
+    [false, true].iter().find_map(|&comment| {
+        let generation_end = blank_before(bytes, bytes.len(), comment)?;
+        let generation = digits(generation_end);
+        [false, true].iter().find_map(|&comment| {
+            let number_end = blank_before(bytes, generation, comment)?;
+            let number = digits(number_end);
+            (generation < generation_end && number_end < generation && number < number_end).then_some(number)
+        })
+    })
+}
+
+/// Where white space begins that ends at `from`, and a comment before it where there is to be one.
+fn blank_before(bytes: &[u8], from: usize, comment: bool) -> Option<usize> {
+    let ends_line = |b: u8| matches!(b, b'\r' | b'\n');
+    let near = back(bytes, from, is_white);
+    if !comment {
+        return Some(near);
+    }
+    bytes.get(near..from)?.iter().find(|&&b| ends_line(b))?;
+    let text = back(bytes, near, |b| !matches!(b, b'\r' | b'\n' | b'%'));
+    let sign = text.checked_sub(1).filter(|&at| bytes.get(at) == Some(&b'%'))?;
+    Some(back(bytes, sign, is_white))
+}
+
+/// Where those octets begin before `from` that are all accepted.
+fn back(bytes: &[u8], from: usize, accept: fn(u8) -> bool) -> usize {
+    let before = bytes.get(..from).unwrap_or_default();
+    from - before.iter().rev().take_while(|&&b| accept(b)).count()
 }
 
 /// What it found before: no failure, since the signer saw it so; prepared content shows here.
@@ -226,7 +245,7 @@ fn describe(found: &crate::pdf::syntax::Finding) -> Finding {
         FindingKind::ObjectStreamIndex => {
             ("object-stream-index", "an object stream's index contradicts the cross-reference", true)
         }
-        FindingKind::Size => ("size", "/Size leaves out objects that are in use", true),
+        FindingKind::Size => ("size", "/Size is no integer, or leaves out objects that are in use", true),
         FindingKind::Unreadable => ("unreadable", "an object cannot be read", true),
         _ => ("rebuilt", "the cross-reference had to be rebuilt", true),
     };
@@ -239,59 +258,4 @@ fn describe(found: &crate::pdf::syntax::Finding) -> Finding {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-    use super::{covered, is_idle, trailing};
-    use crate::pdf::sign::testing::document;
-    use crate::pdf::syntax::Document;
-    use crate::verify::finding::Severity;
-
-    #[test]
-    fn two_numbers_before_the_keyword_begin_an_object() {
-        for (text, start) in [
-            ("1 0 ", Some(0)),
-            ("x\n12 0\r\n", Some(2)),
-            ("7 0", Some(0)),
-            ("70 ", None),
-            ("5 0 end", None),
-            ("", None),
-            ("a 0 ", None),
-        ] {
-            assert_eq!(super::header_before(text.as_bytes()), start, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn what_follows_the_end_counts_where_nobody_signed_it() {
-        let plain = document(1, "", "");
-        for tail in ["% a comment\n", "\x1a", "%%EOF\n", "anything"] {
-            let bytes = [plain.as_slice(), tail.as_bytes()].concat();
-            let file = Document::open(&bytes).unwrap();
-            let all = bytes.len();
-            assert_eq!(covered(&file, all), Ok(0), "{tail}");
-            let own = trailing(&file, all, all).map(|f| f.severity);
-            assert_eq!(own, Some(Severity::Warning), "{tail}");
-            assert_eq!(trailing(&file, plain.len(), 0).unwrap().severity, Severity::Failure, "{tail}");
-            // Behind another's signature, comments say nothing; the rest was not there.
-            let later = trailing(&file, plain.len(), all).unwrap().severity;
-            assert_eq!(later == Severity::Warning, tail != "anything", "{tail}");
-            assert!(covered(&file, plain.len() - 7).is_err(), "the end itself is not signed");
-        }
-    }
-
-    #[test]
-    fn only_what_says_nothing_stands_between_signed_revisions() {
-        assert!(is_idle(b"\n% one\r\n  %%EOF\n\x1a\0\n"));
-        assert!(!is_idle(b"% one\n1 0 obj"));
-        let plain = document(1, "", "");
-        let at = Document::open(&plain).unwrap().revisions()[0].startxref;
-        for (between, accepted) in [("% note\n", true), ("3 0 obj<<>>endobj\n", false)] {
-            let mut bytes = [plain.as_slice(), between.as_bytes()].concat();
-            let end = bytes.len();
-            let section =
-                format!("xref\n0 0\ntrailer\n<</Root 1 0 R/Size 9/Prev {at}>>\nstartxref\n{end}\n%%EOF\n");
-            bytes.extend(section.bytes());
-            assert_eq!(covered(&Document::open(&bytes).unwrap(), end).is_ok(), accepted, "{between}");
-        }
-    }
-}
+mod tests;

@@ -81,12 +81,15 @@ pub fn inspect(document: &Document<'_>, max_objects: usize) -> Result<Inspection
             out.placed.push(Placed { number, revision: index, entry, span });
         }
         highest = highest.max(own_highest);
-        let size = revision.trailer().get("Size").and_then(Object::as_integer);
+        let said_size = revision.trailer().get("Size");
+        let size = said_size.and_then(Object::as_integer);
         // PDFBox 2 counts to the highest object of its update, and readers take older objects all the same.
         let own = i64::from(own_highest).saturating_add(1);
         let kind = match size {
             Some(size) if size <= i64::from(highest) && size == own => Some(FindingKind::SizeOfUpdate),
             Some(size) if size <= i64::from(highest) => Some(FindingKind::Size),
+            // A real is none: some readers search the file for its objects then.
+            None if said_size.is_some() => Some(FindingKind::Size),
             _ => None,
         };
         out.findings.extend(kind.map(|kind| Finding { kind, span: said..said.saturating_add(1) }));

@@ -341,3 +341,28 @@ fn corpus_opens_or_is_refused() {
     println!("{opened} of {} files open", files.len());
     assert!(opened * 100 >= files.len() * 80, "most files of the corpus are readable");
 }
+
+#[test]
+fn a_real_is_no_integer() {
+    for text in ["2.0", "2.", "+2.0", "-2.000", "4294967298.0"] {
+        let real = parse(text.as_bytes()).unwrap();
+        assert_eq!(real.as_integer(), None, "{text}");
+        assert!(real.as_number().is_some(), "{text}");
+    }
+    for (text, value) in [("2", 2), ("+2", 2), ("-2", -2), ("4294967298", 4_294_967_298)] {
+        assert_eq!(parse(text.as_bytes()).unwrap().as_integer(), Some(value), "{text}");
+    }
+}
+
+#[test]
+fn a_size_that_is_no_integer_or_too_small_is_found() {
+    let file = String::from_utf8(document(&[CATALOG, PAGES], "/Root 1 0 R")).unwrap();
+    for (size, found) in
+        [("3", false), ("30", false), ("2", true), ("3.0", true), ("(3)", true), ("2 0 R", true)]
+    {
+        let file = file.replace("/Size 3", &format!("/Size {size}"));
+        let document = Document::open(file.as_bytes()).unwrap();
+        let findings = inspect(&document, 100).unwrap().findings;
+        assert_eq!(findings.iter().any(|f| f.kind == FindingKind::Size), found, "{size}: {findings:?}");
+    }
+}

@@ -3,7 +3,6 @@
 use super::catalog::value;
 use super::drawn::is_list;
 use super::fields::Inherited;
-use super::restated::restated;
 use super::texts::{is_one_of, shows_one_of, texts_of};
 use super::{Diff, Located, Referrers, Result, Spot, dict_of};
 use crate::pdf::syntax::{Dict, Object, View};
@@ -30,20 +29,7 @@ impl Diff<'_, '_, '_> {
         field: &Dict,
     ) -> Result<()> {
         let judged = ["V", "AP", "AS", "I", "RV", "M", "Kids"];
-        for key in self.other_keys(at, old, new, &judged)? {
-            if restated(&key, &value(old, &key), &value(new, &key), own.flags)
-                || (key == "DA"
-                    && own.kind != Some(FieldType::Button)
-                    && self.names_plain_font(old, field, &value(new, &key))?)
-            {
-                continue;
-            }
-            self.forbid(
-                &at.key(&key),
-                Some(Attack::FieldOverlay),
-                format!("/{key} of a widget of {} was changed", own.name),
-            );
-        }
+        self.rest_is_restated(at, (old, new), &judged, (own, own.flags), (field, "a widget of"))?;
         if !self.permissions.filling() || self.permissions.locked(&own.name) {
             self.forbid(
                 at,

@@ -202,12 +202,39 @@ fn shown_in(
     Ok(content::shown(view, &data, &resources.unwrap_or_default(), &own, frame))
 }
 
-/// Whether filters and their parameters have the same form (7.3.8.2, table 5): both one, or both as many.
+/// Filters that a field's appearance may have, by their whole names (table 6).
+const FILTERS: [&[u8]; 5] =
+    [b"ASCIIHexDecode", b"ASCII85Decode", b"LZWDecode", b"FlateDecode", b"RunLengthDecode"];
+/// What parameters those filters take (table 8).
+const PARAMETERS: [&[u8]; 5] = [b"Predictor", b"Colors", b"BitsPerComponent", b"Columns", b"EarlyChange"];
+
+/// Whether readers decode a stream alike: filters and parameters have the same form (7.3.8.2, table 5), both one or both as many, and
+/// are written out with direct integers.
 fn decodes_alike(view: View<'_, '_>, stream: &Stream) -> Result<bool> {
+    // Some readers take the short names of inline images here, too.
+    if stream.dict.contains("F") || stream.dict.contains("DP") {
+        return Ok(false);
+    }
     let filter = view.get(&stream.dict, "Filter")?;
-    Ok(match (filter, view.get(&stream.dict, "DecodeParms")?) {
-        (_, Object::Null) | (Object::Name(_), Object::Dictionary(_)) => true,
-        (Object::Array(filters), Object::Array(parameters)) => filters.len() == parameters.len(),
+    let parameters = view.get(&stream.dict, "DecodeParms")?;
+    let known = |filter: &Object| filter.as_name().is_some_and(|name| FILTERS.contains(&name));
+    let plain = |parameters: &Object| match parameters {
+        Object::Null => true,
+        Object::Dictionary(dict) => {
+            !dict.has_duplicate_keys()
+                && dict
+                    .iter()
+                    .all(|(key, value)| PARAMETERS.contains(&key.as_bytes()) && value.as_integer().is_some())
+        }
+        _ => false,
+    };
+    Ok(match (&filter, &parameters) {
+        (Object::Null, Object::Null) => true,
+        (Object::Name(_), one) => known(&filter) && plain(one),
+        (Object::Array(filters), Object::Null) => filters.iter().all(known),
+        (Object::Array(filters), Object::Array(each)) => {
+            filters.len() == each.len() && filters.iter().all(known) && each.iter().all(plain)
+        }
         _ => false,
     })
 }

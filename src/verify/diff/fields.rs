@@ -367,20 +367,7 @@ impl Diff<'_, '_, '_> {
             return Ok(());
         }
         let judged = ["V", "AP", "AS", "I", "TI", "RV", "M", "Kids"];
-        for key in self.other_keys(at, old, new, &judged)? {
-            if restated(&key, &value(old, &key), &value(new, &key), own.flags_above)
-                || (key == "DA"
-                    && own.kind != Some(FieldType::Button)
-                    && self.names_plain_font(old, old, &value(new, &key))?)
-            {
-                continue;
-            }
-            self.forbid(
-                &at.key(&key),
-                Some(Attack::FieldOverlay),
-                format!("/{key} of field {} was changed", own.name),
-            );
-        }
+        self.rest_is_restated(at, (old, new), &judged, (own, own.flags_above), (old, "field"))?;
         for key in ["V", "I", "RV"] {
             if let Some(filled) = Self::descend(self.new, at, new, key)? {
                 self.explain(&at.key(key));

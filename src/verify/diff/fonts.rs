@@ -1,6 +1,5 @@
 //! The fonts that a filled field may be written in: those that were there when it was signed (ISO 32000-2 12.7.3, 12.7.4.3).
 
-use super::fields::{Inherited, MAX_DEPTH};
 use super::restated::Style;
 use super::{Diff, Result, number_of};
 use crate::pdf::syntax::{Dict, Object, Stream, View};
@@ -30,25 +29,15 @@ impl<'x> Diff<'x, '_, '_> {
         }
         let mut known: BTreeSet<u32> = numbers(&form_fonts(self.old)?).collect();
         let form = self.old.get_dict(&self.old.catalog()?, "AcroForm")?.unwrap_or_default();
-        let mut waiting: Vec<(Object, Inherited, usize)> = Vec::new();
-        let fields = self.old.get_array(&form, "Fields")?;
-        waiting.extend(fields.into_iter().map(|field| (field, Inherited::default(), 0)));
-        while let Some((field, above, depth)) = waiting.pop() {
-            self.step()?;
-            let field = self.old.resolve(&field)?;
-            let Some(dict) = field.as_dict() else { continue };
-            let own = above.with(self.old, dict);
+        self.each_signed_field(&form, |diff, field, own| {
             if matches!(own.kind, Some(FieldType::Text | FieldType::Choice))
-                && let Some(appearance) = self.old.get_dict(dict, "AP")?
-                && let Object::Stream(normal) = self.old.get(&appearance, "N")?
+                && let Some(appearance) = diff.old.get_dict(field, "AP")?
+                && let Object::Stream(normal) = diff.old.get(&appearance, "N")?
             {
-                known.extend(numbers(&fonts_of(self.old, &normal)?));
+                known.extend(numbers(&fonts_of(diff.old, &normal)?));
             }
-            if depth < MAX_DEPTH {
-                let kids = self.old.get_array(dict, "Kids")?;
-                waiting.extend(kids.into_iter().map(|kid| (kid, own.clone(), depth + 1)));
-            }
-        }
+            Ok(())
+        })?;
         self.fonts_at_signing = Some(known.clone());
         Ok(known)
     }

@@ -6,27 +6,27 @@ use crate::pdf::sign::testing::with_table;
 use crate::verify::permissions::Level;
 
 const BOX: &str = "/Type/Annot/Subtype/Widget/FT/Btn/T(agreed)/Rect[72 350 84 362]/P 3 0 R/F 4/AP<</N<</Yes 9 0 R/Off 10 0 R>>>>";
-const TEXT: &str = "/Type/Annot/Subtype/Widget/FT/Tx/T(payee)/Rect[72 400 272 416]/P 3 0 R/F 4/DA(/Helv 10 Tf 0 g)/V(Alice)/AP<</N 12 0 R>>";
+pub(super) const TEXT: &str = "/Type/Annot/Subtype/Widget/FT/Tx/T(payee)/Rect[72 400 272 416]/P 3 0 R/F 4/DA(/Helv 10 Tf 0 g)/V(Alice)/AP<</N 12 0 R>>";
 const FORM: &str = "/Fields[7 0 R 8 0 R 11 0 R]/DA(/Helv 10 Tf 0 g)";
-const FONTS: &str = "/Helv 6 0 R";
-const PAGE: &str =
+pub(super) const FONTS: &str = "/Helv 6 0 R";
+pub(super) const PAGE: &str =
     "/Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<</F1 6 0 R>>>>";
-const ANNOTATIONS: &str = "7 0 R 8 0 R 11 0 R";
+pub(super) const ANNOTATIONS: &str = "7 0 R 8 0 R 11 0 R";
 
-fn stream(keys: &str, data: &str) -> String {
+pub(super) fn stream(keys: &str, data: &str) -> String {
     format!("<<{keys}/Length {}>>\nstream\n{data}\nendstream", data.len())
 }
 
-fn drawn(data: &str) -> String {
+pub(super) fn drawn(data: &str) -> String {
     stream("/Type/XObject/Subtype/Form/BBox[0 0 200 16]/Resources<</Font<</Helv 6 0 R>>>>", data)
 }
 
-fn form(keys: &str, fonts: &str) -> String {
+pub(super) fn form(keys: &str, fonts: &str) -> String {
     format!("<<{FORM}{keys}/DR<</Font<<{fonts}>>>>>>")
 }
 
 /// A page with text, a check box, a text field that shows its value and one that waits to be filled.
-fn document() -> Vec<String> {
+pub(super) fn document() -> Vec<String> {
     vec![
         "<</Type/Catalog/Pages 2 0 R/AcroForm 5 0 R>>".to_owned(),
         "<</Type/Pages/Kids[3 0 R]/Count 1>>".to_owned(),
@@ -45,7 +45,7 @@ fn document() -> Vec<String> {
 }
 
 /// What is forbidden in the second revision.
-fn forbidden(signed: &[String], later: &[(u32, String)], level: Option<Level>) -> Vec<String> {
+pub(super) fn forbidden(signed: &[String], later: &[(u32, String)], level: Option<Level>) -> Vec<String> {
     use std::fmt::Write;
     let mut file = with_table(signed);
     let previous = memchr::memmem::rfind(&file, b"xref\n0 ").unwrap();
@@ -67,7 +67,7 @@ fn forbidden(signed: &[String], later: &[(u32, String)], level: Option<Level>) -
     changes.into_iter().filter(|c| c.permission == Permission::Forbidden).map(|c| c.reason).collect()
 }
 
-fn judged(what: &str, later: &[(u32, String)], level: Option<Level>, permitted: bool) {
+pub(super) fn judged(what: &str, later: &[(u32, String)], level: Option<Level>, permitted: bool) {
     let reasons = forbidden(&document(), later, level);
     assert_eq!(reasons.is_empty(), permitted, "{what}: {reasons:?}");
 }

@@ -19,14 +19,18 @@ mod filling;
 mod fonts;
 #[cfg(test)]
 mod form_tests;
+mod formatted;
 mod forms;
 mod grounds;
 mod joining;
 mod lists;
 mod metadata;
 mod pages;
+#[cfg(test)]
+mod reader_tests;
 mod resources;
 mod restated;
+mod signed_form;
 mod signing;
 mod states;
 mod structure_tree;

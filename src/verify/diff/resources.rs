@@ -1,6 +1,5 @@
 //! The form's default resources (ISO 32000-2 12.7.3): they may gain resources, and those that were there stay what they were.
 
-use super::fields::{Inherited, MAX_DEPTH};
 use super::restated::is_plain_style;
 use super::{Diff, Located, Referrers, Result, Spot, dict_of, number_of, segment};
 use crate::pdf::syntax::{Dict, Name, Object};
@@ -107,22 +106,12 @@ impl Diff<'_, '_, '_> {
     fn names_in_use(&mut self, form: &Dict) -> Result<BTreeSet<Vec<u8>>> {
         let mut names = BTreeSet::new();
         self.names_in(form, &mut names)?;
-        let mut waiting: Vec<(Object, Inherited, usize)> = Vec::new();
-        let fields = self.old.get_array(form, "Fields")?;
-        waiting.extend(fields.into_iter().map(|field| (field, Inherited::default(), 0)));
-        while let Some((field, above, depth)) = waiting.pop() {
-            self.step()?;
-            let field = self.old.resolve(&field)?;
-            let Some(dict) = field.as_dict() else { continue };
-            let own = above.with(self.old, dict);
+        self.each_signed_field(form, |diff, field, own| {
             if own.kind != Some(FieldType::Button) {
-                self.names_in(dict, &mut names)?;
+                diff.names_in(field, &mut names)?;
             }
-            if depth < MAX_DEPTH {
-                let kids = self.old.get_array(dict, "Kids")?;
-                waiting.extend(kids.into_iter().map(|kid| (kid, own.clone(), depth + 1)));
-            }
-        }
+            Ok(())
+        })?;
         for (_, widget) in self.signed_widgets()? {
             if FieldType::of(self.old, &widget) != Some(FieldType::Button) {
                 self.names_in(&widget, &mut names)?;
@@ -138,27 +127,6 @@ impl Diff<'_, '_, '_> {
             names.insert(unescaped(word).into_owned());
         }
         Ok(())
-    }
-
-    /// The widgets that the pages of the signed revision list, in the form or not, with their object numbers.
-    pub(super) fn signed_widgets(&mut self) -> Result<Vec<(Option<u32>, Dict)>> {
-        let mut widgets = Vec::new();
-        for page in self.old_pages.clone().unwrap_or_default() {
-            let object = self.old.object(page)?;
-            let Some(page) = object.as_dict() else { continue };
-            for item in self.old.get_array(page, "Annots")? {
-                self.step()?;
-                let number = number_of(&item);
-                let annotation = self.old.resolve(&item)?;
-                widgets.extend(
-                    annotation
-                        .as_dict()
-                        .filter(|d| d.is_name("Subtype", "Widget"))
-                        .map(|d| (number, d.clone())),
-                );
-            }
-        }
-        Ok(widgets)
     }
 
     /// Whether an object or the dictionaries directly below it were touched.

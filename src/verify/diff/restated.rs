@@ -1,7 +1,12 @@
 //! Keys of a field that tools write again without changing what they say: a default in place of nothing, the operators of
 //! /DA in another order, a thin border that only a frame's colour would show, the /Type that a widget need not name.
 
+use super::catalog::value;
+use super::fields::Inherited;
+use super::{Diff, Result, Spot};
 use crate::pdf::syntax::{Dict, Object};
+use crate::verify::Attack;
+use crate::verify::form::FieldType;
 
 /// Flags that show or hide nothing (table 167): ReadOnly, Locked, LockedContents; and Print, which may only be added to what is on the
 /// screen anyway.
@@ -28,6 +33,32 @@ pub(super) fn restated(key: &str, before: &Object, after: &Object, flags: i64) -
             _ => false,
         },
         _ => false,
+    }
+}
+
+impl Diff<'_, '_, '_> {
+    /// Every key of a field or widget that is not in `judged` is what it was or says the same again. `flags` are as above; the default
+    /// appearance may be that of `field`, and `whose` says what is looked at.
+    pub(super) fn rest_is_restated(
+        &mut self,
+        at: &Spot,
+        (old, new): (&Dict, &Dict),
+        judged: &[&str],
+        (own, flags): (&Inherited, i64),
+        (field, whose): (&Dict, &str),
+    ) -> Result<()> {
+        for key in self.other_keys(at, old, new, judged)? {
+            let (before, after) = (value(old, &key), value(new, &key));
+            let same = restated(&key, &before, &after, flags)
+                || (key == "DA"
+                    && own.kind != Some(FieldType::Button)
+                    && self.names_plain_font(old, field, &after)?);
+            if !same {
+                let reason = format!("/{key} of {whose} {} was changed", own.name);
+                self.forbid(&at.key(&key), Some(Attack::FieldOverlay), reason);
+            }
+        }
+        Ok(())
     }
 }
 

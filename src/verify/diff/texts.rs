@@ -2,6 +2,7 @@
 
 use super::Result;
 use super::fields::Inherited;
+use super::formatted::shows_number;
 use crate::pdf::syntax::{Dict, Object, View};
 use crate::verify::content::Shown;
 use crate::verify::form::FieldType;
@@ -12,7 +13,7 @@ pub(super) const MAX_APPEARANCE: usize = 1 << 20;
 pub(super) const COMBO: i64 = 1 << 17;
 
 /// Whether what is shown is one of the texts, white space apart. Nothing shown is no contradiction. With a format
-/// action (/AA /F) a number may be shown with its grouping, its currency and its decimals.
+/// action (/AA /F) a number may be shown with its grouping, its currency and its decimals ([`shows_number`]).
 pub(super) fn shows_one_of(shown: &Shown, texts: &[String], field: &Dict) -> bool {
     shown.text.as_ref().is_none_or(|shown| is_one_of(shown, texts, field))
 }
@@ -23,25 +24,7 @@ pub(super) fn is_one_of(shown: &str, texts: &[String], field: &Dict) -> bool {
     if shown.is_empty() || texts.iter().any(|t| plain(t) == shown) {
         return true;
     }
-    let number = |s: &str| {
-        let digits: String = s.chars().filter(|c| c.is_ascii_digit() || matches!(c, '.' | '-')).collect();
-        digits.trim_matches('.').parse::<f64>().ok()
-    };
-    field.contains("AA")
-        && has_no_words(&shown)
-        && number(&shown)
-            .is_some_and(|n| texts.iter().filter_map(|t| number(t)).any(|t| (t - n).abs() < 0.005))
-}
-
-/// Whether the letters of a formatted number are no more than a currency's code.
-fn has_no_words(shown: &str) -> bool {
-    let letters: String = shown.chars().filter(|c| c.is_alphabetic()).collect();
-    letters.is_empty()
-        || [
-            "EUR", "USD", "CNY", "RMB", "GBP", "JPY", "HKD", "TWD", "KRW", "CHF", "元", "円", "圆", "圓",
-            "원",
-        ]
-        .contains(&letters.as_str())
+    field.contains("AA") && texts.iter().any(|t| shows_number(&shown, &plain(t)))
 }
 
 /// A text without its white space and control characters, with one character for those that fonts draw alike.

@@ -121,7 +121,7 @@ fn characters(view: View<'_, '_>, font: &Dict, own: bool) -> Vec<Option<char>> {
     }
     for item in &differences {
         match view.resolve(item).unwrap_or_default() {
-            Object::Integer(next) => code = usize::try_from(next).unwrap_or(usize::MAX),
+            Object::Integer(next @ 0..256) => code = usize::try_from(next).unwrap_or(usize::MAX),
             Object::Name(name) => {
                 if let Some(place) = characters.get_mut(code) {
                     *place = named_glyph(name.as_bytes());

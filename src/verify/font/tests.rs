@@ -325,3 +325,57 @@ fn only_so_many_programs_of_a_file_are_read() {
     });
     assert_eq!(read.count(), 4);
 }
+
+#[test]
+fn differences_are_codes_and_names_and_nothing_else() {
+    let read = |list: &str| {
+        let encoding = format!("/Encoding<</BaseEncoding/WinAnsiEncoding/Differences[{list}]>>");
+        drawn(&simple(&encoding), &["49"], b"12")
+    };
+    for (list, text) in [
+        ("", "12"),
+        ("49/nine/eight", "98"),
+        ("49/nine 50/two", "92"),
+        ("49/nine 49/one", "12"),
+        ("0/a 255/b/c", "12"),
+        ("5 0 R/nine", "92"),
+    ] {
+        assert_eq!(read(list).as_deref(), Some(text), "{list}");
+    }
+    for list in [
+        "49.0/nine",
+        "49/nine 49.0/one",
+        "-207/nine",
+        "305/nine",
+        "(49)/nine",
+        "49/nine[49]/one",
+        "49/nine null",
+        "49(nine)",
+    ] {
+        assert_eq!(read(list), None, "{list}");
+    }
+    assert_eq!(read(&"49 ".repeat(512)).as_deref(), Some("12"));
+    assert_eq!(read(&"49 ".repeat(513)), None, "readers end at different lengths");
+}
+
+#[test]
+fn a_code_beyond_the_widths_has_none() {
+    let squeezed = |keys: &str, code: u8| {
+        let font = simple(&format!("/Encoding/WinAnsiEncoding{keys}"));
+        with_font(&font, &["48"], true, |font| font.glyphs(&[code]).unwrap()[0].squeezed)
+    };
+    for (keys, code, expected) in [
+        ("", b'0', false),
+        ("/FirstChar 48/LastChar 49/Widths[556 556]", b'0', false),
+        ("/FirstChar 48/LastChar 49/Widths[556 556.5]", b'1', false),
+        ("/FirstChar 48/LastChar 49/Widths[556 556]", b'2', true),
+        ("/FirstChar 49/LastChar 50/Widths[556 556]", b'0', true),
+        ("/FirstChar 5 0 R/LastChar 49/Widths[0 556]", b'0', true),
+        ("/FirstChar 5 0 R/LastChar 49/Widths[0 556]", b'1', false),
+        ("/FirstChar 48.0/LastChar 49/Widths[556 556]", b'0', true),
+        ("/FirstChar -1/LastChar 49/Widths[556 556]", b'0', true),
+        ("/FirstChar 48/LastChar 49/Widths[(556) 556]", b'0', true),
+    ] {
+        assert_eq!(squeezed(keys, code), expected, "{keys} {code}");
+    }
+}
