@@ -12,16 +12,19 @@ import sys
 from pathlib import Path
 
 import forge_below
-import forge_form
+import forge_drawn
 import forge_fields
 import forge_fonts
+import forge_form
+import forge_readers
 import forge_revisions
 import forge_shadow
 import forge_signature
 import forge_widgets
 
 CLASSES = {**forge_signature.CLASSES, **forge_revisions.CLASSES, **forge_shadow.CLASSES, **forge_widgets.CLASSES,
-           **forge_fields.CLASSES, **forge_fonts.CLASSES, **forge_below.CLASSES, **forge_form.CLASSES}
+           **forge_fields.CLASSES, **forge_fonts.CLASSES, **forge_below.CLASSES, **forge_form.CLASSES,
+           **forge_readers.CLASSES, **forge_drawn.CLASSES}
 
 
 def main():

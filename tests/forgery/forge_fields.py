@@ -31,11 +31,15 @@ def drawn(text, before=b"", place=b"2 4 Td"):
     return b"/Tx BMC q BT /Helv 10 Tf 0 g " + place + b" " + before + b" " + text + b" ET Q EMC"
 
 
+def digits_named(turn):
+    """The names of the ten digits, beginning with this one."""
+    return [Name("/" + name) for name in DIGITS[turn:] + DIGITS[:turn]]
+
+
 def in_another_font(rng, data):
     value = str(rng.randrange(10**4, 10**6))
-    turned = DIGITS[1:] + DIGITS[:1]
     font = rng.choice([
-        helvetica(Encoding=Dictionary(Differences=Array([48, *(Name("/" + n) for n in turned)]))),
+        helvetica(Encoding=Dictionary(Differences=Array([48, *digits_named(1)]))),
         helvetica(FirstChar=48, LastChar=57, Widths=Array([0] * 10)),
         Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Symbol),
         Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.ZapfDingbats)])

@@ -133,6 +133,37 @@ def posing_as_stamp(rng, data):
     return party.sign_as_stamp(data, "Late%d" % rng.randrange(10**6), box=box, subfilter=subfilter)
 
 
+def looks_on(rng, data):
+    """A field that waited, hidden, is stamped and shown; or it is given another look with the stamp."""
+    u = Update(data)
+    field = next(f for f in u.signature_fields() if str(f.get("/T")) == "waiting")
+    field.V = u.new(Dictionary())
+    u.put(u.number(field.V), party.unsealed(stamp=True, Reason=b"(%d)" % rng.randrange(10**6)))
+    if rng.random() < 0.1:
+        del field["/F"]
+    else:
+        field.F = rng.choice([*VIEWED, 0, 1])
+    key, value = rng.choice([("/F", field.get("/F")), ("/AP", Dictionary(N=cover(u, rng))), ("/Rect", rectangle(rng)), ("/MK", Dictionary(BG=Array([1, 1, 1])))])
+    if value is not None:
+        field[key] = value
+    u.touch(field)
+    return party.seal(u.write(), stamp=True)
+
+
+def stamp_in_name_alone(rng, data):
+    """A signature of whoever likes, over the page of a certified file, that says that it is a document time stamp in one place or in two."""
+    u = Update(data)
+    field = widget(u, rng) if rng.random() < 0.7 else widget(u, rng, kind="Sig", MK=Dictionary(BG=Array([1, 1, 1])))
+    field.V = u.new(Dictionary())
+    body = party.unsealed(stamp=rng.random() < 0.5)
+    swap = rng.choice([(b"/Type/Sig", b"/Type/DocTimeStamp"), (b"ETSI.CAdES.detached", b"ETSI.RFC3161"), (b"/Type/DocTimeStamp", b"/Type/Sig"),
+                       (b"ETSI.RFC3161", b"adbe.pkcs7.detached")])
+    u.put(u.number(field.V), body.replace(*swap))
+    u.annotate(u.page(rng.randrange(2)), field)
+    u.add_field(field)
+    return party.seal(u.write())
+
+
 def moved_existing_field(rng, data):
     """An empty field of the document is signed and moved or redrawn meanwhile."""
     u = Update(data)
@@ -157,7 +188,7 @@ def signed_after_no_changes(rng, data):
 
 
 def certified(base, state):
-    return base.startswith("certified")
+    return base.startswith(("certified", "ready-certified"))
 
 
 def certified_loosely(base, state):
@@ -173,6 +204,8 @@ CLASSES = {
     "eaa": (certified, [annotation_added, annotation_added, annotation_added, annotation_changed, hidden_behind_a_signature]),
     "ssa": (certified, [visible_signature, invalid_signature, unsigned_field, moved_existing_field, visible_stamp]),
     "no-changes-permitted": (lambda base, state: base == "certified1", [signed_after_no_changes, visible_stamp, posing_as_stamp]),
+    "stamp-shown": (lambda base, state: base == "ready-certified1", [looks_on]),
+    "stamp-over-page": (certified, [visible_stamp, stamp_in_name_alone]),
     "posing-as-stamp": (lambda base, state: True, [posing_as_stamp]),
     "field-overlay": (uncertified, [unsigned_field]),
 }

@@ -18,10 +18,12 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import fields
 
 import chinese
+import honest_fields
 import party
 from forge_form import ROWS, list_drawn
+from honest_fields import (border_filled, boxes_in_reals, filled_and_encoded, filled_with_a_font, filled_with_operands, number_formatted,
+                           words_of_objects)
 from increment import Update
-
 
 
 def fresh(rng):
@@ -335,15 +337,20 @@ def field_in_tab_order(rng, data):
 
 FREE = [signed, signed, signed_below, shown, stamped_signature, waiting_field_signed, stamped, archived, archived_and_stamped, empty_field, text_field_filled, box_ticked,
         metadata, keywords_listed, extension_declared, written_again, font_joined, in_another_order, types_named, filled_without_appearance,
-        filled_by_pypdf, written_down, option_chosen, row_chosen, field_in_tab_order]
+        filled_by_pypdf, written_down, option_chosen, row_chosen, field_in_tab_order, filled_with_operands, filled_with_a_font, filled_and_encoded,
+        boxes_in_reals, words_of_objects]
 CERTIFIED = {
+    "ready-certified1": [stamped, archived, written_again],
     "certified1": [stamped, archived, archived_and_stamped, written_again, in_another_order, types_named],
-    "certified2": [signed, stamped_signature, stamped, archived, text_field_filled, filled_without_appearance, box_ticked, written_again,
+    "certified2": [signed, stamped_signature, stamped, archived, filled_and_encoded, text_field_filled, filled_without_appearance, box_ticked, written_again,
                    in_another_order, metadata],
     "certified3": [signed, stamped, archived, text_field_filled, box_ticked, note, note, written_again, option_chosen],
 }
 # Their prepared fields would show what was not seen.
 PREPARED = {base: [move for move in FREE if move is not filled_without_appearance] for base in ("replace", "caption", "unseen")}
+PREPARED |= {"ready-" + name: PREPARED["replace"] for name in ("turned", "white", "password")}
+PREPARED["ready-fill"] = [number_formatted, border_filled, number_formatted, border_filled, signed, metadata, words_of_objects, box_ticked]
+PREPARED["ready-streams"] = [signed, stamped, metadata, words_of_objects, boxes_in_reals]
 # Here the form's resources are an annotation too.
 PREPARED["prepared"] = [move for move in FREE if move not in (filled_without_appearance, font_joined, types_named)] + [row_chosen] * 3
 
@@ -373,6 +380,8 @@ def main():
             data, steps = locking(rng, data), [*steps, "locking"]
         if rng.random() < 0.2 and (later := written_by_pdfbox(rng, data)):
             data, steps = later, [*steps, "written_by_pdfbox"]
+        if rng.random() < 0.1:
+            data, steps = honest_fields.lines_behind(rng, data), [*steps, "lines_behind"]
         if not steps:
             continue
         (out / f"{made:03}-{path.name[:-4]}-{'-'.join(steps)}.pdf").write_bytes(data)

@@ -27,6 +27,8 @@ class Update:
         # Entries as a cross-reference stream has them.
         self.entries = {}
         self.trailer = {}
+        # How an object stream says how many objects it has and where the first begins.
+        self.counts = b"/N %d/First %d"
 
     # What is there.
 
@@ -142,8 +144,8 @@ class Update:
             data = zlib.compress(head + text)
             entries.update({n: (2, holder, i) for i, n in enumerate(inner)})
             entries[holder] = (1, len(out), 0)
-            out += b"%d 0 obj\n<</Type/ObjStm/N %d/First %d/Filter/FlateDecode/Length %d>>\nstream\n" % (
-                holder, len(inner), len(head), len(data))
+            out += b"%d 0 obj\n<</Type/ObjStm%s/Filter/FlateDecode/Length %d>>\nstream\n" % (
+                holder, self.counts % (len(inner), len(head)), len(data))
             out += data + b"\nendstream\nendobj\n"
         for n, obj in self.objects.items():
             if n in entries:

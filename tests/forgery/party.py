@@ -1,6 +1,8 @@
 """Somebody else who signs, stamps and archives: pyHanko with a key of its own."""
 
+import asyncio
 import datetime
+import hashlib
 import io
 import logging
 from unittest import mock
@@ -103,3 +105,29 @@ def add_validation_data(data):
     out = io.BytesIO(data)
     DocumentSecurityStore.add_dss(out, signature.pkcs7_content, certs=list(signature.other_embedded_certs) + [signature.signer_cert, SIGNER.signing_cert])
     return out.getvalue()
+
+
+# What no tool would sign: dictionaries and objects written by hand around a signature that holds.
+
+ROOM = 8192
+RANGE = b"/ByteRange[0 0000000000 0000000000 0000000000]"
+
+
+def unsealed(stamp=False, **more):
+    """A signature dictionary without its value, or that of a document time stamp."""
+    kind = b"/Type/DocTimeStamp/SubFilter/ETSI.RFC3161" if stamp else b"/Type/Sig/SubFilter/ETSI.CAdES.detached"
+    keys = b"".join(b"/%s %s" % (key.encode(), value) for key, value in more.items())
+    return b"<<" + kind + b"/Filter/Adobe.PPKLite" + keys + RANGE + b"/Contents<" + b"0" * ROOM + b">>>"
+
+
+def seal(data, stamp=False):
+    """Signs or stamps the whole file around the value that its last signature lacks."""
+    at = data.rindex(RANGE)
+    start = data.index(b"/Contents<", at) + len(b"/Contents")
+    end = start + ROOM + 2
+    numbers = b"/ByteRange[0 %010d %010d %010d]" % (start, end, len(data) - end)
+    data = data[:at] + numbers + data[at + len(RANGE):]
+    digest = hashlib.sha256(data[:start] + data[end:]).digest()
+    made = CLOCK.async_timestamp(digest, "sha256") if stamp else SIGNER.async_sign(digest, "sha256", use_pades=True)
+    value = asyncio.run(made).dump().hex().encode()
+    return data[:start] + b"<" + value.ljust(ROOM, b"0") + b">" + data[end:]

@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""Documents that somebody prepared for one thing that he would do later: what lies ready in them is seen by nobody. Each is signed once.
+
+    ready.py OUT
+"""
+
+import sys
+from pathlib import Path
+
+from pikepdf import Array, Dictionary, Name, String
+
+import bases
+import party
+from bases import stream
+
+
+def nines():
+    """Helvetica, in which every digit is a nine."""
+    encoding = Dictionary(Type=Name.Encoding, BaseEncoding=Name.WinAnsiEncoding, Differences=Array([48, *([Name.nine] * 10)]))
+    return Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Helvetica, Encoding=encoding)
+
+
+def field(pdf, name):
+    return next(f for f in pdf.Root.AcroForm.Fields if f.T == name)
+
+
+def another_style(pdf, style, flags=0):
+    """A field that shows its value; by /DA and flags it would show something else."""
+    payee = field(pdf, "payee")
+    payee.V, payee.DA, payee.Ff = String("1000"), String(style), flags
+    payee.AP.N.write(b"/Tx BMC q BT /Helv 10 Tf 0 g 2 4 Td (1000) Tj ET Q EMC")
+    pdf.Root.AcroForm.DR.Font.Ev = pdf.make_indirect(nines())
+    return pdf
+
+
+def to_be_filled(pdf):
+    """The page has another font under the name of the form's; a field formats numbers, one has a border, one is hidden and one waits."""
+    page, form = pdf.pages[0].obj, pdf.Root.AcroForm
+    page.Resources = pdf.make_indirect(Dictionary({key: value for key, value in page.Resources.items()}))
+    page.Resources.Font.Helv = pdf.make_indirect(nines())
+    page.Resources.Font.Ev = page.Resources.Font.Helv
+    helv, form_of = form.DR.Font.Helv, dict(Type=Name.XObject, Subtype=Name.Form)
+
+    def add(name, rect, content, **keys):
+        width, height = rect[2] - rect[0], rect[3] - rect[1]
+        look = stream(pdf, content, BBox=Array([0, 0, width, height]), Resources=Dictionary(Font=Dictionary(Helv=helv)), **form_of)
+        made = pdf.make_indirect(Dictionary(Type=Name.Annot, Subtype=Name.Widget, FT=Name.Tx, T=String(name), P=page, Rect=Array(rect),
+                                            DA=String("/Helv 10 Tf 0 g"), AP=Dictionary(N=look), **keys))
+        page.Annots.append(made)
+        form.Fields.append(made)
+        return made
+
+    text = b"/Tx BMC q BT /Helv 10 Tf 0 g 2 4 Td (%s) Tj ET Q EMC"
+    script = Dictionary(S=Name.JavaScript, JS=String('AFNumber_Format(2, 0, 0, 0, "", true);'))
+    add("price", [300, 420, 500, 436], text % b"100.00", V=String("100"), F=4, AA=Dictionary(F=script))
+    border = b"q 1 g 0 0 200 16 re f 0 G 0.5 0.5 199 15 re S Q "
+    add("bordered", [300, 396, 500, 412], border + text % b"100", V=String("100"), F=4, MK=Dictionary(BC=Array([0]), BG=Array([1])))
+    cover = b"q 1 g 0 0 230 35 re f Q " + text % b"Pay 999 to Mallory"
+    add("hidden", [70, 510, 300, 545], cover, V=String("Pay 999 to Mallory"), F=2, Ff=1)
+    return pdf
+
+
+def with_waiting_signature(pdf):
+    """A signature field that waits, hidden, with a look of its own."""
+    page, form = pdf.pages[0].obj, pdf.Root.AcroForm
+    look = stream(pdf, b"1 g 0 0 300 60 re f", Type=Name.XObject, Subtype=Name.Form, BBox=Array([0, 0, 300, 60]))
+    made = pdf.make_indirect(Dictionary(Type=Name.Annot, Subtype=Name.Widget, FT=Name.Sig, T=String("waiting"), P=page, Rect=Array([72, 500, 372, 560]), F=2,
+                                        AP=Dictionary(N=look)))
+    page.Annots.append(made)
+    form.Fields.append(made)
+    return pdf
+
+
+def in_two_parts(pdf):
+    """Streams that the pages show and that are a field, an element of the structure and its root as well."""
+    first, second = (page.obj for page in pdf.pages[:2])
+    text = b"BT /F1 12 Tf 72 %d Td (Pay 100 to Alice) Tj ET"
+    of_field = stream(pdf, text % 300, FT=Name.Tx, T=String("stream"), V=String("a"))
+    of_element = stream(pdf, text % 280, S=Name.Span)
+    of_tree = stream(pdf, text % 260, Type=Name.StructTreeRoot)
+    of_element.P = of_tree
+    of_tree.K = Array([of_element])
+    for page in (first, second):
+        page.Contents = Array([*page.Contents, of_field, of_element, of_tree])
+    pdf.Root.AcroForm.Fields.append(of_field)
+    pdf.Root.StructTreeRoot = of_tree
+    return pdf
+
+
+def all_ready():
+    """Name and file of each."""
+    def form():
+        return bases.with_form(bases.document())
+
+    yield "turned", bases.saved(another_style(form(), "/Ev 10 Tf 0 g"))
+    yield "white", bases.saved(another_style(form(), "/Helv 10 Tf 1 g"))
+    yield "password", bases.saved(another_style(form(), "/Helv 10 Tf 0 g", 1 << 13))
+    yield "fill", bases.saved(to_be_filled(form()))
+    yield "streams", bases.saved(in_two_parts(form()))
+    yield "certified1", party.certify(bases.saved(with_waiting_signature(form())), 1)
+
+
+if __name__ == "__main__":
+    out = Path(sys.argv[1])
+    for name, data in all_ready():
+        (out / f"ready-{name}.pdf").write_bytes(data)
