@@ -9,7 +9,7 @@ use hayro_interpret::{
     BlendMode, ClipPath, Context, Device, DrawMode, DrawProps, Image, ImageDrawProps, InterpreterCache,
     InterpreterSettings, RenderContent, SoftMask, interpret_page,
 };
-use kurbo::{Affine, BezPath, Rect, Shape as _};
+use kurbo::{Affine, BezPath, Point, Rect, Shape as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -25,6 +25,8 @@ const BOUNDS: Bounds = Bounds { objects: 20_000, stream: 2 << 20, content: 4 << 
 const MAX_PAINTED: u64 = 50_000;
 /// Half of an em box around a glyph's origin, in thousandths: what an outline may reach beyond its advance.
 const OVERHANG: f64 = 500.0;
+/// Half the height of a capital, in thousandths.
+const MIDDLE: f64 = 350.0;
 
 /// A page and parts of it: left, bottom, right, top in user space.
 pub type Ground = (ObjectId, Vec<[f64; 4]>);
@@ -35,7 +37,42 @@ pub type Ground = (ObjectId, Vec<[f64; 4]>);
 /// # Errors
 /// [`LocateError`] where that cannot be told of all of them.
 pub fn are_empty(document: &Document<'_>, wanted: &[Ground]) -> Result<Vec<bool>, LocateError> {
-    if document.bytes().len() > MAX_FILE || wanted.len() > MAX_LOOKED_AT {
+    if wanted.len() > MAX_LOOKED_AT {
+        return Err(LocateError::TooLarge("bytes or pages"));
+    }
+    apart(document, |pdf, all| wanted.iter().map(|ground| is_empty(pdf, all, ground)).collect())
+}
+
+/// What the content of a page puts where.
+#[derive(Clone, Debug, Default)]
+pub struct Painted {
+    /// The middle of each glyph in user space, of those too that are not painted.
+    pub glyphs: Vec<[f64; 2]>,
+    /// Left, bottom, right, top of each image.
+    pub images: Vec<[f64; 4]>,
+}
+
+/// What is painted on these pages, as many as are looked at; `None` for a page whose content cannot be read as a whole.
+///
+/// # Errors
+/// [`LocateError`] where the document cannot be given to an interpreter.
+pub fn painted(document: &Document<'_>, pages: &[ObjectId]) -> Result<Vec<Option<Painted>>, LocateError> {
+    if pages.len() > MAX_LOOKED_AT {
+        return Err(LocateError::TooLarge("bytes or pages"));
+    }
+    apart(document, |pdf, all| {
+        let seen =
+            |page: &ObjectId| interpreted(pdf, all, *page, Seen::default()).ok().map(|seen| seen.places);
+        Ok(pages.iter().map(seen).collect())
+    })
+}
+
+/// Looks at the pages in a thread of its own. The interpreter is somebody else's: whatever a file makes it do, this ends with an answer.
+fn apart<T: Send>(
+    document: &Document<'_>,
+    look: impl Fn(&hayro_syntax::Pdf, &[Page]) -> Result<T, LocateError> + Sync,
+) -> Result<T, LocateError> {
+    if document.bytes().len() > MAX_FILE {
         return Err(LocateError::TooLarge("bytes or pages"));
     }
     let refused = |error: SyntaxError| match error {
@@ -47,7 +84,6 @@ pub fn are_empty(document: &Document<'_>, wanted: &[Ground]) -> Result<Vec<bool>
         pages::pages_within(document.latest(), MAX_PAGES).map_err(refused)
     })?;
     let bytes = document.bytes().to_vec();
-    // The interpreter is somebody else's: whatever a file makes it do, this ends with an answer.
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("ground".into()).stack_size(tame::STACK);
         let looking = thread.spawn_scoped(scope, || {
@@ -55,7 +91,7 @@ pub fn are_empty(document: &Document<'_>, wanted: &[Ground]) -> Result<Vec<bool>
             if pdf.pages().len() != all.len() {
                 return Err(unread());
             }
-            wanted.iter().map(|ground| is_empty(&pdf, &all, ground)).collect()
+            look(&pdf, &all)
         });
         looking.map_err(|_| unread())?.join().unwrap_or_else(|_| Err(unread()))
     })
@@ -66,11 +102,19 @@ fn unread() -> LocateError {
 }
 
 fn is_empty(pdf: &hayro_syntax::Pdf, all: &[Page], (page, areas): &Ground) -> Result<bool, LocateError> {
-    let at = all.iter().position(|p| p.id == *page).ok_or_else(unread)?;
+    let areas = areas.iter().map(|&[left, bottom, right, top]| Rect::new(left, bottom, right, top)).collect();
+    interpreted(pdf, all, *page, Seen { areas, ..Seen::default() }).map(|seen| !seen.met)
+}
+
+fn interpreted(
+    pdf: &hayro_syntax::Pdf,
+    all: &[Page],
+    page: ObjectId,
+    mut seen: Seen,
+) -> Result<Seen, LocateError> {
+    let at = all.iter().position(|p| p.id == page).ok_or_else(unread)?;
     let (content, page) = pdf.pages().get(at).zip(all.get(at)).ok_or_else(unread)?;
     let cache = InterpreterCache::new();
-    let areas = areas.iter().map(|&[left, bottom, right, top]| Rect::new(left, bottom, right, top)).collect();
-    let mut seen = Seen { areas, ..Seen::default() };
     let [left, bottom, right, top] = page.crop;
     let visible = Rect::new(left, bottom, right, top);
     // What the interpreter could not read it did not paint.
@@ -85,7 +129,7 @@ fn is_empty(pdf: &hayro_syntax::Pdf, all: &[Page], (page, areas): &Ground) -> Re
     interpret_page(content, &mut context, &mut seen);
     match seen.painted {
         _ if incomplete.load(Ordering::Relaxed) => Err(unread()),
-        0..=MAX_PAINTED => Ok(!seen.met),
+        0..=MAX_PAINTED => Ok(seen),
         _ => Err(LocateError::TooLarge("glyphs and paths")),
     }
 }
@@ -95,6 +139,7 @@ struct Seen {
     areas: Vec<Rect>,
     met: bool,
     painted: u64,
+    places: Painted,
 }
 
 impl Seen {
@@ -125,7 +170,11 @@ impl Device<'_> for Seen {
 
     fn draw_image(&mut self, image: Image<'_, '_>, props: ImageDrawProps<'_>) {
         let pixels = Rect::new(0.0, 0.0, f64::from(image.width()), f64::from(image.height()));
-        self.paint(props.transform.transform_rect_bbox(pixels));
+        let place = props.transform.transform_rect_bbox(pixels);
+        if self.painted <= MAX_PAINTED {
+            self.places.images.push([place.x0, place.y0, place.x1, place.y1]);
+        }
+        self.paint(place);
     }
 
     fn pop_clip(&mut self) {}
@@ -144,14 +193,17 @@ impl Device<'_> for Seen {
             let reach = if advance.is_some() { OVERHANG } else { 4.0 * OVERHANG };
             let width = f64::from(advance.unwrap_or(1000.0)).max(0.0);
             let shape = Rect::new(-reach, -reach, width + reach, 1000.0 + reach);
-            self.paint((props.transform * positioned.transform()).transform_rect_bbox(shape));
+            let transform = props.transform * positioned.transform();
+            let middle = transform * Point::new(width / 2.0, MIDDLE);
+            self.places.glyphs.push([middle.x, middle.y]);
+            self.paint(transform.transform_rect_bbox(shape));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use crate::pdf::sign::testing::with_table;
 
@@ -185,6 +237,20 @@ mod tests {
             let document = Document::open(&file).unwrap();
             assert_eq!(are_empty(&document, &[(ObjectId::new(3), vec![area])]), Ok(vec![empty]), "{content}");
         }
+    }
+
+    #[test]
+    fn glyphs_and_images_are_where_they_are_painted() {
+        let file = page(
+            "BT /F1 12 Tf 72 110 Td (ab) Tj ET q 40 0 0 40 300 300 cm BI /W 1 /H 1 /CS /G /BPC 8 ID x EI Q 0 0 9 9 re f",
+        );
+        let document = Document::open(&file).unwrap();
+        let pages = painted(&document, &[ObjectId::new(3), ObjectId::new(4)]).unwrap();
+        let [Some(first), None] = pages.as_slice() else { panic!("{pages:?}") };
+        let near = |[x, y]: [f64; 2], (a, b): (f64, f64)| (x - a).abs() < 1.0 && (y - b).abs() < 1.0;
+        let [a, b] = first.glyphs.as_slice() else { panic!("{first:?}") };
+        assert!(near(*a, (75.3, 114.2)) && near(*b, (82.0, 114.2)), "{first:?}");
+        assert_eq!(first.images, [[300.0, 300.0, 340.0, 340.0]]);
     }
 
     #[test]

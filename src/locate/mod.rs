@@ -12,7 +12,7 @@ use crate::pdf::pages::{self, Page};
 use crate::pdf::syntax::{Document, SyntaxError};
 use crate::pdf::tame;
 
-pub use ground::{Ground, are_empty};
+pub use ground::{Ground, Painted, are_empty, painted};
 
 /// Longest keyword in characters.
 const MAX_KEYWORD: usize = 200;

@@ -216,7 +216,7 @@ fn is_opaque(view: View<'_, '_>, resources: &Dict, name: &[u8]) -> bool {
 }
 
 /// Lexical tokens of a content stream; only what telling the text needs.
-enum Token<'a> {
+pub(super) enum Token<'a> {
     Operator(&'a [u8]),
     Name(Cow<'a, [u8]>),
     Text(Vec<u8>),
@@ -228,14 +228,21 @@ enum Token<'a> {
 }
 
 impl Token<'_> {
-    fn name(&self) -> Option<&[u8]> {
+    pub fn name(&self) -> Option<&[u8]> {
         match self {
             Self::Name(n) => Some(n),
             _ => None,
         }
     }
 
-    fn number(&self) -> Option<f64> {
+    pub fn text(&self) -> Option<&[u8]> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub fn number(&self) -> Option<f64> {
         match self {
             Self::Number(n) => Some(*n),
             _ => None,
@@ -243,13 +250,13 @@ impl Token<'_> {
     }
 }
 
-struct Tokens<'a> {
+pub(super) struct Tokens<'a> {
     data: &'a [u8],
     pos: usize,
 }
 
 impl<'a> Tokens<'a> {
-    fn new(data: &'a [u8]) -> Self {
+    pub fn new(data: &'a [u8]) -> Self {
         Self { data, pos: 0 }
     }
 

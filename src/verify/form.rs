@@ -1,6 +1,6 @@
 //! The interactive form's fields as a tree with what they inherit (ISO 32000-2 12.7.4).
 
-use crate::pdf::syntax::{Dict, Object, ObjectId, SyntaxError, View};
+use crate::pdf::syntax::{Dict, Object, ObjectId, PdfString, SyntaxError, View};
 use std::collections::{HashMap, HashSet};
 
 /// Fields that are looked at in one revision, at most.
@@ -175,9 +175,55 @@ impl Walk<'_, '_> {
 /// The name of a field below `parent` (12.7.4.2).
 pub(super) fn qualified_name(view: View<'_, '_>, parent: &str, dict: &Dict) -> String {
     let name = view.get(dict, "T").unwrap_or_default();
-    match name.as_string() {
-        Some(own) if parent.is_empty() => own.to_text(),
-        Some(own) => format!("{parent}.{}", own.to_text()),
+    match name.as_string().map(name_text) {
+        Some(own) if parent.is_empty() => own,
+        Some(own) => format!("{parent}.{own}"),
         None => parent.to_owned(),
+    }
+}
+
+/// The text of a name, which is the same in whatever encoding and language it is written.
+pub(super) fn name_text(name: &PdfString) -> String {
+    without_languages(name.to_text())
+}
+
+/// Text without the language codes that stand between escape characters (7.9.2.2.2).
+fn without_languages(text: String) -> String {
+    const LONGEST: usize = 5;
+    if !text.contains('\u{1b}') {
+        return text;
+    }
+    let (mut out, mut rest) = (String::new(), text.as_str());
+    while let Some((before, after)) = rest.split_once('\u{1b}') {
+        out.push_str(before);
+        rest = match after.split_once('\u{1b}') {
+            Some((code, behind))
+                if code.len() <= LONGEST && code.bytes().all(|b| b.is_ascii_alphabetic()) =>
+            {
+                behind
+            }
+            _ => {
+                out.push('\u{1b}');
+                after
+            }
+        };
+    }
+    out + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name_text;
+    use crate::pdf::syntax::PdfString;
+
+    #[test]
+    fn a_name_is_the_same_in_every_encoding_and_language() {
+        let utf8 = |text: &str| name_text(&PdfString::literal([b"\xEF\xBB\xBF", text.as_bytes()].concat()));
+        assert_eq!(
+            name_text(&PdfString::literal(b"price \xA0".to_vec())),
+            name_text(&PdfString::text("price €"))
+        );
+        assert_eq!(utf8("\u{1b}en\u{1b}city\u{1b}zhCN\u{1b}"), "city");
+        assert_eq!(utf8("\u{1b}no language\u{1b}"), "\u{1b}no language\u{1b}");
     }
 }

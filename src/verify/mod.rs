@@ -12,6 +12,7 @@ mod font;
 mod form;
 mod found;
 mod judge;
+mod mark;
 mod pages;
 mod pdf_date;
 mod permissions;

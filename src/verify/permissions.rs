@@ -1,6 +1,7 @@
 //! What a signature lets others do afterwards: DocMDP, FieldMDP and the field's /Lock (ISO 32000-2 12.8.2.2, 12.8.2.4,
 //! 12.7.5.5).
 
+use super::form::name_text;
 use crate::pdf::syntax::{Dict, Object, View};
 
 /// Signature references that one signature may have.
@@ -20,7 +21,7 @@ impl Lock {
         let action = view.get(dict, "Action").ok()?;
         let action = action.as_name()?;
         let named = view.get_array(dict, "Fields").and_then(|fields| {
-            let text = |f: &Object| Ok(view.resolve(f)?.as_string().map(|s| s.to_text()).unwrap_or_default());
+            let text = |f: &Object| Ok(view.resolve(f)?.as_string().map(name_text).unwrap_or_default());
             fields.iter().map(text).collect::<Result<Vec<_>, _>>()
         });
         let Ok(fields) = named else { return Some(Self::All) };

@@ -216,6 +216,12 @@ def prepared_form(pdf):
     add("Btn", "words", [300, 540, 360, 552], V=Name.Off, AS=Name.Off, AP=Dictionary(N=Dictionary(Yes=words(b"Pay Mallory"), Off=nothing())))
     add("Btn", "cover", [20, 20, 580, 820], V=Name.Yes, AS=Name.Yes, AP=Dictionary(N=Dictionary(Yes=nothing(), Off=stream(
         pdf, b"1 g 0 0 12 12 re f", Type=Name.XObject, Subtype=Name.Form, BBox=Array([0, 0, 12, 12])))))
+    # Boxes on the amount of the page, whose other state covers it, or behind it, where it says one more digit.
+    white = b"1 g 0 0 24 14 re f"
+    for name, on, rect in [("erased", white, [94, 516, 118, 530]), ("rewritten", white + b" BT /Helv 12 Tf 0 g 1 4 Td (9,9) Tj ET", [94, 516, 118, 530]),
+                           ("blackened", b"0 g 0 0 24 14 re f", [94, 516, 118, 530]), ("longer", b"BT /Helv 12 Tf 0 4 Td (0) Tj ET", [171, 516, 181, 530])]:
+        mark = stream(pdf, on, Type=Name.XObject, Subtype=Name.Form, BBox=Array([0, 0, rect[2] - rect[0], 14]), Resources=Dictionary(Font=Dictionary(Helv=helv)))
+        add("Btn", name, rect, V=Name.Off, AS=Name.Off, AP=Dictionary(N=Dictionary(Yes=mark, Off=nothing())))
     add("Tx", "styled", [300, 520, 500, 536], DA=String("/Helv 10 Tf 1 g 0 g"), V=String("10"), AP=Dictionary(N=shown(b"10")))
     options = Array([Array([String("Hangzhou"), String("Hangzhou")]), String("Beijing"), String("Peking")])
     add("Ch", "list", [300, 480, 500, 516], Opt=options, V=String("Hangzhou"), I=Array([0]))

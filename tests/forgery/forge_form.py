@@ -127,6 +127,15 @@ def words_for_a_mark(rng, data):
     return nonced(u, rng)
 
 
+def covering_mark(rng, data):
+    """A state that nobody saw erases a part of the page's text, blackens it, or continues it."""
+    u = Update(data)
+    target = field(u, rng.choice(["erased", "rewritten", "blackened", "longer"]))
+    target.V = target.AS = Name.Yes
+    u.touch(target)
+    return nonced(u, rng)
+
+
 def style_turned(rng, data):
     """The same operators in an order that means something else."""
     u = Update(data)
@@ -341,7 +350,7 @@ def plain(base, state):
 CLASSES = {
     "two-roles": (prepared, [value_is_an_image, resources_are_an_annotation]),
     "not-to-be-filled": (prepared, [locked_by_another_name, read_only, value_from_above, too_long]),
-    "value-behind": (prepared, [behind_a_picture, blank_beneath, words_for_a_mark, style_turned, made_anew]),
+    "value-behind": (prepared, [behind_a_picture, blank_beneath, words_for_a_mark, covering_mark, style_turned, made_anew]),
     "another-form": (filled_in, [another_form]),
     "choice": (prepared, [no_option, several_options, another_selection, list_turned, another_row]),
     "resources-taken": (filled_in, [resources_taken]),

@@ -153,7 +153,7 @@ impl PdfString {
         self.span.map(|(start, end)| start..end)
     }
 
-    /// As a text string (7.9.2.2): UTF-16 with a byte order mark, UTF-8 with one, else PDFDocEncoding. Language codes are left out.
+    /// As a text string (7.9.2.2): UTF-16 with a byte order mark, UTF-8 with one, else PDFDocEncoding.
     pub fn to_text(&self) -> String {
         text_string(&self.bytes)
     }

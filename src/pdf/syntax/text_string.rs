@@ -1,11 +1,11 @@
 //! Text strings (ISO 32000-2 7.9.2.2).
 
-/// The text of a string: UTF-16 with a byte order mark, UTF-8 with one, else PDFDocEncoding. Language codes are left out.
+/// The text of a string: UTF-16 with a byte order mark, UTF-8 with one, else PDFDocEncoding.
 pub(super) fn text_string(bytes: &[u8]) -> String {
     match bytes {
-        [0xFE, 0xFF, rest @ ..] => without_languages(utf16(rest, u16::from_be_bytes)),
-        [0xFF, 0xFE, rest @ ..] => without_languages(utf16(rest, u16::from_le_bytes)),
-        [0xEF, 0xBB, 0xBF, rest @ ..] => without_languages(String::from_utf8_lossy(rest).into_owned()),
+        [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes),
+        [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes),
+        [0xEF, 0xBB, 0xBF, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
         bytes => bytes.iter().map(|&byte| pdf_doc(byte)).collect(),
     }
 }
@@ -24,30 +24,6 @@ fn pdf_doc(byte: u8) -> char {
         _ => None,
     };
     other.copied().unwrap_or(char::from(byte))
-}
-
-/// Text without the language codes that stand between escape characters (7.9.2.2.2).
-fn without_languages(text: String) -> String {
-    const LONGEST: usize = 5;
-    if !text.contains('\u{1b}') {
-        return text;
-    }
-    let (mut out, mut rest) = (String::new(), text.as_str());
-    while let Some((before, after)) = rest.split_once('\u{1b}') {
-        out.push_str(before);
-        rest = match after.split_once('\u{1b}') {
-            Some((code, behind))
-                if code.len() <= LONGEST && code.bytes().all(|b| b.is_ascii_alphabetic()) =>
-            {
-                behind
-            }
-            _ => {
-                out.push('\u{1b}');
-                after
-            }
-        };
-    }
-    out + rest
 }
 
 fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
@@ -72,12 +48,5 @@ mod tests {
                 assert_eq!(text_string(encoded), text, "{encoded:02x?}");
             }
         }
-    }
-
-    #[test]
-    fn language_codes_are_no_text() {
-        let text = |s: &str| text_string(&[&b"\xEF\xBB\xBF"[..], s.as_bytes()].concat());
-        assert_eq!(text("\u{1b}en\u{1b}city\u{1b}zhCN\u{1b}"), "city");
-        assert_eq!(text("\u{1b}no language\u{1b}"), "\u{1b}no language\u{1b}");
     }
 }

@@ -5,7 +5,7 @@ use super::drawn::is_list;
 use super::fields::Inherited;
 use super::texts::{is_one_of, shows_one_of, texts_of};
 use super::{Diff, Located, Referrers, Result, Spot, dict_of};
-use crate::pdf::syntax::{Dict, Object, View};
+use crate::pdf::syntax::{Dict, Object, Stream, View};
 use crate::verify::Attack;
 use crate::verify::form::FieldType;
 
@@ -58,11 +58,15 @@ impl Diff<'_, '_, '_> {
             let dict = dict_of(appearance.as_ref());
             let states =
                 appearance.map(|a| Self::descend(self.old, &a.spot, &dict, "N")).transpose()?.flatten();
-            let mark = state.as_name().and_then(|n| dict_of(states.as_ref()).get_bytes(n).cloned());
-            if let Some(Object::Stream(mark)) = mark.as_ref().map(|m| self.old.resolve(m)).transpose()?
-                && let Err(reason) =
-                    self.shown_by(self.old, &mark)?.and_then(|shown| self.is_mark(old, &shown))
-            {
+            let states = dict_of(states.as_ref());
+            let of = |state: &Object| state.as_name().and_then(|n| states.get_bytes(n).cloned());
+            let drawn = |mark: Option<&Object>| -> Result<Option<Stream>> {
+                let mark = mark.map(|mark| self.old.resolve(mark)).transpose()?;
+                Ok(mark.and_then(|mark| mark.as_stream().cloned()))
+            };
+            let mark = of(&state);
+            let (before, after) = (drawn(of(&value(old, "AS")).as_ref())?, drawn(mark.as_ref())?);
+            if let Err(reason) = self.are_marks(at.owner, old, before.as_ref(), after.as_ref())? {
                 let reason = format!("the mark of button {} is more than a mark: {reason}", own.name);
                 self.forbid(&at.key("AS"), Some(Attack::ShadowReplace), reason);
             }

@@ -190,7 +190,7 @@ fn shown_in(
     let Ok(data) = view.document().decode(stream, MAX_APPEARANCE) else {
         return Ok(Err("it cannot be decoded".into()));
     };
-    if !decodes_alike(view, stream)? {
+    if !is_decoded_alike(view, stream)? {
         return Ok(Err("readers decode it differently".into()));
     }
     let resources = view.get_dict(&stream.dict, "Resources")?;
@@ -210,7 +210,7 @@ const PARAMETERS: [&[u8]; 5] = [b"Predictor", b"Colors", b"BitsPerComponent", b"
 
 /// Whether readers decode a stream alike: filters and parameters have the same form (7.3.8.2, table 5), both one or both as many, and
 /// are written out with direct integers.
-fn decodes_alike(view: View<'_, '_>, stream: &Stream) -> Result<bool> {
+pub(super) fn is_decoded_alike(view: View<'_, '_>, stream: &Stream) -> Result<bool> {
     // Some readers take the short names of inline images here, too.
     if stream.dict.contains("F") || stream.dict.contains("DP") {
         return Ok(false);

@@ -170,6 +170,40 @@ fn a_buttons_state_is_a_mark() {
 }
 
 #[test]
+fn a_mark_neither_covers_nor_uncovers_nor_says_anything() {
+    let dingbats = "/ZaDb<</Type/Font/Subtype/Type1/BaseFont/ZapfDingbats>>";
+    let state = |data: &str| {
+        drawn(data).replace("/Helv 6 0 R", &format!("/Helv 6 0 R{dingbats}")).replace("200 16", "12 12")
+    };
+    let white = "1 g 0 0 12 12 re f";
+    let cross = "1 w 0 0 m 12 12 l S";
+    // The page says "Pay 1,000 to Alice" from 72 700 on, with a box drawn at 300 700 and a character for one at 400 700.
+    for (rect, on, off, permitted) in [
+        ("300 700 312 712", white, "", true),
+        ("300 700 312 712", cross, "", true),
+        ("96 698 108 712", white, "", false),
+        ("96 698 108 712", "", white, false),
+        ("96 698 108 712", cross, "", true),
+        ("96 698 108 712", "1 w 0 0 m 12 12 l S BT /ZaDb 12 Tf (4) Tj ET", "", true),
+        ("96 698 108 712", "BT /ZaDb 12 Tf (n) Tj ET", "", false),
+        ("400 698 412 712", "BT /ZaDb 12 Tf (n) Tj ET", "", true),
+        ("400 698 412 712", "BT /ZaDb 12 Tf 1 g (n) Tj ET", "", false),
+        // What is painted in both states is the button's own ground.
+        ("96 698 108 712", "1 g 0 0 12 12 re f 1 w 0 0 m 12 12 l S", white, true),
+        ("171 698 179 712", "BT /Helv 12 Tf (0) Tj ET", "", false),
+        ("300 500 312 512", "BT /Helv 12 Tf (J) Tj ET", "", true),
+    ] {
+        let mut signed = document();
+        let button = BOX.replace("72 350 84 362", rect).replace("/P 3 0 R", "/P 2 0 R");
+        signed.splice(3..4, [stream("", "BT /F1 12 Tf 72 700 Td (Pay 1,000 to Alice) Tj ET 300 700 12 12 re S BT /F1 12 Tf 402 700 Td (o) Tj ET")]);
+        signed.splice(6..7, [format!("<<{button}/V/Off/AS/Off>>")]);
+        signed.splice(8..10, [state(on), state(off)]);
+        let reasons = forbidden(&signed, &[(7, format!("<<{button}/V/Yes/AS/Yes>>"))], None);
+        assert_eq!(reasons.is_empty(), permitted, "{on} for {off} at {rect}: {reasons:?}");
+    }
+}
+
+#[test]
 fn resources_join_the_form_and_none_goes() {
     let plain = "<</Type/Font/Subtype/Type1/BaseFont/Courier/Encoding/WinAnsiEncoding>>";
     let turned = "<</Type/Font/Subtype/Type1/BaseFont/Courier/Encoding<</Differences[48/nine/eight]>>>>";

@@ -24,6 +24,7 @@ mod forms;
 mod grounds;
 mod joining;
 mod lists;
+mod marks;
 mod metadata;
 mod pages;
 #[cfg(test)]
@@ -158,6 +159,8 @@ struct Diff<'x, 'd, 'a> {
     new_widgets: BTreeSet<u32>,
     /// New notes, which must not make a picture together.
     notes: Vec<annotations::Note>,
+    /// The pages of each annotation at signing, once they were looked for.
+    annotated: Option<HashMap<u32, Vec<ObjectId>>>,
     /// Fonts of the form and its fields at signing, once they were looked for.
     fonts_at_signing: Option<BTreeSet<u32>>,
 }
@@ -239,6 +242,7 @@ pub(super) fn compare(
         visited: BTreeSet::new(),
         new_widgets: BTreeSet::new(),
         notes: Vec::new(),
+        annotated: None,
         fonts_at_signing: None,
     };
     diff.containers()?;

@@ -5,15 +5,9 @@ use super::fields::Inherited;
 use super::{Diff, Result, Spot};
 use crate::pdf::syntax::{Dict, Object, ObjectId};
 use crate::verify::Attack;
-use crate::verify::content::Shown;
 use crate::verify::form::FieldType;
-use crate::verify::found::rectangle;
 use std::collections::BTreeSet;
 
-/// Sides of the largest mark that may stand anywhere, in points.
-const MARK: f64 = 48.0;
-/// Characters of a mark, at most.
-const MARK_CHARACTERS: usize = 4;
 /// Elements of rich text (XFA 3.3, rich text reference; 12.7.3.4).
 const RICH: [&str; 9] = ["body", "p", "span", "b", "i", "br", "sub", "sup", "html"];
 
@@ -69,29 +63,6 @@ impl Diff<'_, '_, '_> {
             self.forbid(&at.key("V"), Some(Attack::ShadowReplace), reason);
         }
         Ok(())
-    }
-
-    /// Whether what a button's state shows is a mark: as small as one or on empty ground, and no words. The state was there when the
-    /// file was signed, but nobody saw it.
-    pub(super) fn is_mark(&self, widget: &Dict, shown: &Shown) -> std::result::Result<(), String> {
-        let text = shown.text.as_ref().map(|text| text.chars().filter(|c| !c.is_whitespace()).count());
-        if text.is_some_and(|count| count > MARK_CHARACTERS) {
-            return Err("it shows words".into());
-        }
-        let draws = shown.paints || text.is_none_or(|count| count > 0);
-        let Some([left, bottom, right, top]) = rectangle(self.old, widget).filter(|_| draws) else {
-            return Ok(());
-        };
-        if right - left <= MARK && top - bottom <= MARK {
-            return Ok(());
-        }
-        let page = widget.get("P").and_then(Object::as_reference).ok_or("nobody can tell what it covers")?;
-        let ground = [(page, vec![[left, bottom, right, top]])];
-        match self.known.grounds.are_empty(self.new.document(), &ground) {
-            Ok(empty) if empty == [true] => Ok(()),
-            Ok(_) => Err("it is larger than a mark, and over what the page shows".into()),
-            Err(why) => Err(format!("nobody can tell what it covers: {why}")),
-        }
     }
 
     /// A filled field's rich text says what its value says, and in no other style than it had.

@@ -1,0 +1,157 @@
+//! The states of a button are marks: going from one to another neither says nor covers nor uncovers what the page shows
+//! (ISO 32000-2 12.7.5.2). They were there when the file was signed, but nobody saw more than one of them.
+
+use super::drawn::is_decoded_alike;
+use super::forms::is_plain_form;
+use super::texts::MAX_APPEARANCE;
+use super::{Diff, Result};
+use crate::pdf::syntax::{Dict, Object, ObjectId, Stream};
+use crate::verify::content::Shown;
+use crate::verify::font::Fonts;
+use crate::verify::found::rectangle;
+use crate::verify::mark::{Mark, mark};
+
+/// Sides of the largest mark that may stand anywhere, in points.
+const MARK: f64 = 48.0;
+/// Sides of the largest dot or square that may be filled where a character (a drawn box) stands.
+const DOT: f64 = 24.0;
+/// Characters of a mark, at most.
+const MARK_CHARACTERS: usize = 4;
+/// How far from other text characters are read apart from it, in points.
+const APART: f64 = 12.0;
+
+type Outcome = std::result::Result<(), String>;
+
+impl Diff<'_, '_, '_> {
+    /// Whether a button's states before and after are no more than marks; `Err` has the reason.
+    pub(super) fn are_marks(
+        &mut self,
+        number: u32,
+        widget: &Dict,
+        before: Option<&Stream>,
+        after: Option<&Stream>,
+    ) -> Result<Outcome> {
+        let mut read = Vec::new();
+        for state in [before, after] {
+            let Some(state) = state else {
+                read.push((Shown { text: Some(String::new()), ..Shown::default() }, Mark::default()));
+                continue;
+            };
+            match self.state(state)? {
+                Ok(state) => read.push(state),
+                Err(reason) => return Ok(Err(reason)),
+            }
+        }
+        let [(seen, was), (shown, is)] = read.as_slice() else { return Ok(Ok(())) };
+        if let Err(reason) = self.is_mark(number, widget, (seen, was), is)? {
+            return Ok(Err(format!("what it showed was more than a mark: {reason}")));
+        }
+        self.is_mark(number, widget, (shown, is), was)
+    }
+
+    /// What a state shows and paints.
+    fn state(&self, stream: &Stream) -> Result<std::result::Result<(Shown, Mark), String>> {
+        let shown = match self.shown_by(self.old, stream)? {
+            Ok(shown) => shown,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        if let Err(reason) = is_plain_form(self.old, &stream.dict) {
+            return Ok(Err(reason));
+        }
+        if !is_decoded_alike(self.old, stream)? {
+            return Ok(Err("readers decode it differently".into()));
+        }
+        let data = self.old.document().decode(stream, MAX_APPEARANCE)?;
+        let resources = self.old.get_dict(&stream.dict, "Resources")?.unwrap_or_default();
+        let corners: Vec<f64> =
+            self.old.get_array(&stream.dict, "BBox")?.iter().filter_map(Object::as_number).collect();
+        let side = match *corners.as_slice() {
+            [left, bottom, right, top] => (right - left).abs().min((top - bottom).abs()),
+            _ => 0.0,
+        };
+        let fonts = Fonts::of(super::fonts::form_fonts(self.old)?, &self.known.programs);
+        Ok(Ok((shown, mark(self.old, &data, &resources, &fonts, side))))
+    }
+
+    /// Whether this state may come or go where the other one is instead.
+    fn is_mark(
+        &mut self,
+        number: u32,
+        widget: &Dict,
+        (shown, mark): (&Shown, &Mark),
+        other: &Mark,
+    ) -> Result<Outcome> {
+        let characters = shown.text.as_ref().map(|text| text.chars().filter(|c| !c.is_whitespace()).count());
+        if characters.is_some_and(|count| count > MARK_CHARACTERS) {
+            return Ok(Err("it shows words".into()));
+        }
+        let draws = shown.paints || characters.is_none_or(|count| count > 0);
+        let Some(area) = rectangle(self.old, widget).filter(|_| draws) else { return Ok(Ok(())) };
+        let [left, bottom, right, top] = area;
+        let side = (right - left).max(top - bottom);
+        if side > MARK {
+            return self.on_empty_ground(number, area);
+        }
+        if mark.speaks
+            && self.beneath(number, [left - APART, bottom, right + APART, top])? != Some((0, false))
+        {
+            return Ok(Err("it may say something, and stands on or beside what the page shows".into()));
+        }
+        let mut covers = mark.covers.iter().filter(|cover| !other.covers.contains(cover)).peekable();
+        if covers.peek().is_none() {
+            return Ok(Ok(()));
+        }
+        let light = covers.any(|cover| cover.light);
+        let fine = match self.beneath(number, area)? {
+            Some((0, false)) => true,
+            // A page draws its boxes as characters too, and a scan is an image.
+            Some((0 | 1, _)) | None => !light && side <= DOT,
+            Some(_) => false,
+        };
+        Ok(if fine { Ok(()) } else { Err("it covers what the page shows".into()) })
+    }
+
+    fn on_empty_ground(&mut self, number: u32, area: [f64; 4]) -> Result<Outcome> {
+        let pages = self.pages_of(number)?;
+        if pages.is_empty() {
+            return Ok(Err("nobody can tell what it covers".into()));
+        }
+        let ground: Vec<_> = pages.into_iter().map(|page| (page, vec![area])).collect();
+        Ok(match self.known.grounds.are_empty(self.new.document(), &ground) {
+            Ok(empty) if empty.iter().all(|empty| *empty) => Ok(()),
+            Ok(_) => Err("it is larger than a mark, and over what the page shows".into()),
+            Err(why) => Err(format!("nobody can tell what it covers: {why}")),
+        })
+    }
+
+    /// How many characters its pages show within the area, and whether there is an image; `None` where nobody can tell.
+    fn beneath(&mut self, number: u32, area: [f64; 4]) -> Result<Option<(usize, bool)>> {
+        let pages = self.pages_of(number)?;
+        let all = self.old_pages.clone().unwrap_or_default();
+        let mut most = (!pages.is_empty()).then_some((0, false));
+        for page in pages {
+            let beneath = self.known.grounds.beneath(self.new.document(), &all, page, area);
+            most = most.zip(beneath).map(|((glyphs, image), b)| (glyphs.max(b.glyphs), image || b.image));
+        }
+        Ok(most)
+    }
+
+    /// The pages that list this annotation. Where its own /P says it stands nobody looks.
+    fn pages_of(&mut self, number: u32) -> Result<Vec<ObjectId>> {
+        if self.annotated.is_none() {
+            let mut found: std::collections::HashMap<u32, Vec<ObjectId>> = std::collections::HashMap::new();
+            for page in self.old_pages.clone().unwrap_or_default() {
+                let object = self.old.object(page)?;
+                let Some(dict) = object.as_dict() else { continue };
+                for annotation in self.old.get_array(dict, "Annots")? {
+                    self.step()?;
+                    if let Some(id) = annotation.as_reference() {
+                        found.entry(id.number).or_default().push(page);
+                    }
+                }
+            }
+            self.annotated = Some(found);
+        }
+        Ok(self.annotated.as_ref().and_then(|all| all.get(&number)).cloned().unwrap_or_default())
+    }
+}

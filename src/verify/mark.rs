@@ -1,0 +1,224 @@
+//! What the states of a button paint: marks are thin or characters that mark; what covers an area or says something is told apart
+//! (ISO 32000-2 12.7.5.2).
+
+use super::colour::Colour;
+use super::content::{Token, Tokens};
+use super::font::{Font, Fonts};
+use crate::pdf::syntax::{Dict, Object, View};
+
+/// Lines thicker than this part of the state's smaller side are areas.
+const THICK: f64 = 0.25;
+/// Parts of the lines of a mark, at most: more of them can cover an area.
+const MAX_PARTS: usize = 64;
+/// Lighter inks cover what is written in darker ones.
+const LIGHT: f64 = 0.75;
+/// Characters that mark and say nothing.
+const MARKS: &str = "Xx✓✔✗✘×•●■◆★*√☑☒☓◾▪⬤";
+
+/// An area that is painted.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Cover {
+    /// Its operators with all that went before and places it.
+    drawn: Vec<u8>,
+    /// In a light ink: it can make disappear what is beneath.
+    pub light: bool,
+}
+
+/// What one state paints.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Mark {
+    pub covers: Vec<Cover>,
+    /// It shows characters that do not mark, or that nobody can tell.
+    pub speaks: bool,
+}
+
+/// What is known of a font that a mark is written in.
+#[derive(Clone, Debug)]
+enum Hand {
+    Unknown,
+    /// ZapfDingbats as every reader has it.
+    Dingbats,
+    Text(Box<Font>),
+}
+
+#[derive(Clone, Debug)]
+struct State {
+    fill: Option<Colour>,
+    stroke: Option<Colour>,
+    width: f64,
+    scale: f64,
+    hand: Hand,
+    placed: Vec<u8>,
+}
+
+/// Reads a state whose content uses none but the operators of simple appearances. `side` is its smaller side in its own units.
+pub(super) fn mark(
+    view: View<'_, '_>,
+    content: &[u8],
+    resources: &Dict,
+    fonts: &Fonts<'_>,
+    side: f64,
+) -> Mark {
+    let mut state = State {
+        fill: Some(Colour::BLACK),
+        stroke: Some(Colour::BLACK),
+        width: 1.0,
+        scale: 1.0,
+        hand: Hand::Unknown,
+        placed: Vec::new(),
+    };
+    let is_light = |ink: Option<Colour>| ink.is_none_or(|ink| ink.lightness() > LIGHT);
+    let (mut out, mut saved, mut path, mut parts) = (Mark::default(), Vec::new(), Vec::new(), 0);
+    let mut operands: Vec<Token> = Vec::new();
+    for token in Tokens::new(content) {
+        let Token::Operator(operator) = token else {
+            operands.push(token);
+            continue;
+        };
+        let numbers: Vec<f64> = operands.iter().filter_map(Token::number).collect();
+        path.extend_from_slice(operator);
+        numbers.iter().for_each(|number| path.extend(number.to_le_bytes()));
+        let cover = |state: &State, path: &[u8], light: bool| Cover {
+            drawn: [state.placed.as_slice(), path].concat(),
+            light,
+        };
+        match operator {
+            b"q" => saved.push(state.clone()),
+            b"Q" => state = saved.pop().unwrap_or(state),
+            b"cm" => {
+                state.scale *= numbers.iter().take(4).fold(0.0, |most: f64, n| most.max(n.abs()));
+                numbers.iter().for_each(|number| state.placed.extend(number.to_le_bytes()));
+            }
+            b"w" => state.width = numbers.first().copied().unwrap_or(1.0),
+            b"g" | b"rg" | b"k" => state.fill = Colour::of(&numbers),
+            b"G" | b"RG" | b"K" => state.stroke = Colour::of(&numbers),
+            // Of other colour spaces nobody looks up what they mean.
+            b"sc" | b"cs" => state.fill = None,
+            b"SC" | b"CS" => state.stroke = None,
+            b"l" | b"c" | b"v" | b"y" | b"re" => parts += 1,
+            b"f" | b"F" | b"f*" | b"B" | b"B*" | b"b" | b"b*" => {
+                out.covers.push(cover(&state, &path, is_light(state.fill)));
+                path.clear();
+            }
+            b"S" | b"s" => {
+                let light = is_light(state.stroke);
+                if light || state.width * state.scale > side * THICK || parts > MAX_PARTS {
+                    out.covers.push(cover(&state, &path, light));
+                }
+                path.clear();
+            }
+            b"n" | b"BT" => path.clear(),
+            b"Tf" => {
+                let name = operands.iter().find_map(Token::name).unwrap_or_default();
+                state.hand = hand(view, resources, fonts, name);
+            }
+            b"Tj" | b"TJ" | b"'" | b"\"" => {
+                for text in operands.iter().filter_map(Token::text) {
+                    path.extend_from_slice(text);
+                    let (speaks, covers) = state.hand.writes(text);
+                    out.speaks |= speaks;
+                    let light = is_light(state.fill);
+                    if light || covers {
+                        out.covers.push(cover(&state, &path, light));
+                    }
+                }
+            }
+            _ => {}
+        }
+        operands.clear();
+    }
+    out
+}
+
+fn hand(view: View<'_, '_>, resources: &Dict, fonts: &Fonts<'_>, name: &[u8]) -> Hand {
+    let own = view.get_dict(resources, "Font").ok().flatten().unwrap_or_default();
+    let Some(entry) = own.get_bytes(name).or_else(|| fonts.default.get_bytes(name)) else {
+        return Hand::Unknown;
+    };
+    let Ok(Object::Dictionary(dict)) = view.resolve(entry) else { return Hand::Unknown };
+    if dict.is_name("Subtype", "Type1") && dict.is_name("BaseFont", "ZapfDingbats") {
+        let plain = view.get_dict(&dict, "FontDescriptor").ok().flatten().is_none_or(|descriptor| {
+            !["FontFile", "FontFile2", "FontFile3"].iter().any(|key| descriptor.contains(key))
+        });
+        let encoding = view.get(&dict, "Encoding").unwrap_or_default();
+        let renamed = encoding.as_dict().is_some_and(|encoding| encoding.contains("Differences"));
+        return if plain && !renamed { Hand::Dingbats } else { Hand::Unknown };
+    }
+    Hand::Text(Box::new(Font::named(view, &own, fonts, name)))
+}
+
+impl Hand {
+    /// Whether a string says something, and whether it covers an area.
+    fn writes(&self, text: &[u8]) -> (bool, bool) {
+        match self {
+            // Checks and crosses are thin (annex D.6).
+            Self::Dingbats => (false, !text.iter().all(|code| matches!(code, b' ' | b'3'..=b'8'))),
+            Self::Unknown => (!text.is_empty(), !text.is_empty()),
+            Self::Text(font) => match font.glyphs(text) {
+                None => (true, true),
+                Some(glyphs) => {
+                    let characters =
+                        || glyphs.iter().filter_map(|glyph| glyph.character).filter(|c| !c.is_whitespace());
+                    let speaks = characters().any(|character| !MARKS.contains(character));
+                    (speaks, characters().any(|character| "•●■◆★☑☒◾▪⬤".contains(character)))
+                }
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::pdf::syntax::{Document, ObjectId};
+    use crate::verify::font::Programs;
+
+    const RESOURCES: &str = "<</Font<</H<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>/Z<</Type/Font/Subtype/Type1/BaseFont/ZapfDingbats>>\
+         /P<</Type/Font/Subtype/Type1/BaseFont/ZapfDingbats/Encoding<</Differences[52/nine]>>>>>>>>";
+
+    fn read(content: &str) -> Mark {
+        let objects = ["<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[]/Count 0>>", RESOURCES];
+        let file = crate::pdf::sign::testing::with_table(&objects.map(str::to_owned));
+        let document = Document::open(&file).unwrap();
+        let view = document.latest();
+        let resources = view.object(ObjectId::new(3)).unwrap().as_dict().unwrap().clone();
+        let programs = Programs::default();
+        mark(view, content.as_bytes(), &resources, &Fonts::of(Dict::new(), &programs), 12.0)
+    }
+
+    #[test]
+    fn marks_are_thin_and_say_nothing() {
+        for (content, speaks, covers) in [
+            ("", false, vec![]),
+            ("q BT /Z 10 Tf 0 g 1 2 Td (4) Tj ET Q", false, vec![]),
+            ("BT /H 10 Tf 1 2 Td (X) Tj ET", false, vec![]),
+            ("1 w 0 0 m 12 12 l S q 1 0 0 1 2 2 cm 0 0 m 8 8 l S Q", false, vec![]),
+            ("BT /Z 10 Tf (n) Tj ET", false, vec![false]),
+            ("BT 1 g /Z 10 Tf (4) Tj ET", false, vec![true]),
+            ("BT /P 10 Tf (4) Tj ET", true, vec![false]),
+            ("BT /H 10 Tf (0) Tj ET", true, vec![]),
+            ("BT /Nobody 10 Tf (0) Tj ET", true, vec![false]),
+            ("0 g 0 0 12 12 re f", false, vec![false]),
+            ("1 1 1 rg 0 0 12 12 re f", false, vec![true]),
+            ("/Spot cs 1 sc 0 0 12 12 re f", false, vec![true]),
+            ("1 G 0 0 m 12 12 l S", false, vec![true]),
+            ("8 w 0 6 m 12 6 l S", false, vec![false]),
+            ("q 12 0 0 12 0 0 cm .5 w 0 0 m 1 1 l S Q", false, vec![false]),
+        ] {
+            let mark = read(content);
+            let light: Vec<bool> = mark.covers.iter().map(|cover| cover.light).collect();
+            assert_eq!((mark.speaks, light), (speaks, covers), "{content}");
+        }
+        let hatched = format!("1 w {} S", "0 0 m 12 12 l ".repeat(65));
+        assert_eq!(read(&hatched).covers.len(), 1);
+    }
+
+    #[test]
+    fn the_same_area_is_the_same_cover() {
+        let ground = "1 g 0 0 12 12 re f";
+        assert_eq!(read(ground).covers, read(&format!("{ground} 0 0 m 12 12 l S")).covers);
+        assert_ne!(read(ground).covers, read("1 g 0 0 12 10 re f").covers);
+        assert_ne!(read(ground).covers, read(&format!("q 1 0 0 1 20 0 cm {ground} Q")).covers);
+    }
+}
