@@ -16,7 +16,7 @@ use super::report::{
 use super::stamp::{self, Stamped};
 use super::structure::{self, Coverage, as_u64};
 use super::trust::{self, Question};
-use super::{form, pages, pdf_date, presign, revisions, scene};
+use super::{form, linearized, pages, pdf_date, presign, revisions, scene};
 use crate::pdf::syntax::inspect::Inspection;
 use crate::pdf::syntax::{Dict, Document, Limits, Object, SyntaxError, View};
 use crate::x509::path::{Purpose, RevocationPolicy, TrustStore, Verifier};
@@ -269,6 +269,7 @@ impl<'c, 'a> Case<'c, 'a> {
         if let (Some(trailing), true) = (trailing, candidate.coverage.is_ok()) {
             findings.push(trailing);
         }
+        findings.extend(linearized::begins_elsewhere(self.document));
         findings.extend(compared.findings);
         let modified = compared.changes.iter().any(|c| c.permission == Permission::Forbidden)
             || findings.iter().any(|f| f.severity == Severity::Failure && f.subject != Subject::Cryptography);

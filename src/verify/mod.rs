@@ -12,6 +12,7 @@ mod font;
 mod form;
 mod found;
 mod judge;
+mod linearized;
 mod mark;
 mod pages;
 mod pdf_date;

@@ -4,8 +4,7 @@
 use super::diff::Edges;
 use super::finding::{Attack, Finding, Subject};
 use super::judge::VerifyError;
-use super::pages;
-use super::revisions;
+use super::{linearized, pages, revisions};
 use crate::pdf::syntax::{Dict, Document, Entry, Object, ObjectId, View};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,7 +49,7 @@ pub fn prepared_content(document: &Document<'_>) -> Vec<Finding> {
 
 fn look(document: &Document<'_>) -> Vec<Finding> {
     let view = document.latest();
-    let mut findings = Vec::new();
+    let mut findings: Vec<Finding> = linearized::awaits_length(document).into_iter().collect();
     match Edges::collect_within(view, &BTreeMap::new(), MAX_WALKED) {
         Ok(edges) => {
             unreferenced(view, &edges, &mut findings);

@@ -49,7 +49,9 @@ impl<'x> Diff<'x, '_, '_> {
         let form = self.old.get_dict(&self.old.catalog()?, "AcroForm")?.unwrap_or_default();
         let before = [widget, field, &form].iter().find_map(|dict| dict.get("DA")?.as_string().cloned());
         let (Some(before), Some(text)) = (before, after.as_string()) else { return Ok(false) };
-        let (before, after) = (Style::of(before.as_bytes()), Style::of(text.as_bytes()));
+        let (Some(before), Some(after)) = (Style::of(before.as_bytes()), Style::of(text.as_bytes())) else {
+            return Ok(false);
+        };
         let (Some(was), Some(is)) = (before.font(), after.font()) else { return Ok(false) };
         if was.1 != is.1 || !before.is_otherwise(&after) {
             return Ok(false);
@@ -59,7 +61,7 @@ impl<'x> Diff<'x, '_, '_> {
 
     /// Whether a default appearance names a font of the form that shows what is written, or one that every reader has.
     pub(super) fn is_in_plain_font(&self, view: View<'_, '_>, style: &[u8]) -> Result<bool> {
-        let style = Style::of(style);
+        let Some(style) = Style::of(style) else { return Ok(false) };
         let Some((name, _)) = style.font() else { return Ok(false) };
         let (fonts, own) = (form_fonts(view)?, Fonts::of(Dict::new(), &self.known.programs));
         Ok(match fonts.get_bytes(name.as_bytes()) {

@@ -55,7 +55,11 @@ fn digits(text: &str) -> Option<f64> {
         (Some(comma), Some(point)) => text.split_at(comma.max(point)),
         // A comma alone parts groups where it can.
         (Some(comma), None) if groups(text, ',').is_none() => text.split_at(comma),
-        (None, Some(point)) if text.matches('.').count() == 1 => text.split_at(point),
+        // Three digits behind a point alone may be a group as well as decimals.
+        (None, Some(point)) if text.matches('.').count() == 1 && !is_of_thousands(text, point) => {
+            text.split_at(point)
+        }
+        (None, Some(_)) if text.matches('.').count() == 1 => return None,
         _ => (text, ""),
     };
     let other =
@@ -66,6 +70,11 @@ fn digits(text: &str) -> Option<f64> {
         return None;
     }
     format!("{whole}.{decimals}0").parse().ok()
+}
+
+/// Whether what stands around a point could be a number of thousands.
+fn is_of_thousands(text: &str, point: usize) -> bool {
+    text.len() - point == 4 && (1..=3).contains(&point) && !text.starts_with('0')
 }
 
 /// The digits of a whole number, whose groups of three may be parted by this sign or an apostrophe.
@@ -97,6 +106,8 @@ mod tests {
             ("1,000", "1000.00"),
             ("0.5", ".50"),
             (".5", "0.50"),
+            ("0.5", "0.500"),
+            ("1234", "1234.000"),
             ("1000", "EUR1,000.00"),
             ("1000", "1,000.00EUR"),
             ("1000", "US$1,000"),
@@ -131,6 +142,9 @@ mod tests {
             ("1000", "10,00"),
             ("1000", "1,0,0,0"),
             ("1000", "1.000"),
+            ("1", "1.000"),
+            ("999", "999.000"),
+            ("1", "1,000"),
             ("10000", "10,00,0"),
             ("100", "100-"),
             ("100", "100EURUSD"),

@@ -29,7 +29,9 @@ pub(super) fn restated(key: &str, before: &Object, after: &Object, flags: i64) -
         "TI" => after.is_null() || after.as_integer().is_some(),
         "Type" => before.is_null() && after.as_name() == Some(b"Annot"),
         "DA" => match (before.as_string(), after.as_string()) {
-            (Some(a), Some(b)) => Style::of(a.as_bytes()) == Style::of(b.as_bytes()),
+            (Some(a), Some(b)) => {
+                Style::of(a.as_bytes()).is_some_and(|a| Style::of(b.as_bytes()).is_some_and(|b| a == b))
+            }
             _ => false,
         },
         _ => false,
@@ -97,19 +99,25 @@ impl Style {
         self.colour == other.colour && rest(self) == rest(other)
     }
 
-    pub(super) fn of(appearance: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(appearance);
+    /// `None` where it is more than names, numbers and the operators of text and colour: readers part such words differently.
+    pub(super) fn of(appearance: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(appearance).ok()?;
         let mut operations = Vec::new();
         let mut operation = Vec::new();
         for word in text.split_ascii_whitespace() {
-            let number = word.parse::<f64>();
-            let operator = number.is_err() && !word.starts_with('/');
-            operation.push(number.map_or_else(|_| word.to_owned(), |n| n.to_string()));
-            if operator {
-                operations.push(std::mem::take(&mut operation));
+            let name = word.strip_prefix('/');
+            let number = word.parse::<f64>().ok().filter(|_| word.bytes().all(is_of_number));
+            operation.push(number.map_or_else(|| word.to_owned(), |n| n.to_string()));
+            match (name, number) {
+                (Some(name), _) if name.is_empty() || !name.bytes().all(is_of_name) => return None,
+                (None, None) if !takes(word, &operation) => return None,
+                (None, None) => operations.push(std::mem::take(&mut operation)),
+                _ => {}
             }
         }
-        operations.extend((!operation.is_empty()).then_some(operation));
+        if !operation.is_empty() {
+            return None;
+        }
         let (mut font, mut colour, mut usual) = (Vec::new(), Vec::new(), true);
         for operation in &operations {
             match operation.last().map(String::as_str) {
@@ -121,7 +129,32 @@ impl Style {
         if matches!(colour.join(" ").as_str(), "0 g" | "0 0 0 rg") {
             colour.clear();
         }
-        Self { font, colour, all: if usual { Vec::new() } else { operations } }
+        Some(Self { font, colour, all: if usual { Vec::new() } else { operations } })
+    }
+}
+
+fn is_of_number(byte: u8) -> bool {
+    byte.is_ascii_digit() || b"+-.".contains(&byte)
+}
+
+/// Names with other characters are written in ways that readers read differently.
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+-_,.".contains(&byte)
+}
+
+/// Whether the last word of an operation is an operator of text state or colour with the operands that it takes (tables 73, 102, 103).
+fn takes(operator: &str, operation: &[String]) -> bool {
+    let Some((_, operands)) = operation.split_last() else { return false };
+    let named = |operand: &String| operand.starts_with('/');
+    let numbers = |n: usize| operands.len() == n && !operands.iter().any(named);
+    match operator {
+        "Tf" => matches!(operands, [name, size] if named(name) && !named(size)),
+        "Tc" | "Tw" | "Tz" | "TL" | "Tr" | "Ts" | "g" | "G" => numbers(1),
+        "Td" => numbers(2),
+        "rg" | "RG" => numbers(3),
+        "k" | "K" => numbers(4),
+        "Tm" => numbers(6),
+        _ => false,
     }
 }
 
@@ -129,7 +162,7 @@ impl Style {
 pub(super) fn is_plain_style(appearance: &Object) -> bool {
     appearance
         .as_string()
-        .map(|s| Style::of(s.as_bytes()))
+        .and_then(|s| Style::of(s.as_bytes()))
         .is_some_and(|s| s.colour.is_empty() && s.all.is_empty())
 }
 
@@ -156,6 +189,11 @@ mod tests {
             ("/Helv 10 Tf 1 g 0 g", "/Helv 10 Tf 1 g", false),
             ("/Evil 10 Tf /Helv 10 Tf", "/Helv 10 Tf /Evil 10 Tf", false),
             ("/Helv 10 Tf 3 Tr 0 Tr", "/Helv 10 Tf 0 Tr 3 Tr", false),
+            ("/Helv 12 Tf 1 g /% 5 g /Helv 12 Tf 0 g", "/Helv 12 Tf 0 g", false),
+            ("/Helv 10 Tf 1 g (0 g) 0 g", "/Helv 10 Tf 0 g", false),
+            ("/Helv 10 Tf 1 g 5 0 g", "/Helv 10 Tf 0 g", false),
+            ("/Helv 10 Tf 1 g inf x 0 g", "/Helv 10 Tf 0 g", false),
+            ("/Helv 10 Tf 0 g 1", "/Helv 10 Tf 0 g", false),
         ] {
             assert_eq!(says_the_same("DA", text(before), text(after)), same, "{before} and {after}");
         }
