@@ -129,6 +129,10 @@ impl<'c, 'a> Case<'c, 'a> {
             let detail = format!("the form cannot be read ({error}): the pages' widgets were looked at");
             findings.push(Finding::warning(Subject::File, "form-unreadable", detail));
         }
+        if grants_usage(document.latest()) {
+            let detail = "the file has a usage rights signature (/Perms /UR3), which only says what a viewer may do: it is not judged";
+            findings.push(Finding::info(Subject::File, "usage-rights", detail));
+        }
         let incomplete = more.then(|| {
             let detail = format!("more than {} signatures: the rest was not judged", found::MAX_SIGNATURES);
             Finding::failure(Subject::File, "too-many-signatures", detail)
@@ -540,4 +544,10 @@ fn sign_date(candidate: &Candidate, timestamp: Option<&TimestampReport>) -> Opti
     }
     let written = candidate.found.dict.get("M").and_then(Object::as_string)?;
     Some(SignDate { time: pdf_date::parse(&written.to_text())?, source: TimeSource::DictionaryM })
+}
+
+/// Whether the catalogue has a signature for usage rights (12.8.2.3), which no field shows.
+fn grants_usage(view: View<'_, '_>) -> bool {
+    let permissions = view.catalog().and_then(|catalog| view.get_dict(&catalog, "Perms")).ok().flatten();
+    permissions.is_some_and(|permissions| permissions.contains("UR3") || permissions.contains("UR"))
 }

@@ -225,6 +225,7 @@ def prepared_form(pdf):
     add("Tx", "styled", [300, 520, 500, 536], DA=String("/Helv 10 Tf 1 g 0 g"), V=String("10"), AP=Dictionary(N=shown(b"10")))
     options = Array([Array([String("Hangzhou"), String("Hangzhou")]), String("Beijing"), String("Peking")])
     add("Ch", "list", [300, 480, 500, 516], Opt=options, V=String("Hangzhou"), I=Array([0]))
+    add("Tx", "price", [300, 440, 500, 456], AA=Dictionary(F=Dictionary(S=Name.JavaScript, JS=String('AFNumber_Format(2, 0, 1, 0, "", true);'))))
     # The form does not list it.
     add("Tx", "orphan", [300, 460, 500, 476], listed=False, Ff=1, V=String("Mallory"), AP=Dictionary(N=shown(b"Alice")))
     return pdf

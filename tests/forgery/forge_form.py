@@ -228,6 +228,18 @@ def another_row(rng, data):
     return nonced(u, rng)
 
 
+def formatted_otherwise(rng, data):
+    """The format does not make this of the value: below zero without the red, with a comma that parts decimals, a hundredfold."""
+    u = Update(data)
+    target, number = field(u, "price"), rng.randrange(1000, 9999)
+    value, text = rng.choice([(f"-{number}", f"{number}.00"), (f"{number}", f"{number / 100:.2f}".replace(".", ",")), (f"{number}", f"{number / 100:.2f}%"),
+                              (f"{number}", f"({number}.00)"), (f"{number}", f"-{number}.00")])
+    target.V = String(value)
+    target.AP = Dictionary(N=drawn(u, text.encode().replace(b"(", b"\\(").replace(b")", b"\\)")))
+    u.touch(target)
+    return u.write()
+
+
 # The form's resources and style.
 
 def resources_taken(rng, data):
@@ -352,7 +364,7 @@ CLASSES = {
     "not-to-be-filled": (prepared, [locked_by_another_name, read_only, value_from_above, too_long]),
     "value-behind": (prepared, [behind_a_picture, blank_beneath, words_for_a_mark, covering_mark, style_turned, made_anew]),
     "another-form": (filled_in, [another_form]),
-    "choice": (prepared, [no_option, several_options, another_selection, list_turned, another_row]),
+    "choice": (prepared, [no_option, several_options, another_selection, list_turned, another_row, formatted_otherwise]),
     "resources-taken": (filled_in, [resources_taken]),
     "style-joined": (lambda base, state: base in ("plain", "long"), [style_joined]),
     "seems-unseen": (plain, [seems_unseen]),

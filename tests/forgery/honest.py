@@ -322,6 +322,22 @@ def row_chosen(rng, data):
     return u.write(packed=rng.random() < 0.3)
 
 
+def price_formatted(rng, data):
+    """A number as the field's format shows it: below zero in red, without a sign."""
+    u = Update(data)
+    form = u.root.get("/AcroForm")
+    target = next((f for f in form.Fields if str(f.get("/T")) == "price"), None) if form else None
+    if target is None:
+        return None
+    cents = rng.randrange(-10**7, 10**7)
+    target.V = String("%d.%02d" % (abs(cents) // 100, abs(cents) % 100) if cents >= 0 else "-%d.%02d" % (-cents // 100, -cents % 100))
+    ink = b"0 g" if cents >= 0 else b"1 0 0 rg"
+    target.AP = Dictionary(N=u.stream(b"/Tx BMC q BT /Helv 10 Tf %s 2 4 Td (%s) Tj ET Q EMC" % (ink, f"{abs(cents) / 100:,.2f}".encode()), Type=Name.XObject,
+                                      Subtype=Name.Form, BBox=Array([0, 0, 200, 16]), Resources=Dictionary(Font=Dictionary(Helv=form.DR.Font.Helv))))
+    u.touch(target)
+    return u.write()
+
+
 def field_in_tab_order(rng, data):
     """A field for the next signer, with its place in the page's tab order and a widget of its own."""
     u = Update(data)
@@ -352,7 +368,7 @@ PREPARED |= {"ready-" + name: PREPARED["replace"] for name in ("turned", "white"
 PREPARED["ready-fill"] = [number_formatted, border_filled, number_formatted, border_filled, signed, metadata, words_of_objects, box_ticked]
 PREPARED["ready-streams"] = [signed, stamped, metadata, words_of_objects, boxes_in_reals]
 # Here the form's resources are an annotation too.
-PREPARED["prepared"] = [move for move in FREE if move not in (filled_without_appearance, font_joined, types_named)] + [row_chosen] * 3
+PREPARED["prepared"] = [move for move in FREE if move not in (filled_without_appearance, font_joined, types_named)] + [row_chosen, price_formatted] * 3
 
 
 # A font that joins the form under a name that it has not may be what a field waits for.

@@ -1,5 +1,6 @@
 //! What an appearance shows, held against the field and its value (ISO 32000-2 12.7.4.3).
 
+use super::actions::{Format, format_of, is_red};
 use super::catalog::value;
 use super::fields::Inherited;
 use super::fonts::form_fonts;
@@ -114,7 +115,15 @@ impl Diff<'_, '_, '_> {
                 return Ok(Some("it paints over the page, which it did not when it was signed".into()));
             }
         }
-        let texts = texts_of(self.new, field, own)?;
+        let mut texts = texts_of(self.new, field, own)?;
+        if own.kind == Some(FieldType::Text)
+            && shown.rows.iter().all(|row| is_red(row.ink))
+            && format_of(self.new, field)? == Some(Format::RedBelowZero)
+        {
+            let unsigned: Vec<String> =
+                texts.iter().filter_map(|text| text.trim().strip_prefix('-').map(str::to_owned)).collect();
+            texts.extend(unsigned);
+        }
         let blank = |text: &str| text.trim().is_empty();
         if shown.text.as_deref().is_none_or(blank) && !texts.is_empty() && !texts.iter().any(|t| blank(t)) {
             return Ok(Some("it hides the field's value".into()));

@@ -255,6 +255,57 @@ fn a_value_and_its_appearance_change_together() {
 }
 
 #[test]
+fn a_value_is_shown_as_its_format_makes_it() {
+    let format = |call: &str| format!("/AA<</F<</S/JavaScript/JS({call})>>>>");
+    let red = format("AFNumber_Format\\(2, 0, 1, 0, \"\", true\\);");
+    let minus = format("AFNumber_Format\\(2, 0, 0, 0, \"\", true\\);");
+    let phone = format("AFSpecial_Format\\(2\\);");
+    for (keys, value, shown, ink, permitted) in [
+        (red.as_str(), "-1234.5", "1,234.50", "1 0 0 rg", true),
+        (red.as_str(), "-1234.5", "1,234.50", "0 g", false),
+        (red.as_str(), "1234.5", "1,234.50", "0 g", true),
+        (minus.as_str(), "-1234.5", "1,234.50", "1 0 0 rg", false),
+        (phone.as_str(), "5551234567", "\\(555\\) 123-4567", "0 g", true),
+        (phone.as_str(), "5551234567", "\\(555\\) 123-4568", "0 g", false),
+        ("/Ff 8192", "secret", "******", "0 g", true),
+        ("/Ff 8192", "secret", "***", "0 g", false),
+        ("", "secret", "******", "0 g", false),
+    ] {
+        let mut signed = document();
+        let field = signed.get(7).unwrap().replace("/T(amount)", &format!("/T(amount){keys}"));
+        signed.splice(7..8, [field.clone()]);
+        let filled = field.replace("/T(amount)", &format!("/T(amount)/V({value})/AP<</N 20 0 R>>"));
+        let appearance = drawn(&format!("BT /Helv 10 Tf {ink} 2 4 Td ({shown}) Tj ET"));
+        let reasons = forbidden(&signed, &[(8, filled), (20, appearance)], None);
+        assert_eq!(reasons.is_empty(), permitted, "{value} as {shown} in {ink} by {keys}: {reasons:?}");
+    }
+}
+
+#[test]
+fn a_list_box_marks_its_value() {
+    let list = "/Type/Annot/Subtype/Widget/FT/Ch/T(amount)/Rect[72 380 272 420]/P 3 0 R/F 4/DA(/Helv 10 Tf 0 g)/Opt[(yes)(no)]";
+    let look = |bottom: u32| {
+        drawn(&format!(
+            ".6 .75 .85 rg 0 {bottom} 200 20 re f BT /Helv 12 Tf 0 g 2 25 Td (yes) Tj 0 -20 Td (no) Tj ET"
+        ))
+        .replace("200 16", "200 40")
+    };
+    for (value, bottom, permitted) in
+        [("yes", 20, true), ("yes", 0, false), ("no", 0, true), ("no", 20, false)]
+    {
+        let mut signed = document();
+        signed.splice(7..8, [format!("<<{list}/V(yes)/I[0]/AP<</N 13 0 R>>>>")]);
+        signed.push(look(20));
+        let later = [(8, format!("<<{list}/V({value})/AP<</N 20 0 R>>>>")), (20, look(bottom))];
+        let reasons = forbidden(&signed, &later, None);
+        assert_eq!(reasons.is_empty(), permitted, "{value} with a mark at {bottom}: {reasons:?}");
+        // The appearance that stays.
+        let alone = forbidden(&signed, &[(8, format!("<<{list}/V({value})/AP<</N 13 0 R>>>>"))], None);
+        assert_eq!(alone.is_empty(), value == "yes", "{value} alone: {alone:?}");
+    }
+}
+
+#[test]
 fn an_appearance_that_nobody_can_read_does_not_stay_beneath_another_value() {
     let mut signed = document();
     signed.splice(11..12, [drawn("q 200 0 0 16 0 0 cm /Im Do Q")]);

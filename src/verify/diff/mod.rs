@@ -5,6 +5,7 @@
 //! reference of an object that was there at signing to an object that was touched since must have been explained:
 //! what no rule spoke of is forbidden, and so is an accepted object that something else uses too.
 
+mod actions;
 mod annotations;
 mod appearance;
 mod blame;

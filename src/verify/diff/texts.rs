@@ -1,6 +1,7 @@
 //! The texts that a field's value may be shown as (ISO 32000-2 12.7.4.3, 12.7.5.4).
 
 use super::Result;
+use super::actions::format_of;
 use super::fields::Inherited;
 use super::formatted::shows_number;
 use crate::pdf::syntax::{Dict, Object, View};
@@ -9,6 +10,8 @@ use crate::verify::form::FieldType;
 
 /// Decoded bytes of one field's appearance or value, at most.
 pub(super) const MAX_APPEARANCE: usize = 1 << 20;
+/// Field flag (table 231): bit 14, the text is a password, which is shown as signs of the same number.
+pub(super) const PASSWORD: i64 = 1 << 13;
 /// Field flag (table 233): bit 18, the choice is a combo box.
 pub(super) const COMBO: i64 = 1 << 17;
 
@@ -56,6 +59,16 @@ pub(super) fn texts_of(view: View<'_, '_>, field: &Dict, own: &Inherited) -> Res
     }
     if let Some(plain) = value.as_string().and_then(latin_text) {
         texts.push(plain);
+    }
+    if own.kind == Some(FieldType::Text) {
+        let written = texts.first().cloned().unwrap_or_default();
+        if let Some(format) = format_of(view, field)? {
+            texts.extend(format.of(&written));
+        }
+        if own.flags & PASSWORD != 0 {
+            let length = written.chars().count();
+            texts.extend(['*', '•'].map(|sign| std::iter::repeat_n(sign, length).collect()));
+        }
     }
     if own.kind == Some(FieldType::Choice) {
         let chosen = texts.clone();

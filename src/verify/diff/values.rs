@@ -3,13 +3,12 @@
 
 use super::drawn::ink_of;
 use super::fields::{Inherited, MAX_DEPTH, READ_ONLY};
+use super::texts::PASSWORD;
 use super::{Diff, Result, number_of};
 use crate::pdf::syntax::{Dict, Object, View};
 use crate::verify::form::FieldType;
 use std::collections::BTreeSet;
 
-/// Field flag (table 231): bit 14, the text is a password.
-const PASSWORD: i64 = 1 << 13;
 /// Lighter inks cannot be seen on most grounds.
 const LIGHT: f64 = 0.7;
 
