@@ -77,9 +77,15 @@ pub(super) fn signature_fields(view: View<'_, '_>) -> Result<Vec<SignatureField>
 /// # Errors
 /// [`SyntaxError`] when the catalogue, its form or the form's /Fields cannot be read.
 pub(super) fn listed_fields(view: View<'_, '_>) -> Result<Vec<Object>, SyntaxError> {
-    let catalog = view.catalog()?;
-    let form = view.get_dict(&catalog, "AcroForm")?.unwrap_or_default();
-    view.get_array(&form, "Fields")
+    view.get_array(&acro_form(view)?, "Fields")
+}
+
+/// The form; empty where there is none.
+///
+/// # Errors
+/// [`SyntaxError`] when the catalogue or its form cannot be read.
+pub(super) fn acro_form(view: View<'_, '_>) -> Result<Dict, SyntaxError> {
+    Ok(view.get_dict(&view.catalog()?, "AcroForm")?.unwrap_or_default())
 }
 
 /// The widgets of the pages, or the fields above them: what a reader shows when the form cannot be read.

@@ -29,7 +29,7 @@ impl Diff<'_, '_, '_> {
         field: &Dict,
     ) -> Result<()> {
         let judged = ["V", "AP", "AS", "I", "RV", "M", "Kids"];
-        self.rest_is_restated(at, (old, new), &judged, (own, own.flags), (field, "a widget of"))?;
+        self.rest_is_restated(at, (old, new), &judged, (own, own.flags), "a widget of")?;
         if !self.permissions.filling() || self.permissions.locked(&own.name) {
             self.forbid(
                 at,

@@ -238,7 +238,8 @@ pub(super) fn is_decoded_alike(view: View<'_, '_>, stream: &Stream) -> Result<bo
         _ => false,
     };
     Ok(match (&filter, &parameters) {
-        (Object::Null, Object::Null) => true,
+        // Parameters of no filter are read by nobody (pypdf leaves them behind).
+        (Object::Null, _) => true,
         (Object::Name(_), one) => known(&filter) && plain(one),
         (Object::Array(filters), Object::Null) => filters.iter().all(known),
         (Object::Array(filters), Object::Array(each)) => {

@@ -4,7 +4,7 @@
 use super::catalog::value;
 use super::restated::restated;
 use super::{Diff, Referrers, Result, Spot, array_of, dict_of, number_of};
-use crate::pdf::syntax::{Dict, Object, ObjectId, View};
+use crate::pdf::syntax::{Dict, Object, ObjectId, PdfString, View};
 use crate::verify::Attack;
 use crate::verify::form::{FieldType, qualified_name};
 use std::collections::BTreeSet;
@@ -26,6 +26,10 @@ pub(super) struct Inherited {
     pub flags_above: i64,
     /// New fields above it.
     pub depth: usize,
+    /// The default appearance that it or a field above it states.
+    pub style: Option<PdfString>,
+    /// Whether it or a field above it brings resources, which the standard does not know and some readers use.
+    pub brings_resources: bool,
 }
 
 /// Keys under which fields and widgets are referred to: the form's tree, the pages, the structure, actions and renditions.
@@ -54,6 +58,8 @@ impl Inherited {
             number: None,
             flags_above: self.flags,
             depth: self.depth,
+            style: view.get(dict, "DA").unwrap_or_default().as_string().or(self.style.as_ref()).cloned(),
+            brings_resources: self.brings_resources || dict.contains("DR"),
         }
     }
 }
@@ -367,7 +373,7 @@ impl Diff<'_, '_, '_> {
             return Ok(());
         }
         let judged = ["V", "AP", "AS", "I", "TI", "RV", "M", "Kids"];
-        self.rest_is_restated(at, (old, new), &judged, (own, own.flags_above), (old, "field"))?;
+        self.rest_is_restated(at, (old, new), &judged, (own, own.flags_above), "field")?;
         for key in ["V", "I", "RV"] {
             if let Some(filled) = Self::descend(self.new, at, new, key)? {
                 self.explain(&at.key(key));

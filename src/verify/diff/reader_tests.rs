@@ -113,6 +113,8 @@ fn filters_and_their_parameters_have_one_form() {
         let resources = "/Resources<</Font<</Helv 6 0 R>>>>";
         judged(&keys, &filled(&format!("{keys}{resources}"), &encoded), None, permitted);
     }
+    let unused = "/DecodeParms[null]/Resources<</Font<</Helv 6 0 R>>>>";
+    judged(unused, &filled(unused, BOB), None, true);
 }
 
 #[test]
@@ -127,9 +129,11 @@ fn fonts_are_those_of_the_appearance_itself() {
     }
 }
 
+/// A font that draws another letter for A.
+const TURNED: &str = "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding<</Differences[65/M]>>>>";
+
 #[test]
 fn what_viewers_draw_anew_shows_as_it_is_read() {
-    let turned = "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding<</Differences[65/M]>>>>";
     for (style, value, permitted) in [
         ("/DA(/Helv 10 Tf 0 g)", "Alice", true),
         ("/DA(/Arial 10 Tf 0 g)", "Alice", true),
@@ -140,6 +144,8 @@ fn what_viewers_draw_anew_shows_as_it_is_read() {
         ("/DA(/Unknown 10 Tf 0 g)", "Alice", false),
         ("/DA(/Helv 10 Tf 0 g)/Ff 8192", "Alice", false),
         ("/DA(/Ev 10 Tf 1 g)", "", true),
+        ("/DA 14 0 R", "Alice", false),
+        ("/DA(/Helv 10 Tf 0 g)/DR<</Font<</Helv 13 0 R>>>>", "Alice", false),
     ] {
         let mut signed = document();
         let fonts = format!("{FONTS}/Ev 13 0 R");
@@ -149,7 +155,7 @@ fn what_viewers_draw_anew_shows_as_it_is_read() {
             [format!("<<{}>>", TEXT.replace("/DA(/Helv 10 Tf 0 g)", style).replace("Alice", value))],
         );
         signed.splice(11..12, [drawn(&format!("BT /Helv 10 Tf 0 g 2 4 Td ({value}) Tj ET"))]);
-        signed.push(turned.to_owned());
+        signed.extend([TURNED.to_owned(), "(/Ev 10 Tf 0 g)".to_owned()]);
         let reasons = forbidden(&signed, &[(5, form("/NeedAppearances true", &fonts))], None);
         assert_eq!(reasons.is_empty(), permitted, "{style} {value:?}: {reasons:?}");
     }
@@ -180,5 +186,37 @@ fn a_formatted_number_is_shown_with_a_currency_and_no_words() {
         ];
         let reasons = forbidden(&signed, &later, None);
         assert_eq!(reasons.is_empty(), permitted, "{shown}: {reasons:?}");
+    }
+}
+
+#[test]
+fn the_nearest_style_and_every_font_of_its_name_count() {
+    let fonts = format!("{FONTS}/Ev 13 0 R");
+    let anew = |signed: &[String]| {
+        let listed = |keys: &str| form(keys, &fonts).replace("11 0 R]", "15 0 R]");
+        let mut signed = signed.to_vec();
+        signed.splice(4..5, [listed("")]);
+        forbidden(&signed, &[(5, listed("/NeedAppearances true"))], None)
+    };
+    let keys = "/FT/Tx/T(payee)";
+    let widget = TEXT.replace(keys, "").replace("/DA(/Helv 10 Tf 0 g)/V(Alice)", "/Parent 14 0 R");
+    let shown = "/Type/XObject/Subtype/Form/BBox[0 0 200 16]/Resources<</Font";
+    for (style, more, permitted) in [
+        ("/DA(/Helv 10 Tf 0 g)", "", true),
+        ("/DA(/Ev 10 Tf 0 g)", "", false),
+        ("/DR<<>>", "", false),
+        ("", "/Helv 6 0 R", true),
+        // The appearance is drawn in one font and has another under the name of the form's.
+        ("", "/Helv 13 0 R", false),
+    ] {
+        let mut signed = document();
+        signed.splice(10..11, [format!("<<{widget}>>")]);
+        let look =
+            stream(&format!("{shown}<</Own 6 0 R{more}>>>>"), "BT /Own 10 Tf 0 g 2 4 Td (Alice) Tj ET");
+        signed.splice(11..12, [look]);
+        let above = format!("<<{keys}/V(Alice)/DA(/Helv 10 Tf 0 g)/Kids[14 0 R]>>");
+        signed.extend([TURNED.to_owned(), format!("<</Parent 15 0 R{style}/Kids[11 0 R]>>"), above]);
+        let reasons = anew(&signed);
+        assert_eq!(reasons.is_empty(), permitted, "{style} {more}: {reasons:?}");
     }
 }

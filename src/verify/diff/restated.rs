@@ -39,22 +39,22 @@ pub(super) fn restated(key: &str, before: &Object, after: &Object, flags: i64) -
 }
 
 impl Diff<'_, '_, '_> {
-    /// Every key of a field or widget that is not in `judged` is what it was or says the same again. `flags` are as above; the default
-    /// appearance may be that of `field`, and `whose` says what is looked at.
+    /// Every key of a field or widget that is not in `judged` is what it was or says the same again. `flags` are as above, and `whose`
+    /// says what is looked at.
     pub(super) fn rest_is_restated(
         &mut self,
         at: &Spot,
         (old, new): (&Dict, &Dict),
         judged: &[&str],
         (own, flags): (&Inherited, i64),
-        (field, whose): (&Dict, &str),
+        whose: &str,
     ) -> Result<()> {
         for key in self.other_keys(at, old, new, judged)? {
             let (before, after) = (value(old, &key), value(new, &key));
             let same = restated(&key, &before, &after, flags)
                 || (key == "DA"
                     && own.kind != Some(FieldType::Button)
-                    && self.names_plain_font(old, field, &after)?);
+                    && self.names_plain_font(old, own, &after)?);
             if !same {
                 let reason = format!("/{key} of {whose} {} was changed", own.name);
                 self.forbid(&at.key(&key), Some(Attack::FieldOverlay), reason);

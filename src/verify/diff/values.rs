@@ -3,6 +3,8 @@
 
 use super::drawn::ink_of;
 use super::fields::{Inherited, MAX_DEPTH, READ_ONLY};
+use super::fonts::{fonts_of, style_of};
+use super::restated::Style;
 use super::texts::PASSWORD;
 use super::{Diff, Result, number_of};
 use crate::pdf::syntax::{Dict, Object, View};
@@ -146,11 +148,23 @@ impl Diff<'_, '_, '_> {
         if empty {
             return Ok(true);
         }
-        let form = view.get_dict(&view.catalog()?, "AcroForm")?.unwrap_or_default();
-        let style = [widget, holder, &form].iter().find_map(|dict| dict.get("DA")?.as_string().cloned());
-        let Some(style) = style else { return Ok(false) };
+        let Some(style) = style_of(view, widget, own)? else { return Ok(false) };
         let light = ink_of(style.as_bytes()).is_some_and(|ink| ink > LIGHT);
-        Ok(own.flags & PASSWORD == 0 && !light && self.is_in_plain_font(view, style.as_bytes())?)
+        if own.flags & PASSWORD != 0 || light || own.brings_resources {
+            return Ok(false);
+        }
+        // Some readers look for the font in what the appearance was drawn with, before they look in the form.
+        let appearance = view.get_dict(widget, "AP")?.unwrap_or_default();
+        let alike = match view.get(&appearance, "N")? {
+            Object::Stream(normal) => {
+                let fonts = fonts_of(view, &normal)?;
+                let parsed = Style::of(style.as_bytes());
+                let named = parsed.as_ref().and_then(Style::font).is_some_and(|(name, _)| fonts.contains(name));
+                !named || self.is_plain_in(view, &fonts, style.as_bytes())?
+            }
+            _ => true,
+        };
+        Ok(alike && self.is_in_plain_font(view, style.as_bytes())?)
     }
 
     /// Whether making a button's appearance anew (/MK, table 192) shows what it showed: check marks are one character, nobody

@@ -37,13 +37,17 @@ impl Simple {
         if names().any(|name| super::is_pictures(name)) {
             return None;
         }
+        let own = super::is_embedded(&descriptor) && !is_nonsymbolic(&descriptor);
+        let mut drawn_alike = characters(view, dict, own);
+        if dict.is_name("Subtype", "TrueType") && is_symbolic(&descriptor) {
+            // Its encoding does not count (9.6.5.4), and does for some readers: what both say is told.
+            for (character, code) in drawn_alike.iter_mut().zip(0..=u8::MAX) {
+                *character = character.filter(|c| code.is_ascii() && *c == char::from(code));
+            }
+        }
         let common = |name: &String| TEXT_FONTS.iter().any(|text| name.starts_with(text));
         Some(Self {
-            characters: characters(
-                view,
-                dict,
-                super::is_embedded(&descriptor) && !is_nonsymbolic(&descriptor),
-            ),
+            characters: drawn_alike,
             widths: widths(view, dict),
             fixed: base.starts_with("Courier"),
             common: !super::is_embedded(&descriptor) && names().all(common),
@@ -95,6 +99,12 @@ fn widths(view: View<'_, '_>, font: &Dict) -> Vec<Option<f64>> {
 /// Whether the descriptor says that the font has the standard Latin characters (table 121, bit 6).
 fn is_nonsymbolic(descriptor: &Dict) -> bool {
     descriptor.get("Flags").and_then(Object::as_integer).is_some_and(|flags| flags & 32 != 0)
+}
+
+/// Whether it says that the font has other characters, and not that it has these (bit 3).
+fn is_symbolic(descriptor: &Dict) -> bool {
+    let flags = descriptor.get("Flags").and_then(Object::as_integer).unwrap_or(0);
+    flags & 4 != 0 && flags & 32 == 0
 }
 
 /// The characters of the 256 codes. A font with an encoding of its own draws what only its program knows where the file names none.

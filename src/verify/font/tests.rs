@@ -379,3 +379,23 @@ fn a_code_beyond_the_widths_has_none() {
         assert_eq!(squeezed(keys, code), expected, "{keys} {code}");
     }
 }
+
+#[test]
+fn the_encoding_of_a_symbolic_truetype_font_is_not_trusted() {
+    let font = |flags: u32, encoding: &str| {
+        format!(
+            "<</Type/Font/Subtype/TrueType/BaseFont/Arial/FontDescriptor<</FontName/Arial/Flags {flags}>>/Encoding{encoding}>>"
+        )
+    };
+    let turned = "<</BaseEncoding/WinAnsiEncoding/Differences[49/nine]>>";
+    for (flags, encoding, codes, text) in [
+        (32, turned, "120", Some("920")),
+        (36, turned, "120", Some("920")),
+        (4, turned, "120", None),
+        (4, turned, "20", Some("20")),
+        (4, "/WinAnsiEncoding", "120", Some("120")),
+    ] {
+        assert_eq!(drawn(&font(flags, encoding), &[], codes.as_bytes()).as_deref(), text, "{flags} {codes}");
+    }
+    assert_eq!(drawn(&font(4, "/WinAnsiEncoding"), &[], b"\x80"), None);
+}
