@@ -8,8 +8,8 @@ from pikepdf import Array, Dictionary, Name, String
 
 AMOUNT = "零壹贰叁肆伍陆柒捌玖拾佰仟万元整"
 LETTERS = " 0123456789" + AMOUNT + "人民币合同甲方乙方"
-# Glyph ids are not in the order of anything.
-ORDER = sorted(set(LETTERS), key=lambda c: (ord(c) * 7919) % 1009)
+# Glyph ids are not in the order of anything, and the same in every process.
+ORDER = sorted(set(LETTERS), key=lambda c: ((ord(c) * 7919) % 1009, c))
 
 
 def program(mapping=None):

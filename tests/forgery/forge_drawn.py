@@ -198,5 +198,5 @@ CLASSES = {
     "resources-elsewhere": (ready("fill"), [resources_elsewhere]),
     "beside-the-number": (ready("fill"), [beside_the_number]),
     "painted-after": (ready("fill"), [painted_after]),
-    "put-in-force": (lambda base, state: base in ("ready-turned", "ready-white", "ready-password"), [put_in_force]),
+    "put-in-force": (lambda base, state: base.removeprefix("ready-") in ("turned", "white", "password", "byfield", "bylook", "byobject"), [put_in_force]),
 }

@@ -364,7 +364,7 @@ CERTIFIED = {
 }
 # Their prepared fields would show what was not seen.
 PREPARED = {base: [move for move in FREE if move is not filled_without_appearance] for base in ("replace", "caption", "unseen")}
-PREPARED |= {"ready-" + name: PREPARED["replace"] for name in ("turned", "white", "password")}
+PREPARED |= {"ready-" + name: PREPARED["replace"] for name in ("turned", "white", "password", "byfield", "bylook", "byobject")}
 PREPARED["ready-fill"] = [number_formatted, border_filled, number_formatted, border_filled, signed, metadata, words_of_objects, box_ticked]
 PREPARED["ready-streams"] = [signed, stamped, metadata, words_of_objects, boxes_in_reals]
 # Here the form's resources are an annotation too.

@@ -33,6 +33,20 @@ def another_style(pdf, style, flags=0):
     return pdf
 
 
+def font_elsewhere(pdf, where):
+    """The font of /DA has other digits in the field's own resources or in its appearance's, or the style is an object of its own."""
+    another_style(pdf, "/Helv 10 Tf 0 g")
+    payee, form = field(pdf, "payee"), pdf.Root.AcroForm
+    if where == "field":
+        payee.DR = Dictionary(Font=Dictionary(Helv=form.DR.Font.Ev))
+    elif where == "look":
+        payee.AP.N.Resources = Dictionary(Font=Dictionary(Helv=form.DR.Font.Ev, Own=form.DR.Font.Helv))
+        payee.AP.N.write(b"/Tx BMC q BT /Own 10 Tf 0 g 2 4 Td (1000) Tj ET Q EMC")
+    else:
+        payee.DA = pdf.make_indirect(String("/Ev 10 Tf 0 g"))
+    return pdf
+
+
 def to_be_filled(pdf):
     """The page has another font under the name of the form's; a field formats numbers, one has a border, one is hidden and one waits."""
     page, form = pdf.pages[0].obj, pdf.Root.AcroForm
@@ -95,6 +109,8 @@ def all_ready():
     yield "turned", bases.saved(another_style(form(), "/Ev 10 Tf 0 g"))
     yield "white", bases.saved(another_style(form(), "/Helv 10 Tf 1 g"))
     yield "password", bases.saved(another_style(form(), "/Helv 10 Tf 0 g", 1 << 13))
+    for where in ("field", "look", "object"):
+        yield "by" + where, bases.saved(font_elsewhere(form(), where))
     yield "fill", bases.saved(to_be_filled(form()))
     yield "streams", bases.saved(in_two_parts(form()))
     yield "certified1", party.certify(bases.saved(with_waiting_signature(form())), 1)
