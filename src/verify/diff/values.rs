@@ -159,7 +159,8 @@ impl Diff<'_, '_, '_> {
             Object::Stream(normal) => {
                 let fonts = fonts_of(view, &normal)?;
                 let parsed = Style::of(style.as_bytes());
-                let named = parsed.as_ref().and_then(Style::font).is_some_and(|(name, _)| fonts.contains(name));
+                let named =
+                    parsed.as_ref().and_then(Style::font).is_some_and(|(name, _)| fonts.contains(name));
                 !named || self.is_plain_in(view, &fonts, style.as_bytes())?
             }
             _ => true,
