@@ -210,6 +210,8 @@ fn signatures_made_by_openssl_verify() {
         ("p521", "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521", "-md sha256"),
         ("bp256", "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:brainpoolP256r1", "-md sha256"),
         ("bp384", "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:brainpoolP384r1", "-md sha384"),
+        ("p224", "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-224", "-md sha256"),
+        ("p256k1", "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:secp256k1", "-md sha256"),
         ("ed25519", "genpkey -algorithm ED25519", "-md sha512"),
     ];
     let folder = Folder::new();

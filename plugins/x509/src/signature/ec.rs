@@ -17,9 +17,17 @@ pub(super) fn verify(
     signature: &[u8],
 ) -> Result<(), SignatureError> {
     match curve {
+        Curve::P224 => {
+            use p224::ecdsa::signature::hazmat::PrehashVerifier;
+            let key = p224::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(bad_point)?;
+            let signature = p224::ecdsa::Signature::from_slice(&scalars(curve, signature)?)
+                .map_err(|_| SignatureError::Invalid)?;
+            key.verify_prehash(&fit(hash, 28), &signature).map_err(|_| SignatureError::Invalid)
+        }
         Curve::P256 => aws(&lc::ECDSA_P256_SHA256_ASN1, &lc_digest::SHA256, point, hash, signature),
         Curve::P384 => aws(&lc::ECDSA_P384_SHA384_ASN1, &lc_digest::SHA384, point, hash, signature),
         Curve::P521 => aws(&lc::ECDSA_P521_SHA512_ASN1, &lc_digest::SHA512, point, hash, signature),
+        Curve::Secp256k1 => aws(&lc::ECDSA_P256K1_SHA256_ASN1, &lc_digest::SHA256, point, hash, signature),
         Curve::BrainpoolP256r1 => {
             let key = VerifyingKey::<bp256::BrainpoolP256r1>::from_sec1_bytes(point).map_err(bad_point)?;
             let signature =

@@ -20,17 +20,21 @@ const SM2_CURVE: Oid = Oid::new_unwrap("1.2.156.10197.1.301");
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Curve {
+    P224,
     P256,
     P384,
     P521,
+    Secp256k1,
     BrainpoolP256r1,
     BrainpoolP384r1,
 }
 
-const CURVES: [(Oid, Curve); 5] = [
+const CURVES: [(Oid, Curve); 7] = [
+    (Oid::new_unwrap("1.3.132.0.33"), Curve::P224),
     (Oid::new_unwrap("1.2.840.10045.3.1.7"), Curve::P256),
     (Oid::new_unwrap("1.3.132.0.34"), Curve::P384),
     (Oid::new_unwrap("1.3.132.0.35"), Curve::P521),
+    (Oid::new_unwrap("1.3.132.0.10"), Curve::Secp256k1),
     (Oid::new_unwrap("1.3.36.3.3.2.8.1.1.7"), Curve::BrainpoolP256r1),
     (Oid::new_unwrap("1.3.36.3.3.2.8.1.1.11"), Curve::BrainpoolP384r1),
 ];
@@ -39,7 +43,8 @@ impl Curve {
     /// Octets of a scalar.
     pub fn scalar_len(self) -> usize {
         match self {
-            Self::P256 | Self::BrainpoolP256r1 => 32,
+            Self::P224 => 28,
+            Self::P256 | Self::Secp256k1 | Self::BrainpoolP256r1 => 32,
             Self::P384 | Self::BrainpoolP384r1 => 48,
             Self::P521 => 66,
         }
@@ -49,9 +54,11 @@ impl Curve {
 impl std::fmt::Display for Curve {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
+            Self::P224 => "P-224",
             Self::P256 => "P-256",
             Self::P384 => "P-384",
             Self::P521 => "P-521",
+            Self::Secp256k1 => "secp256k1",
             Self::BrainpoolP256r1 => "brainpoolP256r1",
             Self::BrainpoolP384r1 => "brainpoolP384r1",
         })

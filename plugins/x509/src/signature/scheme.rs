@@ -44,9 +44,11 @@ const ED25519: Oid = Oid::new_unwrap("1.3.101.112");
 
 /// Algorithms whose OID says all: RSA of RFC 8017 and NIST, ECDSA of X9.62 and NIST, BSI's plain ECDSA, SM2 of GM/T
 /// 0006, DSA of X9.57 and NIST.
-const FIXED: [(&str, Scheme); 33] = [
+const FIXED: [(&str, Scheme); 34] = [
     ("1.2.840.113549.1.1.4", Scheme::RsaPkcs1(Digest::Md5)),
     ("1.2.840.113549.1.1.5", Scheme::RsaPkcs1(Digest::Sha1)),
+    // The Open Systems Implementors' Workshop's, which old certificates and signers use.
+    ("1.3.14.3.2.29", Scheme::RsaPkcs1(Digest::Sha1)),
     ("1.2.840.113549.1.1.14", Scheme::RsaPkcs1(Digest::Sha224)),
     ("1.2.840.113549.1.1.11", Scheme::RsaPkcs1(Digest::Sha256)),
     ("1.2.840.113549.1.1.12", Scheme::RsaPkcs1(Digest::Sha384)),

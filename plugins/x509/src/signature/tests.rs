@@ -299,3 +299,11 @@ fn dsa_with_numbers_out_of_range_is_refused() {
     let inherited = asn1::sequence(&[&asn1::sequence(&[&oid]), &asn1::bit_string(&asn1::integer(&[2]))]);
     assert!(matches!(PublicKey::from_spki(&inherited), Err(SignatureError::BadKey(_))));
 }
+
+#[test]
+fn rsa_with_sha1_has_two_identifiers() {
+    for identifier in ["300d06092a864886f70d0101050500", "300906052b0e03021d0500"] {
+        let identifier = hex::decode(identifier).unwrap();
+        assert_eq!(Scheme::from_identifier(&identifier, None), Ok(Scheme::RsaPkcs1(Digest::Sha1)));
+    }
+}

@@ -20,6 +20,7 @@ impl PublicKey {
             },
             Self::Ec(curve, _) => match curve {
                 Curve::P256 => 1,
+                Curve::P224 | Curve::Secp256k1 => 6,
                 Curve::P384 => 3,
                 Curve::P521 | Curve::BrainpoolP256r1 => 6,
                 Curve::BrainpoolP384r1 => 10,
