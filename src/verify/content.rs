@@ -40,7 +40,13 @@ fn takes(operator: &[u8], operands: &[Token]) -> bool {
         },
         b"Tf" => matches!(operands, [Token::Name(_), Token::Number(_)]),
         b"gs" | b"cs" | b"CS" | b"ri" | b"BMC" | b"MP" => matches!(operands, [Token::Name(_)]),
-        b"BDC" | b"DP" => matches!(operands, [Token::Name(_), ..]),
+        b"BDC" | b"DP" => match operands {
+            [Token::Name(_), Token::Name(_)] => true,
+            [Token::Name(_), Token::OpenDictionary, inner @ .., Token::CloseDictionary] => {
+                !inner.iter().any(|o| matches!(o, Token::OpenDictionary | Token::CloseDictionary))
+            }
+            _ => false,
+        },
         b"Td" | b"TD" | b"m" | b"l" => numbers(2),
         b"Tm" | b"cm" | b"c" => numbers(6),
         b"re" | b"v" | b"y" | b"k" | b"K" => numbers(4),
@@ -49,7 +55,12 @@ fn takes(operator: &[u8], operands: &[Token]) -> bool {
             numbers(1)
         }
         b"sc" | b"SC" => (1..=4).any(numbers),
-        b"d" => matches!(operands, [Token::Open, .., Token::Close, Token::Number(_)]),
+        b"d" => match operands {
+            [Token::Open, dashes @ .., Token::Close, Token::Number(_)] => {
+                dashes.iter().all(|dash| dash.number().is_some())
+            }
+            _ => false,
+        },
         _ => operands.is_empty(),
     }
 }
@@ -63,6 +74,8 @@ pub(super) struct Shown {
     pub paints: bool,
     /// The text line by line, where it was looked at in a frame.
     pub rows: Vec<Row>,
+    /// The areas that are filled beneath it, in the frame's units; where it was looked at in one.
+    pub grounds: Vec<[f64; 4]>,
 }
 
 /// What the content shows; `Err` when it does what the appearance of a text field has no business to do. With a frame its
@@ -87,6 +100,9 @@ pub(super) fn shown(
     let mut saved: Vec<Option<Rc<Font>>> = Vec::new();
     for token in Tokens::new(content) {
         let Token::Operator(operator) = token else {
+            if matches!(token, Token::Strange) {
+                return Err("it has a word that readers part differently".into());
+            }
             if operands.len() > 4096 {
                 return Err("an operator has too many operands".into());
             }
@@ -189,8 +205,8 @@ pub(super) fn shown(
         }
         operands.clear();
     }
-    let rows = drawing.map(Drawing::finish).transpose()?.unwrap_or_default();
-    Ok(Shown { text: legible.then_some(out), paints, rows })
+    let (rows, grounds) = drawing.map(Drawing::finish).transpose()?.unwrap_or_default();
+    Ok(Shown { text: legible.then_some(out), paints, rows, grounds })
 }
 
 /// Whether the resources put other colour spaces in the place of the device's (8.6.5.6).
@@ -224,7 +240,12 @@ pub(super) enum Token<'a> {
     /// The brackets of an array.
     Open,
     Close,
+    OpenDictionary,
+    CloseDictionary,
+    /// `true`, `false`, `null`.
     Other,
+    /// Neither a number nor an operator, or a bracket that opens or closes nothing.
+    Strange,
 }
 
 impl Token<'_> {
@@ -362,22 +383,31 @@ impl<'a> Iterator for Tokens<'a> {
                 self.pos += 1;
                 Some(Token::Name(unescaped(self.run(is_regular))))
             }
-            b'[' | b']' | b'<' | b'>' | b'{' | b'}' | b')' => {
+            b'[' | b']' | b'{' | b'}' | b')' => {
                 self.pos += 1;
                 Some(match byte {
                     b'[' => Token::Open,
                     b']' => Token::Close,
-                    _ => Token::Other,
+                    _ => Token::Strange,
+                })
+            }
+            b'<' | b'>' => {
+                let twice = self.data.get(self.pos + 1) == Some(&byte);
+                self.pos += if twice { 2 } else { 1 };
+                Some(match (byte, twice) {
+                    (b'<', true) => Token::OpenDictionary,
+                    (b'>', true) => Token::CloseDictionary,
+                    _ => Token::Strange,
                 })
             }
             _ => {
                 let word = self.run(is_regular);
                 let number = word.first().is_some_and(|b| b.is_ascii_digit() || b"+-.".contains(b));
                 Some(if number {
-                    // What readers read differently is no number: the operator lacks an operand then.
+                    // What readers read differently is no number.
                     let plain = word.iter().all(|b| b.is_ascii_digit() || b"+-.".contains(b));
                     let value = std::str::from_utf8(word).ok().filter(|_| plain).and_then(|w| w.parse().ok());
-                    value.map_or(Token::Other, Token::Number)
+                    value.map_or(Token::Strange, Token::Number)
                 } else if matches!(word, b"true" | b"false" | b"null") {
                     Token::Other
                 } else {

@@ -9,6 +9,13 @@ type Outcome = Result<(), String>;
 
 /// Points that text may stand beside its ground: grounds lie inside of borders.
 const EDGE: f64 = 3.0;
+/// The thickest border, and the thickest line between the cells of a comb.
+const BORDER: f64 = 5.0;
+const CELL_LINE: f64 = 2.0;
+/// What a character may stand below its ground, as a part of its height: points and commas are no higher.
+const BELOW: f64 = 0.05;
+/// How much of a character the next one leaves free, as a part of its width.
+const FREE: f64 = 0.65;
 
 /// The field that an appearance is drawn into.
 #[derive(Clone, Debug)]
@@ -21,6 +28,17 @@ pub(super) struct Frame {
     pub rows: bool,
     /// One character a cell, with lines between them.
     pub comb: bool,
+}
+
+impl Frame {
+    /// An area within it, from 0 to 1 on each side.
+    pub fn part(&self, [l, b, r, t]: &[f64; 4]) -> [f64; 4] {
+        let [left, bottom, right, top] = self.bbox;
+        let (width, height) = ((right - left).max(1e-6), (top - bottom).max(1e-6));
+        let [l, b, r, t] =
+            [(l - left) / width, (b - bottom) / height, (r - left) / width, (t - bottom) / height];
+        [l.max(0.0), b.max(0.0), r.min(1.0), t.min(1.0)]
+    }
 }
 
 /// The colour that is painted with; `None` cannot be told.
@@ -57,11 +75,16 @@ struct State {
     word_space: f64,
     stretch: f64,
     leading: f64,
+    /// Of lines, in units of the state.
+    width: f64,
+    /// What is not cut off.
+    clip: [f64; 4],
 }
 
 /// The last visible character: where it stands and ends.
 #[derive(Clone, Copy, Debug)]
 struct Last {
+    free: f64,
     end: f64,
     base: f64,
 }
@@ -107,6 +130,8 @@ impl<'f> Drawing<'f> {
             word_space: 0.0,
             stretch: 1.0,
             leading: 0.0,
+            width: 1.0,
+            clip: frame.bbox,
         };
         Self {
             frame,
@@ -178,7 +203,7 @@ impl<'f> Drawing<'f> {
                 let name = String::from_utf8_lossy(operator).into_owned();
                 return Err(format!("it sets {name} as no text that is to be read needs it"));
             }
-            (b"w", &[width]) if width * self.state.scale.0 <= 5.0 => {}
+            (b"w", &[width]) if width >= 0.0 => self.state.width = width,
             (b"w", _) => return Err("its lines are too thick".into()),
             _ => return self.path(operator, n),
         }
@@ -263,10 +288,11 @@ impl<'f> Drawing<'f> {
         {
             return Err("its text is of several sizes".into());
         }
-        let beyond = x + 0.9 * width > right + 0.5;
-        if x < left - 0.5
-            || base < bottom - 0.25 * height
-            || base + 0.5 * height > top + 0.5
+        let [clip_left, clip_bottom, clip_right, clip_top] = self.state.clip;
+        let beyond = x + 0.9 * width > right.min(clip_right) + 0.5;
+        if x < left.max(clip_left) - 0.5
+            || base < bottom.max(clip_bottom) - BELOW * height
+            || base + 0.5 * height > top.min(clip_top) + 0.5
             || (beyond && !(self.even && self.began <= left + 8.0))
         {
             return Err("its text stands outside of the field".into());
@@ -274,13 +300,13 @@ impl<'f> Drawing<'f> {
         let mut begins = true;
         if let Some(last) = self.last {
             let (down, along) = (last.base - base, x - last.end);
-            let follows = down.abs() <= 0.25 * height && along >= -0.35 * em;
+            let follows = down.abs() <= 0.25 * height && along >= -0.35 * em && x >= last.free;
             if !follows && down < 0.6 * height {
                 return Err("its text runs backwards or over itself".into());
             }
             begins = !follows;
         }
-        self.last = Some(Last { end: x + width, base });
+        self.last = Some(Last { free: x + FREE * width, end: x + width, base });
         let (x, y) = (x + 0.25 * em, base + 0.25 * height);
         self.legible(x, y)?;
         let (ink, ground) = (state.ink.unwrap_or(Colour::BLACK), self.ground_at(x, y));
@@ -309,8 +335,8 @@ impl<'f> Drawing<'f> {
         ground.and_then(|(_, colour)| *colour).unwrap_or(Colour::WHITE)
     }
 
-    /// The rows of text. Each ground lies beneath a row or beside it: of one that lies half beneath nobody can tell what it marks.
-    pub fn finish(self) -> Result<Vec<Row>, String> {
+    /// The rows of text, and the areas that are filled. Each ground lies beneath a row or beside it: of one that lies half beneath nobody can tell what it marks.
+    pub fn finish(self) -> Result<(Vec<Row>, Vec<[f64; 4]>), String> {
         let half_beneath = |row: &Row, area: &[f64; 4]| {
             let [_, bottom, _, top] = *area;
             let band = (row.base, row.base + 0.6 * row.height);
@@ -321,7 +347,8 @@ impl<'f> Drawing<'f> {
         if self.frame.rows && self.rows.iter().any(strange) {
             return Err("its marks lie between its rows".into());
         }
-        Ok(self.rows)
+        let grounds = self.grounds.into_iter().map(|(area, _)| area).collect();
+        Ok((self.rows, grounds))
     }
 
     /// Whether the ink stands out from what is beneath.
@@ -355,9 +382,10 @@ impl<'f> Drawing<'f> {
             (b"c" | b"v" | b"y", _) => self.curved = true,
             (b"W" | b"W*", _) => self.clips = true,
             (b"n", _) => return self.clipped(),
-            (b"S" | b"s", _) => return self.painted(false, operator == b"s"),
-            (b"f" | b"F" | b"f*" | b"B" | b"B*", _) => return self.painted(true, false),
-            (b"b" | b"b*", _) => return self.painted(true, true),
+            (b"S" | b"s", _) => return self.painted((false, true), operator == b"s"),
+            (b"f" | b"F" | b"f*", _) => return self.painted((true, false), false),
+            (b"B" | b"B*", _) => return self.painted((true, true), false),
+            (b"b" | b"b*", _) => return self.painted((true, true), true),
             (b"m" | b"l" | b"re", _) => return Err("a path cannot be read".into()),
             _ => {}
         }
@@ -390,6 +418,10 @@ impl<'f> Drawing<'f> {
                 && self.segments.is_empty()
                 && self.boxes.len() == 1
                 && self.boxes.iter().all(whole));
+        if let (true, true, Some(area)) = (fine, self.clips, self.boxes.first()) {
+            let [l, b, r, t] = self.state.clip;
+            self.state.clip = [l.max(area[0]), b.max(area[1]), r.min(area[2]), t.min(area[3])];
+        }
         self.forget_path();
         if fine { Ok(()) } else { Err("it cuts off a part of the field".into()) }
     }
@@ -401,9 +433,13 @@ impl<'f> Drawing<'f> {
     }
 
     /// Borders, grounds and marked rows are painted, and nothing that could be read or cover text.
-    fn painted(&mut self, fills: bool, closes: bool) -> Outcome {
+    fn painted(&mut self, (fills, strokes): (bool, bool), closes: bool) -> Outcome {
         if closes {
             self.close();
+        }
+        let thick = if strokes { self.state.width * self.state.scale.0.max(self.state.scale.1) } else { 0.0 };
+        if thick > BORDER {
+            return Err("its lines are too thick".into());
         }
         let [left, bottom, right, top] = self.frame.bbox;
         let (width, height) = (right - left, top - bottom);
@@ -413,7 +449,7 @@ impl<'f> Drawing<'f> {
                 && (self.frame.rows || t.min(top) - b.max(bottom) >= 0.8 * height)
         };
         let line = |(from, to): &(Point, Point)| {
-            self.at_edge(*from, *to) || (self.frame.comb && (from.0 - to.0).abs() < 0.5)
+            self.at_edge(*from, *to) || (self.frame.comb && thick <= CELL_LINE && (from.0 - to.0).abs() < 0.5)
         };
         let framing = |area: &[f64; 4]| {
             let [l, b, r, t] = *area;
@@ -428,12 +464,12 @@ impl<'f> Drawing<'f> {
         if !fine {
             return Err("it draws more than borders and grounds".into());
         }
+        // A frame's side may lie over a dot or a sign.
+        if !self.rows.is_empty() {
+            return Err("it paints over its text".into());
+        }
         if fills {
             let ink = self.state.ink;
-            // A frame's side may lie over a dot or a sign.
-            if !self.boxes.is_empty() && !self.rows.is_empty() {
-                return Err("it paints over its text".into());
-            }
             self.grounds.extend(self.boxes.iter().map(|area| (*area, ink)));
         }
         if self.grounds.len() > 10_000 {

@@ -223,8 +223,68 @@ fn paths_are_borders_and_grounds_beneath_the_text() {
             "20 2 m 30 14 40 14 50 2 c f BT /H 10 Tf 2 5 Td (100) Tj ET",
         ],
     );
-    all_refused("paints over", &field(), &["BT /H 10 Tf 2 5 Td (100) Tj ET 1 g 0 0 200 20 re f"]);
-    all_refused("too thick", &field(), &["40 w 0 0 m 200 0 l S BT /H 10 Tf 2 5 Td (100) Tj ET"]);
+    all_refused(
+        "paints over",
+        &field(),
+        &[
+            "BT /H 10 Tf 2 5 Td (100) Tj ET 1 g 0 0 200 20 re f",
+            "BT /H 5 Tf 2 1 Td (100) Tj ET 1 G 4 w 0 2 m 200 2 l S",
+        ],
+    );
+    all_refused(
+        "too thick",
+        &field(),
+        &[
+            "40 w 0 0 m 200 0 l S BT /H 10 Tf 2 5 Td (100) Tj ET",
+            "q 1 w 1 0 0 20 0 0 cm 0 0 m 200 0 l S Q BT /H 10 Tf 2 5 Td (100) Tj ET",
+            "q .1 0 0 .1 0 0 cm 40 w Q q 1 0 0 1 0 0 cm 40 w 0 0 m 200 0 l S Q BT /H 10 Tf 2 5 Td (1) Tj ET",
+        ],
+    );
+}
+
+#[test]
+fn a_clip_cuts_off_nothing_of_the_text() {
+    all_show("-900", &field(), &["q 2 2 196 16 re W n BT /H 10 Tf 2 5 Td (-900) Tj ET Q"]);
+    all_refused(
+        "outside of the field",
+        &field(),
+        &[
+            // The minus is to the left of what is seen, the point below it.
+            "q 5 2 190 16 re W n BT /H 10 Tf 1 5 Td (-900) Tj ET Q",
+            "q 2 5 196 14 re W n BT /H 10 Tf 2 3.5 Td (1.25) Tj ET Q",
+            "BT /H 10 Tf 2 -2 Td (1.25) Tj ET",
+        ],
+    );
+}
+
+#[test]
+fn a_character_leaves_the_one_before_it_to_be_seen() {
+    all_show("1.25", &field(), &["BT /H 10 Tf 2 5 Td [(1) 20 (.) 60 (25)] TJ ET"]);
+    all_refused("over itself", &field(), &["BT /H 10 Tf 2 5 Td [(1.) 200 (25)] TJ ET"]);
+}
+
+#[test]
+fn words_are_parted_as_every_reader_parts_them() {
+    all_show("100", &field(), &["/Span <</MCID 0/Lang(en)/X[1 2]>> BDC BT /H 10 Tf 2 5 Td (100) Tj ET EMC"]);
+    all_refused(
+        "part differently",
+        &field(),
+        &[
+            "/P 12Tf BT /H 10 Tf 2 5 Td (100) Tj ET",
+            "/Q 12Tf/P<</MCID 0>>BDC BT /H 10 Tf 2 5 Td (100) Tj ET EMC",
+            "BT /H 10 Tf 2 5 Td > (100) Tj ET",
+            "BT /H 10 Tf 2 5 Td 1.0.0 (100) Tj ET",
+        ],
+    );
+    all_refused(
+        "other operands than it takes",
+        &field(),
+        &[
+            "/Q /P <</MCID 0>> BDC BT /H 10 Tf 2 5 Td (100) Tj ET EMC",
+            "/P <<1>> 3 DP BT /H 10 Tf 2 5 Td (100) Tj ET",
+            "[/H 3] 0 d BT /H 10 Tf 2 5 Td (100) Tj ET",
+        ],
+    );
 }
 
 #[test]

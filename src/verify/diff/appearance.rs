@@ -139,7 +139,7 @@ impl Diff<'_, '_, '_> {
         self.accept(&normal, Referrers::Explained);
         self.explain_resources(&normal, 0)?;
         let before = was.as_ref().and_then(|w| w.object.as_stream());
-        if let Some(reason) = self.shows_something_else(&stream, before, own, (old, field))? {
+        if let Some(reason) = self.shows_something_else(&stream, before, own, (at.owner, old, field))? {
             self.forbid(
                 &normal.spot,
                 Some(Attack::ShadowReplace),

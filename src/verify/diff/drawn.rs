@@ -13,9 +13,12 @@ use crate::verify::content::{self, Shown};
 use crate::verify::drawing::Frame;
 use crate::verify::font::Fonts;
 use crate::verify::form::FieldType;
+use crate::verify::found::rectangle;
 
 /// Field flag (table 231): bit 25, one character a cell.
 const COMB: i64 = 1 << 24;
+/// Parts of a field's sides that its ground may grow by when it is drawn anew.
+const GROWTH: f64 = 0.03;
 
 impl Diff<'_, '_, '_> {
     /// The field that an appearance is drawn into; `Err` where it would be cut, turned or hidden as a whole.
@@ -92,7 +95,7 @@ impl Diff<'_, '_, '_> {
         stream: &Stream,
         before: Option<&Stream>,
         own: &Inherited,
-        (widget, field): (&Dict, &Dict),
+        (owner, widget, field): (u32, &Dict, &Dict),
     ) -> Result<Option<String>> {
         let frame = match self.frame(self.new, stream, before, own, (widget, field))? {
             Ok(frame) => frame,
@@ -103,17 +106,11 @@ impl Diff<'_, '_, '_> {
             Ok(shown) => shown,
             Err(reason) => return Ok(Some(reason)),
         };
-        if shown.paints && own.kind == Some(FieldType::Text) {
-            let framed =
-                value(widget, "MK").as_dict().is_some_and(|mk| mk.contains("BG") || mk.contains("BC"))
-                    || matches!(value(widget, "MK"), Object::Reference(_));
-            let painted = match before {
-                Some(stream) => self.shown_by(self.old, stream)?.map_or(true, |s| s.paints),
-                None => framed,
-            };
-            if !painted {
-                return Ok(Some("it paints over the page, which it did not when it was signed".into()));
-            }
+        if shown.paints
+            && !frame.rows
+            && let Some(reason) = self.covers_anew(&shown, &frame, (owner, before), own, (widget, field))?
+        {
+            return Ok(Some(reason));
         }
         let mut texts = texts_of(self.new, field, own)?;
         if own.kind == Some(FieldType::Text)
@@ -133,6 +130,48 @@ impl Diff<'_, '_, '_> {
         }
         let shows = shows_one_of(&shown, &texts, field);
         Ok((!shows).then(|| "it shows another text than the field's value".into()))
+    }
+
+    /// `Some` reason when a field paints where it did not when it was signed, and there is something beneath. What nobody had drawn then
+    /// is drawn as /MK says.
+    fn covers_anew(
+        &mut self,
+        shown: &Shown,
+        frame: &Frame,
+        (owner, before): (u32, Option<&Stream>),
+        own: &Inherited,
+        (widget, field): (&Dict, &Dict),
+    ) -> Result<Option<String>> {
+        let look = self.old.get_dict(widget, "MK")?.unwrap_or_default();
+        let framed = look.contains("BG") || look.contains("BC");
+        let (painted, grounds) = match before {
+            None if framed => return Ok(None),
+            None => (false, Vec::new()),
+            Some(stream) => {
+                let was = match self.frame(self.old, stream, None, own, (widget, field))? {
+                    Ok(was) => Some(was),
+                    Err(_) => None,
+                };
+                let fonts = self.fonts(before)?;
+                let seen = shown_in(self.old, stream, &fonts, was.as_ref())?;
+                let painted = seen.as_ref().map_or(true, |seen| seen.paints);
+                let grounds = seen.map(|seen| seen.grounds).unwrap_or_default();
+                let placed = |was: &Frame| grounds.iter().map(|area| was.part(area)).collect();
+                (painted, was.as_ref().map(placed).unwrap_or_default())
+            }
+        };
+        let within = |[l, b, r, t]: [f64; 4]| {
+            grounds.iter().any(|g: &[f64; 4]| {
+                l >= g[0] - GROWTH && b >= g[1] - GROWTH && r <= g[2] + GROWTH && t <= g[3] + GROWTH
+            })
+        };
+        let filled = shown.grounds.iter().all(|area| within(frame.part(area)));
+        if filled && (painted || framed) {
+            return Ok(None);
+        }
+        let Some(area) = rectangle(self.old, widget) else { return Ok(None) };
+        let reason = "it paints over the page, which it did not when it was signed";
+        Ok(self.on_empty_ground(owner, area)?.err().map(|why| format!("{reason}: {why}")))
     }
 
     /// Whether a list box that was drawn before marks what is chosen; `None` where its rows cannot be read, and of other fields.

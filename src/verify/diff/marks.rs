@@ -90,7 +90,8 @@ impl Diff<'_, '_, '_> {
         let [left, bottom, right, top] = area;
         let side = (right - left).max(top - bottom);
         if side > MARK {
-            return self.on_empty_ground(number, area);
+            let empty = self.on_empty_ground(number, area)?;
+            return Ok(empty.map_err(|why| format!("it is larger than a mark, and {why}")));
         }
         if mark.speaks
             && self.beneath(number, [left - APART, bottom, right + APART, top])? != Some((0, false))
@@ -111,7 +112,8 @@ impl Diff<'_, '_, '_> {
         Ok(if fine { Ok(()) } else { Err("it covers what the page shows".into()) })
     }
 
-    fn on_empty_ground(&mut self, number: u32, area: [f64; 4]) -> Result<Outcome> {
+    /// Whether the pages that list the annotation show nothing there.
+    pub(super) fn on_empty_ground(&mut self, number: u32, area: [f64; 4]) -> Result<Outcome> {
         let pages = self.pages_of(number)?;
         if pages.is_empty() {
             return Ok(Err("nobody can tell what it covers".into()));
@@ -119,7 +121,7 @@ impl Diff<'_, '_, '_> {
         let ground: Vec<_> = pages.into_iter().map(|page| (page, vec![area])).collect();
         Ok(match self.known.grounds.are_empty(self.new.document(), &ground) {
             Ok(empty) if empty.iter().all(|empty| *empty) => Ok(()),
-            Ok(_) => Err("it is larger than a mark, and over what the page shows".into()),
+            Ok(_) => Err("it is over what the page shows".into()),
             Err(why) => Err(format!("nobody can tell what it covers: {why}")),
         })
     }
