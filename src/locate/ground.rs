@@ -20,7 +20,7 @@ const MAX_PAGES: usize = 2_000;
 /// Pages of it that are interpreted, at most.
 const MAX_LOOKED_AT: usize = 16;
 /// Bounds of what is interpreted: a judge of signatures waits for it.
-const BOUNDS: Bounds = Bounds { objects: 20_000, stream: 2 << 20, content: 4 << 20, drawn: false };
+const BOUNDS: Bounds = Bounds { objects: 20_000, stream: 2 << 20, content: 1 << 20, drawn: false };
 /// Glyphs, paths and images that are painted, at most.
 const MAX_PAINTED: u64 = 50_000;
 /// Half of an em box around a glyph's origin, in thousandths: what an outline may reach beyond its advance.

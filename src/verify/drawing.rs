@@ -12,6 +12,10 @@ const EDGE: f64 = 3.0;
 /// The thickest border, and the thickest line between the cells of a comb.
 const BORDER: f64 = 5.0;
 const CELL_LINE: f64 = 2.0;
+/// The smallest text that can be read.
+const SMALLEST: f64 = 3.5;
+/// How much of each side a clip may cut off where no text stands.
+const CUT: f64 = 12.0;
 /// What a character may stand below its ground, as a part of its height: points and commas are no higher.
 const BELOW: f64 = 0.05;
 /// How much of a character the next one leaves free, as a part of its width.
@@ -24,6 +28,8 @@ pub(super) struct Frame {
     pub bbox: [f64; 4],
     /// Lightness of the text colour that the field's /DA states.
     pub ink: Option<f64>,
+    /// The size of the text that the field's /DA states, or what viewers take by themselves: longer text in it may run out of the field.
+    pub size: f64,
     /// A list, whose rows may be marked.
     pub rows: bool,
     /// One character a cell, with lines between them.
@@ -278,7 +284,7 @@ impl<'f> Drawing<'f> {
         let width = width * self.line_scale.0 * state.scale.0;
         let height = state.size * self.line_scale.1 * state.scale.1;
         let em = state.size * self.line_scale.0 * state.scale.0 * state.stretch;
-        if !(2.0..=((top - bottom) * 1.25).max(2.0)).contains(&height)
+        if !(SMALLEST..=((top - bottom) * 1.25).max(SMALLEST)).contains(&height)
             || !(0.5..=2.0).contains(&(em / height))
         {
             return Err("its text is too small, too large or distorted".into());
@@ -293,7 +299,7 @@ impl<'f> Drawing<'f> {
         if x < left.max(clip_left) - 0.5
             || base < bottom.max(clip_bottom) - BELOW * height
             || base + 0.5 * height > top.min(clip_top) + 0.5
-            || (beyond && !(self.even && self.began <= left + 8.0))
+            || (beyond && !(self.even && self.began <= left + 8.0 && height <= self.frame.size * 1.05))
         {
             return Err("its text stands outside of the field".into());
         }
@@ -383,6 +389,10 @@ impl<'f> Drawing<'f> {
             (b"W" | b"W*", _) => self.clips = true,
             (b"n", _) => return self.clipped(),
             (b"S" | b"s", _) => return self.painted((false, true), operator == b"s"),
+            // Areas within one another leave a hole.
+            (b"f*" | b"B*" | b"b*", _) if self.boxes.len() > 1 => {
+                return Err("it draws more than borders and grounds".into());
+            }
             (b"f" | b"F" | b"f*", _) => return self.painted((true, false), false),
             (b"B" | b"B*", _) => return self.painted((true, true), false),
             (b"b" | b"b*", _) => return self.painted((true, true), true),
@@ -408,7 +418,8 @@ impl<'f> Drawing<'f> {
     /// The path is used up; as a clip it must leave the field as it is.
     fn clipped(&mut self) -> Outcome {
         let [left, bottom, right, top] = self.frame.bbox;
-        let (edge_x, edge_y) = ((6.0_f64).min((right - left) / 4.0), (6.0_f64).min((top - bottom) / 4.0));
+        let edge = |side: f64| CUT.min(side / 4.0);
+        let (edge_x, edge_y) = (edge(right - left), edge(top - bottom));
         let whole = |area: &[f64; 4]| {
             let [l, b, r, t] = *area;
             l <= left + edge_x && b <= bottom + edge_y && r >= right - edge_x && t >= top - edge_y

@@ -13,7 +13,7 @@ const RESOURCES: &str = "<</Font<</H<</Type/Font/Subtype/Type1/BaseFont/Helvetic
 
 /// A field of 200 by 20 points.
 pub(super) fn field() -> Frame {
-    Frame { bbox: [0.0, 0.0, 200.0, 20.0], ink: Some(0.0), rows: false, comb: false }
+    Frame { bbox: [0.0, 0.0, 200.0, 20.0], ink: Some(0.0), size: 12.0, rows: false, comb: false }
 }
 
 pub(super) fn read_with(content: &str, resources: &str, frame: &Frame) -> Result<Shown, String> {
@@ -112,7 +112,7 @@ fn text_is_of_one_size_that_can_be_read() {
             "q .1 0 0 .1 0 0 cm BT /H 10 Tf 2 5 Td (100) Tj ET Q",
         ],
     );
-    all_refused("several sizes", &field(), &["BT /H 10 Tf 2 5 Td (1) Tj /H 3 Tf (00) Tj ET"]);
+    all_refused("several sizes", &field(), &["BT /H 10 Tf 2 5 Td (1) Tj /H 6 Tf (00) Tj ET"]);
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use super::finding::{Attack, Finding, Subject};
 use super::structure::as_u64;
 use crate::pdf::syntax::inspect::{Inspection, inspect};
-use crate::pdf::syntax::{Document, FindingKind, Revision};
+use crate::pdf::syntax::{Document, FindingKind, Object, Revision, Section};
+use std::ops::Range;
 
 /// Readers look for `startxref` in the last 1,024 bytes of a file (ISO 32000-1, annex H.3, note 18).
 const END: usize = 1_000;
@@ -133,26 +134,69 @@ pub(super) fn later_oddities(document: &Document<'_>, inspection: &Inspection, e
 /// Something behind `end` that looks like an object and is none: in a string, a stream or a comment. Readers that search a file for its
 /// objects, because they find its end odd, would take it for one.
 pub(super) fn hidden_object(document: &Document<'_>, inspection: &Inspection, end: usize) -> Option<Finding> {
+    let at = unnamed_object(document, inspection, end..document.bytes().len())?;
+    let detail = "what looks like an object stands inside of something else";
+    let finding = Finding::failure(Subject::File, "hidden-object", detail);
+    Some(finding.attack(Attack::IncrementalSaving).at(as_u64(at), as_u64(at)))
+}
+
+/// A later section that readers may not take, over signed bytes with an object that no section names: a reader that searches the file for
+/// its objects would show that one.
+pub(super) fn second_reading(
+    document: &Document<'_>,
+    inspection: &Inspection,
+    end: usize,
+) -> Option<Finding> {
+    let odd_section = |section: &Section<'_>| {
+        let span = document.bytes().get(section.offset..section.end).unwrap_or_default();
+        let table = memchr::memmem::find(span, b"trailer").and_then(|at| span.get(..at));
+        let widths = section.trailer.get("W").and_then(Object::as_array).unwrap_or_default();
+        let wide = |(at, width): (usize, &Object)| {
+            let most = [1, 4, 2].get(at).copied().unwrap_or(0);
+            !width.as_integer().is_some_and(|width| (0..=most).contains(&width))
+        };
+        table.is_some_and(|table| table.contains(&b'%')) || widths.iter().enumerate().any(wide)
+    };
+    let sections = || document.revisions().iter().flat_map(|r| &r.sections).filter(|s| s.offset >= end);
+    let odd = |kind: FindingKind| {
+        matches!(
+            kind,
+            FindingKind::EntryFormat
+                | FindingKind::BadEntry
+                | FindingKind::SectionOffset
+                | FindingKind::TableStartsAtOne
+                | FindingKind::SizeOfUpdate
+                | FindingKind::MixedSections
+        )
+    };
+    let is_odd = sections().any(odd_section)
+        || inspection.findings.iter().any(|found| odd(found.kind) && found.span.end > end);
+    let at = unnamed_object(document, inspection, 0..end).filter(|_| is_odd)?;
+    let detail = "a later section is written as not every reader takes it, and the signed bytes have an object that no \
+                  section names: readers that search for objects would show it";
+    let finding = Finding::failure(Subject::File, "hidden-object", detail);
+    Some(finding.attack(Attack::ShadowReplace).at(as_u64(at), as_u64(at)))
+}
+
+/// The first place in these bytes that looks like the beginning of an object and is that of none.
+fn unnamed_object(document: &Document<'_>, inspection: &Inspection, within: Range<usize>) -> Option<usize> {
     let mut known: Vec<usize> = inspection
         .placed
         .iter()
         .filter_map(|placed| placed.span.as_ref().map(|span| span.start))
         .chain(document.revisions().iter().flat_map(|r| &r.sections).map(|section| section.offset))
-        .filter(|start| start.saturating_add(HEADER) >= end)
+        .filter(|start| start.saturating_add(HEADER) >= within.start)
         .collect();
     known.sort_unstable();
     let bytes = document.bytes();
-    let behind = bytes.get(end..).unwrap_or_default();
+    let searched = bytes.get(within.clone()).unwrap_or_default();
     // Both go up: each known place is passed once.
     let mut known = known.into_iter().peekable();
-    let at = memchr::memmem::find_iter(behind, b"obj").find_map(|at| {
-        let start = header_before(bytes.get(..end.saturating_add(at))?)?;
+    memchr::memmem::find_iter(searched, b"obj").find_map(|at| {
+        let start = header_before(bytes.get(..within.start.saturating_add(at))?)?;
         while known.next_if(|place| *place < start).is_some() {}
         (known.peek() != Some(&start)).then_some(start)
-    })?;
-    let detail = "what looks like an object stands inside of something else";
-    let finding = Finding::failure(Subject::File, "hidden-object", detail);
-    Some(finding.attack(Attack::IncrementalSaving).at(as_u64(at), as_u64(at)))
+    })
 }
 
 /// Where two numbers begin that stand at the end of `bytes`, with white space and perhaps a comment behind each.

@@ -97,6 +97,14 @@ impl Diff<'_, '_, '_> {
             {
                 let reason = format!("the appearance of {} was taken away from a value that stays", own.name);
                 self.forbid(&at.key("AP"), Some(Attack::ShadowHide), reason);
+            } else if old.contains("AP")
+                && !self.is_made_by_viewers(self.new, Some(at.owner), (new, field), own)?
+            {
+                let reason = format!(
+                    "the appearance of {} was taken away: viewers would show something else",
+                    own.name
+                );
+                self.forbid(&at.key("AP"), Some(Attack::ShadowReplace), reason);
             } else if old.contains("AP") {
                 self.permit(
                     &at.key("AP"),
@@ -228,7 +236,7 @@ impl Diff<'_, '_, '_> {
     }
 
     /// The signed form told viewers to make every appearance from its value.
-    fn made_anew(&self) -> bool {
+    pub(super) fn made_anew(&self) -> bool {
         needs_appearances(self.old)
     }
 

@@ -5,6 +5,7 @@ use super::catalog::value;
 use super::fields::Inherited;
 use super::fonts::form_fonts;
 use super::forms::is_plain_form;
+use super::restated::Style;
 use super::texts::{COMBO, MAX_APPEARANCE, shows_one_of, texts_of};
 use super::{Diff, Result};
 use crate::pdf::syntax::{Dict, Object, Stream, View};
@@ -17,6 +18,8 @@ use crate::verify::found::rectangle;
 
 /// Field flag (table 231): bit 25, one character a cell.
 const COMB: i64 = 1 << 24;
+/// The largest text that viewers take by themselves in fields of one line.
+const USUAL_SIZE: f64 = 12.0;
 /// Parts of a field's sides that its ground may grow by when it is drawn anew.
 const GROWTH: f64 = 0.03;
 
@@ -33,17 +36,23 @@ impl Diff<'_, '_, '_> {
         if let Err(reason) = is_plain_form(view, &stream.dict) {
             return Ok(Err(reason));
         }
+        // What is no number among them, readers leave out or take for nothing.
         let numbers = |dict: &Dict, key: &str| -> Result<Vec<f64>> {
             let list = view.get_array(dict, key)?;
-            Ok(list.iter().filter_map(|n| view.resolve(n).ok()?.as_number()).collect())
+            let number = |n: &Object| view.resolve(n).ok().and_then(|n| n.as_number()).unwrap_or(f64::NAN);
+            Ok(list.iter().map(number).collect())
         };
         let &[x0, y0, x1, y1] = numbers(&stream.dict, "BBox")?.as_slice() else {
             return Ok(Err("it has no bounding box".into()));
         };
+        if [x0, y0, x1, y1].iter().any(|corner| corner.is_nan()) {
+            return Ok(Err("it has no bounding box".into()));
+        }
         let bbox = [x0.min(x1), y0.min(y1), x0.max(x1), y0.max(y1)];
         let matrix = match numbers(&stream.dict, "Matrix")?.as_slice() {
-            &[a, b, c, d, _, _] => (a, b, c, d),
-            _ => (1.0, 0.0, 0.0, 1.0),
+            &[a, b, c, d, e, f] if !(e + f).is_nan() => (a, b, c, d),
+            [] if !stream.dict.contains("Matrix") => (1.0, 0.0, 0.0, 1.0),
+            _ => return Ok(Err("its matrix is none".into())),
         };
         let near = |(a, b, c, d): (f64, f64, f64, f64)| {
             let off = [matrix.0 - a, matrix.1 - b, matrix.2 - c, matrix.3 - d];
@@ -73,7 +82,11 @@ impl Diff<'_, '_, '_> {
             matrix.0.abs() * size.0 + matrix.2.abs() * size.1,
             matrix.1.abs() * size.0 + matrix.3.abs() * size.1,
         );
-        if let &[left, bottom, right, top] = numbers(widget, "Rect")?.as_slice() {
+        let sides = numbers(widget, "Rect")?;
+        if sides.len() != 4 || sides.iter().any(|side| side.is_nan()) {
+            return Ok(Err("its field has no rectangle".into()));
+        }
+        if let &[left, bottom, right, top] = sides.as_slice() {
             let scale = ((right - left).abs() / drawn.0, (top - bottom).abs() / drawn.1);
             let usual = |s: f64| (0.5..=2.0).contains(&s);
             if !(usual(scale.0) && usual(scale.1)) && (right - left).abs() > 0.0 {
@@ -81,8 +94,11 @@ impl Diff<'_, '_, '_> {
             }
         }
         let style = if widget.contains("DA") { value(widget, "DA") } else { value(field, "DA") };
+        let stated = style.as_string().and_then(|style| Style::of(style.as_bytes()));
+        let size = stated.and_then(|style| style.font()?.1.parse().ok()).filter(|size| *size > 0.0);
         Ok(Ok(Frame {
             bbox,
+            size: size.unwrap_or(USUAL_SIZE),
             ink: style.as_string().and_then(|style| ink_of(style.as_bytes())),
             rows: is_list(own),
             comb: own.flags & COMB != 0,
@@ -106,8 +122,10 @@ impl Diff<'_, '_, '_> {
             Ok(shown) => shown,
             Err(reason) => return Ok(Some(reason)),
         };
+        if shown.paints && is_fixed(widget).is_err() {
+            return Ok(is_fixed(widget).err().map(str::to_owned));
+        }
         if shown.paints
-            && !frame.rows
             && let Some(reason) = self.covers_anew(&shown, &frame, (owner, before), own, (widget, field))?
         {
             return Ok(Some(reason));
@@ -132,8 +150,8 @@ impl Diff<'_, '_, '_> {
         Ok((!shows).then(|| "it shows another text than the field's value".into()))
     }
 
-    /// `Some` reason when a field paints where it did not when it was signed, and there is something beneath. What nobody had drawn then
-    /// is drawn as /MK says.
+    /// `Some` reason when a field paints where it did not when it was signed, and there is something beneath. Where viewers were told to
+    /// draw it they drew the ground that /MK states.
     fn covers_anew(
         &mut self,
         shown: &Shown,
@@ -145,13 +163,10 @@ impl Diff<'_, '_, '_> {
         let look = self.old.get_dict(widget, "MK")?.unwrap_or_default();
         let framed = look.contains("BG") || look.contains("BC");
         let (painted, grounds) = match before {
-            None if framed => return Ok(None),
-            None => (false, Vec::new()),
+            None if self.made_anew() && look.contains("BG") => return Ok(None),
+            None => (framed, Vec::new()),
             Some(stream) => {
-                let was = match self.frame(self.old, stream, None, own, (widget, field))? {
-                    Ok(was) => Some(was),
-                    Err(_) => None,
-                };
+                let was = self.frame(self.old, stream, None, own, (widget, field))?.ok();
                 let fonts = self.fonts(before)?;
                 let seen = shown_in(self.old, stream, &fonts, was.as_ref())?;
                 let painted = seen.as_ref().map_or(true, |seen| seen.paints);
@@ -169,9 +184,39 @@ impl Diff<'_, '_, '_> {
         if filled && (painted || framed) {
             return Ok(None);
         }
-        let Some(area) = rectangle(self.old, widget) else { return Ok(None) };
         let reason = "it paints over the page, which it did not when it was signed";
+        let Some(area) = rectangle(self.old, widget) else { return Ok(Some(reason.into())) };
+        // Another row of a list is marked on the ground that the page draws for it.
+        if frame.rows {
+            let free = self.beneath(owner, area)? == Some((0, false));
+            return Ok((!free).then(|| reason.into()));
+        }
         Ok(self.on_empty_ground(owner, area)?.err().map(|why| format!("{reason}: {why}")))
+    }
+
+    /// Whether the ground that viewers paint by themselves where /MK states one (table 192) hides nothing: the field was drawn with a
+    /// ground, or the page shows nothing there.
+    pub(super) fn keeps_its_ground(
+        &mut self,
+        owner: Option<u32>,
+        own: &Inherited,
+        (widget, field): (&Dict, &Dict),
+    ) -> Result<bool> {
+        let look = self.old.get_dict(widget, "MK")?.unwrap_or_default();
+        if !look.contains("BG") {
+            return Ok(true);
+        }
+        if let Some(appearance) = self.old.get_dict(widget, "AP")?
+            && let Object::Stream(stream) = self.old.get(&appearance, "N")?
+            && let Ok(frame) = self.frame(self.old, &stream, None, own, (widget, field))?
+        {
+            let fonts = self.fonts(Some(&stream))?;
+            if shown_in(self.old, &stream, &fonts, Some(&frame))?.is_ok_and(|seen| !seen.grounds.is_empty()) {
+                return Ok(true);
+            }
+        }
+        let (Some(owner), Some(area)) = (owner, rectangle(self.old, widget)) else { return Ok(false) };
+        Ok(self.on_empty_ground(owner, area)?.is_ok())
     }
 
     /// Whether a list box that was drawn before marks what is chosen; `None` where its rows cannot be read, and of other fields.
@@ -203,6 +248,17 @@ impl Diff<'_, '_, '_> {
     /// The text that an appearance stream shows, where that can be told.
     pub(super) fn shown_text(&self, view: View<'_, '_>, stream: &Stream) -> Result<Option<String>> {
         Ok(self.shown_by(view, stream)?.ok().and_then(|shown| shown.text))
+    }
+}
+
+/// Whether an annotation stays in its rectangle however the page is turned and scaled (12.5.3, NoZoom and NoRotate).
+pub(super) fn is_fixed(widget: &Dict) -> std::result::Result<(), &'static str> {
+    const APART: i64 = 8 | 16;
+    let flags = value(widget, "F");
+    if flags.is_null() || flags.as_integer().is_some_and(|flags| flags & APART == 0) {
+        Ok(())
+    } else {
+        Err("it is not turned and scaled with its page and may leave its place")
     }
 }
 

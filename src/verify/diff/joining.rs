@@ -85,13 +85,17 @@ pub(super) fn has_look(view: View<'_, '_>, widget: &Dict) -> bool {
         Object::Dictionary(style) => style.iter().any(|(key, _)| key.as_bytes() != b"R"),
         _ => true,
     };
+    styled || has_drawn_look(view, widget)
+}
+
+/// Whether a widget has an appearance that shows something.
+pub(super) fn has_drawn_look(view: View<'_, '_>, widget: &Dict) -> bool {
     let appearance = view.get(widget, "AP").unwrap_or(Object::Boolean(true));
-    let drawn = match &appearance {
+    match &appearance {
         Object::Null => false,
         Object::Dictionary(states) => states.iter().any(|(_, look)| !is_blank(view, look)),
         _ => true,
-    };
-    styled || drawn
+    }
 }
 
 /// Whether an appearance is a stream of white space.

@@ -1,7 +1,7 @@
 //! The states of a button are marks: going from one to another neither says nor covers nor uncovers what the page shows
 //! (ISO 32000-2 12.7.5.2). They were there when the file was signed, but nobody saw more than one of them.
 
-use super::drawn::is_decoded_alike;
+use super::drawn::{is_decoded_alike, is_fixed};
 use super::forms::is_plain_form;
 use super::texts::MAX_APPEARANCE;
 use super::{Diff, Result};
@@ -19,6 +19,9 @@ const DOT: f64 = 24.0;
 const MARK_CHARACTERS: usize = 4;
 /// How far from other text characters are read apart from it, in points.
 const APART: f64 = 12.0;
+
+/// Annotations side by side may overlap by so many points.
+const TOUCHING: f64 = 1.5;
 
 type Outcome = std::result::Result<(), String>;
 
@@ -65,10 +68,14 @@ impl Diff<'_, '_, '_> {
         let resources = self.old.get_dict(&stream.dict, "Resources")?.unwrap_or_default();
         let corners: Vec<f64> =
             self.old.get_array(&stream.dict, "BBox")?.iter().filter_map(Object::as_number).collect();
+        // Without one some readers draw it unclipped.
         let side = match *corners.as_slice() {
             [left, bottom, right, top] => (right - left).abs().min((top - bottom).abs()),
             _ => 0.0,
         };
+        if side <= 0.0 && !data.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Err("it has no bounding box".into()));
+        }
         let fonts = Fonts::of(super::fonts::form_fonts(self.old)?, &self.known.programs);
         Ok(Ok((shown, mark(self.old, &data, &resources, &fonts, side))))
     }
@@ -82,11 +89,18 @@ impl Diff<'_, '_, '_> {
         other: &Mark,
     ) -> Result<Outcome> {
         let characters = shown.text.as_ref().map(|text| text.chars().filter(|c| !c.is_whitespace()).count());
-        if characters.is_some_and(|count| count > MARK_CHARACTERS) {
+        let most = if mark.speaks { 1 } else { MARK_CHARACTERS };
+        if characters.is_some_and(|count| count > most) {
             return Ok(Err("it shows words".into()));
         }
         let draws = shown.paints || characters.is_none_or(|count| count > 0);
-        let Some(area) = rectangle(self.old, widget).filter(|_| draws) else { return Ok(Ok(())) };
+        if !draws {
+            return Ok(Ok(()));
+        }
+        if let Err(reason) = is_fixed(widget) {
+            return Ok(Err(reason.into()));
+        }
+        let Some(area) = rectangle(self.old, widget) else { return Ok(Err("it has no area".into())) };
         let [left, bottom, right, top] = area;
         let side = (right - left).max(top - bottom);
         if side > MARK {
@@ -101,6 +115,9 @@ impl Diff<'_, '_, '_> {
         let mut covers = mark.covers.iter().filter(|cover| !other.covers.contains(cover)).peekable();
         if covers.peek().is_none() {
             return Ok(Ok(()));
+        }
+        if self.meets_another(number, area)? {
+            return Ok(Err("it covers another field or annotation".into()));
         }
         let light = covers.any(|cover| cover.light);
         let fine = match self.beneath(number, area)? {
@@ -118,6 +135,9 @@ impl Diff<'_, '_, '_> {
         if pages.is_empty() {
             return Ok(Err("nobody can tell what it covers".into()));
         }
+        if self.meets_another(number, area)? {
+            return Ok(Err("it is over another field or annotation".into()));
+        }
         let ground: Vec<_> = pages.into_iter().map(|page| (page, vec![area])).collect();
         Ok(match self.known.grounds.are_empty(self.new.document(), &ground) {
             Ok(empty) if empty.iter().all(|empty| *empty) => Ok(()),
@@ -126,8 +146,35 @@ impl Diff<'_, '_, '_> {
         })
     }
 
+    /// Whether another annotation of its pages meets the area.
+    fn meets_another(&mut self, number: u32, [left, bottom, right, top]: [f64; 4]) -> Result<bool> {
+        for page in self.pages_of(number)? {
+            let object = self.old.object(page)?;
+            let Some(dict) = object.as_dict() else { continue };
+            for annotation in self.old.get_array(dict, "Annots")? {
+                self.step()?;
+                if annotation.as_reference().is_some_and(|id| id.number == number) {
+                    continue;
+                }
+                let other = self.old.resolve(&annotation)?;
+                let meets = |[l, b, r, t]: [f64; 4]| {
+                    l + TOUCHING < right && left + TOUCHING < r && b + TOUCHING < top && bottom + TOUCHING < t
+                };
+                let unseen =
+                    |dict: &Dict| dict.is_name("Subtype", "Link") || dict.is_name("Subtype", "Popup");
+                if other
+                    .as_dict()
+                    .is_some_and(|dict| !unseen(dict) && rectangle(self.old, dict).is_some_and(meets))
+                {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     /// How many characters its pages show within the area, and whether there is an image; `None` where nobody can tell.
-    fn beneath(&mut self, number: u32, area: [f64; 4]) -> Result<Option<(usize, bool)>> {
+    pub(super) fn beneath(&mut self, number: u32, area: [f64; 4]) -> Result<Option<(usize, bool)>> {
         let pages = self.pages_of(number)?;
         let all = self.old_pages.clone().unwrap_or_default();
         let mut most = (!pages.is_empty()).then_some((0, false));

@@ -6,6 +6,7 @@ use super::fields::Inherited;
 use super::{Diff, Result, Spot};
 use crate::pdf::syntax::{Dict, Object};
 use crate::verify::Attack;
+use crate::verify::colour::Colour;
 use crate::verify::form::FieldType;
 
 /// Flags that show or hide nothing (table 167): ReadOnly, Locked, LockedContents; and Print, which may only be added to what is on the
@@ -24,6 +25,14 @@ pub(super) fn restated(key: &str, before: &Object, after: &Object, flags: i64) -
             (Some(a), Some(b)) if (a ^ b) & !UNSEEN_FLAGS == 0
                 && a & !b & PRINT == 0
                 && (b & !a & PRINT == 0 || a & OFF_SCREEN == 0)),
+        "Rect" => numbers(before).is_some_and(|a| numbers(after).is_some_and(|b| are_rounded(&a, &b, PLACE))),
+        "MK" => match (before.as_dict(), after.as_dict()) {
+            (Some(a), Some(b)) => {
+                b.iter().all(|(key, _)| a.get_bytes(key.as_bytes()).is_some())
+                    && a.iter().all(|(key, a)| says_as_much(key.as_bytes(), a, b))
+            }
+            _ => false,
+        },
         "BS" => [before, after].iter().all(|style| style.is_null() || style.as_dict().is_some_and(is_thin)),
         // The first option that a list box shows: the field's rule has looked at it.
         "TI" => after.is_null() || after.as_integer().is_some(),
@@ -64,6 +73,28 @@ impl Diff<'_, '_, '_> {
     }
 }
 
+/// Tools that write two decimals round places and parts of colours.
+const PLACE: f64 = 0.011;
+const PART: f64 = 0.006;
+
+fn numbers(list: &Object) -> Option<Vec<f64>> {
+    list.as_array()?.iter().map(Object::as_number).collect()
+}
+
+fn are_rounded(a: &[f64], b: &[f64], by: f64) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= by)
+}
+
+/// An entry of a look (table 192) that is the same, the same colour rounded, or the character of a mark that is drawn anyway.
+fn says_as_much(key: &[u8], before: &Object, look: &Dict) -> bool {
+    let Some(after) = look.get_bytes(key) else {
+        return key == b"CA" && before.as_string().is_some_and(|mark| mark.to_text().chars().count() == 1);
+    };
+    let colour = |parts: &Object| Colour::of(&numbers(parts)?);
+    let rounded = || Some(colour(before)?.distance(colour(after)?) <= PART);
+    before == after || (matches!(key, b"BG" | b"BC") && rounded() == Some(true))
+}
+
 fn is_thin(style: &Dict) -> bool {
     style.iter().all(|(key, value)| match key.as_bytes() {
         b"Type" | b"S" => value.as_name().is_some(),
@@ -89,6 +120,11 @@ impl Style {
             [name, size, _] => Some((name.strip_prefix('/')?, size)),
             _ => None,
         }
+    }
+
+    /// Whether it sets a font and a colour alone.
+    pub(super) fn is_usual(&self) -> bool {
+        self.all.is_empty()
     }
 
     /// Whether everything but the font is the same.
@@ -197,6 +233,25 @@ mod tests {
         ] {
             assert_eq!(says_the_same("DA", text(before), text(after)), same, "{before} and {after}");
         }
+    }
+
+    #[test]
+    fn places_and_colours_may_be_rounded_to_two_decimals() {
+        let list = |numbers: &[f64]| {
+            Object::Array(numbers.iter().map(|n| Object::Real(crate::pdf::syntax::Real::new(*n))).collect())
+        };
+        let rect = |x: f64| list(&[x, 500.456, 300.789, 520.987]);
+        assert!(says_the_same("Rect", rect(100.123), list(&[100.12, 500.46, 300.79, 520.99])));
+        assert!(!says_the_same("Rect", rect(100.123), rect(100.14)));
+        let look = |ground: &[f64]| Object::Dictionary(Dict::new().with("BG", list(ground)));
+        assert!(says_the_same("MK", look(&[0.8, 0.843, 1.0]), look(&[0.8, 0.84, 1.0])));
+        assert!(says_the_same("MK", look(&[0.333]), look(&[0.33, 0.33, 0.33])));
+        assert!(!says_the_same("MK", look(&[0.8]), look(&[0.9])));
+        assert!(!says_the_same("MK", look(&[0.8]), Object::Dictionary(Dict::new())));
+        let marked = |mark: &str| Object::Dictionary(Dict::new().with("CA", text(mark)));
+        assert!(says_the_same("MK", marked("4"), Object::Dictionary(Dict::new())));
+        assert!(!says_the_same("MK", marked("Pay"), Object::Dictionary(Dict::new())));
+        assert!(!says_the_same("MK", Object::Dictionary(Dict::new()), marked("4")));
     }
 
     #[test]

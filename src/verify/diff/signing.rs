@@ -2,8 +2,10 @@
 //! 5.4.3 for document time stamps).
 
 use super::catalog::value;
+use super::drawn::is_fixed;
 use super::fields::Inherited;
-use super::joining::has_look;
+use super::joining::{has_drawn_look, has_look};
+use super::restated::restated;
 use super::{Diff, LaterSignature, Referrers, Result, Spot, array_of, number_of};
 use crate::pdf::syntax::{Dict, Object, ObjectId, View};
 use crate::verify::Attack;
@@ -64,6 +66,9 @@ const NEW_FIELD: [&str; 24] = [
 const FIELD_ONLY: [&str; 6] = ["T", "TU", "TM", "V", "Lock", "SV"];
 /// The annotation flag Hidden (12.5.3). It alone keeps a widget from screen and paper: what has NoView can be printed.
 const HIDDEN: i32 = 2;
+/// Hidden, NoView, ToggleNoView; and Print.
+const OFF_SCREEN: i64 = 2 | 32 | 256;
+const PRINT: i64 = 4;
 /// Keys of a widget that decide what is seen of it.
 const SHOWING: [&str; 9] = ["AP", "AS", "F", "MK", "DA", "DR", "BS", "Border", "Contents"];
 
@@ -98,6 +103,7 @@ impl Diff<'_, '_, '_> {
             );
         }
         self.still_a_widget(at, old, new);
+        self.flags_while_signing(at, old, new);
         if old.contains("Lock") && !self.same(&at.key("Lock"), &value(old, "Lock"), &value(new, "Lock"))? {
             self.forbid(
                 &at.key("Lock"),
@@ -121,6 +127,29 @@ impl Diff<'_, '_, '_> {
             self.forbid(at, Some(Attack::SneakySignature), reason);
         }
         Ok(())
+    }
+
+    /// Signing may lock and print a widget, and show one that was hidden; it does not let it leave its place.
+    fn flags_while_signing(&mut self, at: &Spot, old: &Dict, new: &Dict) {
+        let (before, after) = (value(old, "F"), value(new, "F"));
+        let shown = |flags: &Object| flags.as_integer().map(|flags| Object::Integer(flags & !OFF_SCREEN));
+        let uncovered = !self.permissions.certified
+            && after.as_integer().is_some_and(|flags| flags & OFF_SCREEN == 0)
+            && shown(&before).is_some_and(|before| restated("F", &before, &after, 0));
+        let printed = after.as_integer().is_some_and(|flags| flags & PRINT != 0)
+            && restated("F", &before, &Object::Integer(after.as_integer().unwrap_or(0)), 0);
+        let unprinted =
+            before.as_integer().zip(after.as_integer()).is_some_and(|(a, b)| a & !PRINT == b & !PRINT);
+        let same = before == after || restated("F", &before, &after, 0) || uncovered || printed || unprinted;
+        if !same || (is_fixed(new).is_err() && is_fixed(old).is_ok()) {
+            let reason = "the flags of a signature's widget were changed: it may be shown elsewhere";
+            self.forbid(&at.key("F"), Some(Attack::SneakySignature), reason);
+        }
+        if self.permissions.certified && is_fixed(new).is_err() && is_visible(self.new, new) {
+            let reason =
+                "a signature's widget is not turned and scaled with its page and may leave its place";
+            self.forbid(&at.key("F"), Some(Attack::SneakySignature), reason);
+        }
     }
 
     /// Signing makes a widget of a field at most, and shows no hidden one on a certified document.
@@ -151,6 +180,7 @@ impl Diff<'_, '_, '_> {
             self.forbid(at, Some(Attack::SneakySignature), reason);
         }
         self.still_a_widget(at, old, new);
+        self.flags_while_signing(at, old, new);
         self.signed_appearance(at, old, new)
     }
 
@@ -183,6 +213,10 @@ impl Diff<'_, '_, '_> {
             self.explain(&appearance.spot.key(key));
             self.accept(&stream, Referrers::Explained);
             self.explain_resources(&stream, 0)?;
+        }
+        if self.permissions.certified && has_drawn_look(self.new, new) && !is_boxed(self.new, &dict) {
+            let reason = "a signature's appearance has no bounding box: it may be drawn anywhere";
+            self.forbid(at, Some(Attack::SneakySignature), reason);
         }
         Ok(())
     }
@@ -354,21 +388,35 @@ impl Diff<'_, '_, '_> {
     }
 }
 
-/// Whether a widget is on the screen or on paper. What cannot be told is.
+/// Whether a widget is on the screen or on paper. What cannot be told is; so is a look without an area, which some readers draw in its
+/// own size.
 fn is_visible(view: View<'_, '_>, widget: &Dict) -> bool {
     // What is beyond 32 bits is read in several ways.
     let flags = view.get(widget, "F").unwrap_or_default().as_integer().and_then(|f| i32::try_from(f).ok());
     if flags.is_some_and(|flags| flags >= 0 && flags & HIDDEN != 0) {
         return false;
     }
-    let Some(rect) = widget.get("Rect").filter(|rect| !rect.is_null()) else { return false };
+    let look = has_drawn_look(view, widget);
+    let Some(rect) = widget.get("Rect").filter(|rect| !rect.is_null()) else { return look };
     let rect = view.resolve(rect).unwrap_or_default();
     let number = |o: &Object| view.resolve(o).ok()?.as_number();
     let numbers: Option<Vec<f64>> = rect.as_array().and_then(|items| items.iter().map(number).collect());
     match numbers.as_deref() {
-        Some([left, bottom, right, top]) => (right - left).abs() > 0.0 && (top - bottom).abs() > 0.0,
+        Some([left, bottom, right, top]) => {
+            look || ((right - left).abs() > 0.0 && (top - bottom).abs() > 0.0)
+        }
         _ => true,
     }
+}
+
+/// Whether every look of an appearance dictionary has a bounding box with an area.
+fn is_boxed(view: View<'_, '_>, appearance: &Dict) -> bool {
+    appearance.iter().all(|(_, look)| {
+        let Ok(Object::Stream(stream)) = view.resolve(look) else { return false };
+        let corners = view.get_array(&stream.dict, "BBox").unwrap_or_default();
+        let corners: Vec<f64> = corners.iter().filter_map(|n| view.resolve(n).ok()?.as_number()).collect();
+        matches!(*corners.as_slice(), [l, b, r, t] if (r - l).abs() > 0.0 && (t - b).abs() > 0.0)
+    })
 }
 
 #[cfg(test)]

@@ -8,14 +8,23 @@ use super::restated::Style;
 use super::texts::PASSWORD;
 use super::{Diff, Result, number_of};
 use crate::pdf::syntax::{Dict, Object, View};
+use crate::verify::colour::Colour;
 use crate::verify::form::FieldType;
+use crate::verify::found::rectangle;
 use std::collections::BTreeSet;
 
 /// Lighter inks cannot be seen on most grounds.
 const LIGHT: f64 = 0.7;
+/// Sizes of text that can be read, in points.
+const SIZES: std::ops::RangeInclusive<f64> = 4.0..=24.0;
+/// The width of a usual character, in ems.
+const USUAL_WIDTH: f64 = 0.6;
+/// Field flag (table 231): bit 13, the text has several lines.
+const MULTILINE: i64 = 1 << 12;
 
 /// A field or widget, what it has from above, and the nearest field that has a value.
 struct Waiting {
+    number: Option<u32>,
     dict: Dict,
     above: Inherited,
     holder: Dict,
@@ -52,7 +61,7 @@ impl Diff<'_, '_, '_> {
                 seen.extend(number_of(&item));
                 if let Object::Dictionary(dict) = view.resolve(&item)? {
                     let (above, holder, depth) = at.clone();
-                    waiting.push(Waiting { dict, above, holder, depth });
+                    waiting.push(Waiting { number: number_of(&item), dict, above, holder, depth });
                 }
             }
             let Some(next) = waiting.pop() else { break };
@@ -63,7 +72,7 @@ impl Diff<'_, '_, '_> {
             let holds = next.dict.contains("V") || next.dict.contains("FT");
             let holder = if holds { next.dict.clone() } else { next.holder };
             fields = view.get_array(&next.dict, "Kids")?;
-            if fields.is_empty() && !self.shown(view, &next.dict, &holder, &own, now)? {
+            if fields.is_empty() && !self.shown(view, next.number, (&next.dict, &holder), &own, now)? {
                 return Ok(false);
             }
             at = (own, holder, next.depth + 1);
@@ -78,7 +87,7 @@ impl Diff<'_, '_, '_> {
                 _ => widget.clone(),
             };
             let Some((own, holder)) = self.inherited_from_parents(view, &widget)? else { return Ok(false) };
-            if !self.shown(view, &widget, &holder, &own, now)? {
+            if !self.shown(view, *number, (&widget, &holder), &own, now)? {
                 return Ok(false);
             }
         }
@@ -107,8 +116,8 @@ impl Diff<'_, '_, '_> {
     fn shown(
         &mut self,
         view: View<'_, '_>,
-        widget: &Dict,
-        holder: &Dict,
+        number: Option<u32>,
+        (widget, holder): (&Dict, &Dict),
         own: &Inherited,
         now: bool,
     ) -> Result<bool> {
@@ -116,10 +125,14 @@ impl Diff<'_, '_, '_> {
             Some(FieldType::Text | FieldType::Choice) => {
                 // Without an appearance viewers show the value whether they are told to or not.
                 let undrawn = now && !widget.contains("AP");
-                Ok(undrawn
-                    || (!now && self.waits_for_filling(widget, own))
-                    || (self.shows_its_value(view, widget, holder, own)?
-                        && (now || self.is_made_alike(view, widget, holder, own)?)))
+                if undrawn {
+                    return Ok(true);
+                }
+                if !now && self.waits_for_filling(widget, own) {
+                    return self.keeps_its_ground(number, own, (widget, holder));
+                }
+                Ok(self.shows_its_value(view, widget, holder, own)?
+                    && (now || self.is_made_by_viewers(view, number, (widget, holder), own)?))
             }
             Some(FieldType::Button) => self.shows_its_caption(view, widget),
             _ => Ok(true),
@@ -131,26 +144,41 @@ impl Diff<'_, '_, '_> {
         !widget.contains("AP") && own.flags & READ_ONLY == 0 && !self.permissions.locked(&own.name)
     }
 
-    /// Whether an appearance that a viewer makes by /DA shows the value as it can be read: in a font that shows what is written, in an
-    /// ink that can be seen, and not as a password.
-    fn is_made_alike(
-        &self,
+    /// Whether an appearance that a viewer makes by /DA and /MK shows the value as it can be read, and hides nothing: upright, in a font
+    /// that shows what is written, of a size that has room, in an ink that stands out, and not as a password.
+    pub(super) fn is_made_by_viewers(
+        &mut self,
         view: View<'_, '_>,
-        widget: &Dict,
-        holder: &Dict,
+        number: Option<u32>,
+        (widget, holder): (&Dict, &Dict),
         own: &Inherited,
     ) -> Result<bool> {
-        let empty = match view.get(holder, "V")? {
-            Object::Null => true,
-            Object::String(value) => value.as_bytes().is_empty(),
-            _ => false,
+        let look = view.get_dict(widget, "MK")?.unwrap_or_default();
+        let upright = matches!(view.get(&look, "R")?, Object::Null | Object::Integer(0));
+        if !upright || !self.keeps_its_ground(number, own, (widget, holder))? {
+            return Ok(false);
+        }
+        let length = match view.get(holder, "V")? {
+            Object::Null => 0,
+            Object::String(value) => value.to_text().chars().count(),
+            _ => 1,
         };
-        if empty {
+        if length == 0 {
             return Ok(true);
         }
         let Some(style) = style_of(view, widget, own)? else { return Ok(false) };
-        let light = ink_of(style.as_bytes()).is_some_and(|ink| ink > LIGHT);
-        if own.flags & PASSWORD != 0 || light || own.brings_resources {
+        let Some(stated) = Style::of(style.as_bytes()).filter(Style::is_usual) else { return Ok(false) };
+        let size = stated.font().and_then(|(_, size)| size.parse::<f64>().ok()).unwrap_or(f64::NAN);
+        if own.flags & PASSWORD != 0
+            || own.brings_resources
+            || !self.has_room(view, (widget, holder), own, size, length)?
+        {
+            return Ok(false);
+        }
+        let ink = ink_of(style.as_bytes()).unwrap_or(0.0);
+        let ground: Vec<f64> = view.get_array(&look, "BG")?.iter().filter_map(Object::as_number).collect();
+        let ground = Colour::of(&ground).unwrap_or(Colour::WHITE).lightness();
+        if (ground - ink).abs() < 1.0 - LIGHT {
             return Ok(false);
         }
         // Some readers look for the font in what the appearance was drawn with, before they look in the form.
@@ -158,14 +186,33 @@ impl Diff<'_, '_, '_> {
         let alike = match view.get(&appearance, "N")? {
             Object::Stream(normal) => {
                 let fonts = fonts_of(view, &normal)?;
-                let parsed = Style::of(style.as_bytes());
-                let named =
-                    parsed.as_ref().and_then(Style::font).is_some_and(|(name, _)| fonts.contains(name));
+                let named = stated.font().is_some_and(|(name, _)| fonts.contains(name));
                 !named || self.is_plain_in(view, &fonts, style.as_bytes())?
             }
             _ => true,
         };
         Ok(alike && self.is_in_plain_font(view, style.as_bytes())?)
+    }
+
+    /// Whether so many characters of that size (0: the viewer takes one that fits) have room in the field.
+    fn has_room(
+        &self,
+        view: View<'_, '_>,
+        (widget, field): (&Dict, &Dict),
+        own: &Inherited,
+        size: f64,
+        length: usize,
+    ) -> Result<bool> {
+        let most = match view.get(field, "MaxLen")? {
+            Object::Null => usize::MAX,
+            most => most.as_integer().and_then(|most| usize::try_from(most).ok()).unwrap_or(0),
+        };
+        let Some([left, bottom, right, top]) = rectangle(self.old, widget) else { return Ok(false) };
+        #[allow(clippy::cast_precision_loss, reason = "a value is shorter than 2^52 characters")]
+        let wide = length as f64 * size * USUAL_WIDTH;
+        let fits = (SIZES.contains(&size) && size <= top - bottom)
+            && (own.flags & MULTILINE != 0 || wide <= right - left);
+        Ok(length <= most && (size == 0.0 || fits))
     }
 
     /// Whether making a button's appearance anew (/MK, table 192) shows what it showed: check marks are one character, nobody

@@ -82,7 +82,12 @@ impl Simple {
 
 fn widths(view: View<'_, '_>, font: &Dict) -> Vec<Option<f64>> {
     let stated = view.get_array(font, "Widths").unwrap_or_default();
-    let first = view.get(font, "FirstChar").unwrap_or_default().as_integer().unwrap_or(0);
+    let first = match view.get(font, "FirstChar").unwrap_or_default() {
+        Object::Null => 0,
+        Object::Integer(first) => first,
+        // Some readers take another number for an integer, others do not: no width can be told.
+        _ => return vec![Some(0.0); 256],
+    };
     // A code beyond those that are stated has no width, and what follows it is drawn over it.
     let mut widths = vec![if stated.is_empty() { None } else { Some(0.0) }; 256];
     for (code, width) in (first.clamp(0, 256)..256).zip(&stated) {
@@ -147,8 +152,7 @@ fn characters(view: View<'_, '_>, font: &Dict, own: bool) -> Vec<Option<char>> {
 
 /// The characters of a predefined encoding (annex D); empty for another.
 fn encoded(name: &[u8]) -> Vec<Option<char>> {
-    const PREDEFINED: [&[u8]; 4] =
-        [b"StandardEncoding", b"WinAnsiEncoding", b"MacRomanEncoding", b"PDFDocEncoding"];
+    const PREDEFINED: [&[u8]; 3] = [b"StandardEncoding", b"WinAnsiEncoding", b"MacRomanEncoding"];
     if !PREDEFINED.contains(&name) {
         return Vec::new();
     }

@@ -135,6 +135,11 @@ impl Case<'_, '_> {
                     inspection,
                     candidate.end(),
                 ));
+                compared.findings.extend(revisions::second_reading(
+                    self.document,
+                    inspection,
+                    candidate.end(),
+                ));
                 compared.findings.extend(revisions::earlier_oddities(inspection, candidate.end()));
             }
             Some(Err(finding)) => compared.findings.push(finding.clone()),
