@@ -1,7 +1,8 @@
 //! The states of a button are marks: going from one to another neither says nor covers nor uncovers what the page shows
 //! (ISO 32000-2 12.7.5.2). They were there when the file was signed, but nobody saw more than one of them.
 
-use super::drawn::{is_decoded_alike, is_fixed};
+use super::covering::is_fixed;
+use super::drawn::is_decoded_alike;
 use super::forms::is_plain_form;
 use super::texts::MAX_APPEARANCE;
 use super::{Diff, Result};

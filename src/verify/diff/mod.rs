@@ -11,6 +11,7 @@ mod appearance;
 mod blame;
 mod catalog;
 mod containers;
+mod covering;
 mod drawn;
 mod dss;
 mod edges;

@@ -2,10 +2,9 @@
 //! 5.4.3 for document time stamps).
 
 use super::catalog::value;
-use super::drawn::is_fixed;
+use super::covering::is_fixed;
 use super::fields::Inherited;
 use super::joining::{has_drawn_look, has_look};
-use super::restated::restated;
 use super::{Diff, LaterSignature, Referrers, Result, Spot, array_of, number_of};
 use crate::pdf::syntax::{Dict, Object, ObjectId, View};
 use crate::verify::Attack;
@@ -66,9 +65,10 @@ const NEW_FIELD: [&str; 24] = [
 const FIELD_ONLY: [&str; 6] = ["T", "TU", "TM", "V", "Lock", "SV"];
 /// The annotation flag Hidden (12.5.3). It alone keeps a widget from screen and paper: what has NoView can be printed.
 const HIDDEN: i32 = 2;
-/// Hidden, NoView, ToggleNoView; and Print.
+/// Hidden, NoView, ToggleNoView; Print; ReadOnly, Locked, LockedContents (12.5.3).
 const OFF_SCREEN: i64 = 2 | 32 | 256;
 const PRINT: i64 = 4;
+const LOCKING: i64 = 64 | 128 | 512;
 /// Keys of a widget that decide what is seen of it.
 const SHOWING: [&str; 9] = ["AP", "AS", "F", "MK", "DA", "DR", "BS", "Border", "Contents"];
 
@@ -129,19 +129,20 @@ impl Diff<'_, '_, '_> {
         Ok(())
     }
 
-    /// Signing may lock and print a widget, and show one that was hidden; it does not let it leave its place.
+    /// Signing may lock and print a widget, and show one that was hidden where nothing is certified; it does not let it leave its place.
     fn flags_while_signing(&mut self, at: &Spot, old: &Dict, new: &Dict) {
-        let (before, after) = (value(old, "F"), value(new, "F"));
-        let shown = |flags: &Object| flags.as_integer().map(|flags| Object::Integer(flags & !OFF_SCREEN));
-        let uncovered = !self.permissions.certified
-            && after.as_integer().is_some_and(|flags| flags & OFF_SCREEN == 0)
-            && shown(&before).is_some_and(|before| restated("F", &before, &after, 0));
-        let printed = after.as_integer().is_some_and(|flags| flags & PRINT != 0)
-            && restated("F", &before, &Object::Integer(after.as_integer().unwrap_or(0)), 0);
-        let unprinted =
-            before.as_integer().zip(after.as_integer()).is_some_and(|(a, b)| a & !PRINT == b & !PRINT);
-        let same = before == after || restated("F", &before, &after, 0) || uncovered || printed || unprinted;
-        if !same || (is_fixed(new).is_err() && is_fixed(old).is_ok()) {
+        let flags = |flags: Object| if flags.is_null() { Some(0) } else { flags.as_integer() };
+        let (before, after) = (flags(value(old, "F")), flags(value(new, "F")));
+        let may_change = match before {
+            _ if !self.permissions.certified && after.is_some_and(|flags| flags & OFF_SCREEN == 0) => {
+                LOCKING | PRINT | OFF_SCREEN
+            }
+            // What was kept from the screen could be seen on paper.
+            Some(before) if before & OFF_SCREEN != 0 => LOCKING,
+            _ => LOCKING | PRINT,
+        };
+        let same = before.zip(after).is_some_and(|(before, after)| (before ^ after) & !may_change == 0);
+        if !same && value(old, "F") != value(new, "F") {
             let reason = "the flags of a signature's widget were changed: it may be shown elsewhere";
             self.forbid(&at.key("F"), Some(Attack::SneakySignature), reason);
         }
