@@ -152,7 +152,7 @@ pub(super) fn second_reading(
         let table = memchr::memmem::find(span, b"trailer").and_then(|at| span.get(..at));
         let widths = section.trailer.get("W").and_then(Object::as_array).unwrap_or_default();
         let wide = |(at, width): (usize, &Object)| {
-            let most = [1, 4, 2].get(at).copied().unwrap_or(0);
+            let most = [1, 8, 2].get(at).copied().unwrap_or(0);
             !width.as_integer().is_some_and(|width| (0..=most).contains(&width))
         };
         table.is_some_and(|table| table.contains(&b'%')) || widths.iter().enumerate().any(wide)

@@ -4,7 +4,7 @@
     forge.py SIGNED OUT [PER_CLASS]
 
 SIGNED holds `BASE.STATE.pdf`: the bases of bases.py, signed once or twice, stamped, archived. OUT gets `CLASS-NNN.pdf`; each of
-them must be refused. The choices come from a fixed seed.
+them must be refused. OUT-before gets the forms that others signed to a forger's order: these hold until they are forged. The choices come from a fixed seed.
 """
 
 import random
@@ -12,19 +12,24 @@ import sys
 from pathlib import Path
 
 import forge_below
+import forge_cut
 import forge_drawn
+import forge_ends
 import forge_fields
 import forge_fonts
 import forge_form
+import forge_placed
 import forge_readers
 import forge_revisions
 import forge_shadow
 import forge_signature
 import forge_widgets
+import to_order
 
 CLASSES = {**forge_signature.CLASSES, **forge_revisions.CLASSES, **forge_shadow.CLASSES, **forge_widgets.CLASSES,
            **forge_fields.CLASSES, **forge_fonts.CLASSES, **forge_below.CLASSES, **forge_form.CLASSES,
-           **forge_readers.CLASSES, **forge_drawn.CLASSES}
+           **forge_readers.CLASSES, **forge_drawn.CLASSES, **forge_cut.CLASSES,
+           **forge_placed.CLASSES, **forge_ends.CLASSES}
 
 
 def main():
@@ -47,6 +52,10 @@ def main():
         assert len(made) >= wanted, f"only {len(made)} forged files of class {name}"
         for n, (forged, how) in enumerate(made.items()):
             (out / f"{name}-{n:03}-{how}.pdf").write_bytes(forged)
+    before = out.with_name(out.name + "-before")
+    before.mkdir()
+    for n, data in enumerate(to_order.SIGNED):
+        (before / f"{n:03}.pdf").write_bytes(data)
 
 
 if __name__ == "__main__":

@@ -22,9 +22,9 @@ def filled(u, value, content, name="amount", fonts=None, **keys):
     if target is None:
         return None
     fonts = fonts or {"Helv": helvetica(Encoding=Name.WinAnsiEncoding)}
-    keys = dict(Resources=Dictionary(Font=Dictionary(**fonts))) | keys
+    keys = dict(BBox=Array([0, 0, 200, 16]), Resources=Dictionary(Font=Dictionary(**fonts))) | keys
     target.V = String(value)
-    target.AP = Dictionary(N=u.stream(content, Type=Name.XObject, Subtype=Name.Form, BBox=Array([0, 0, 200, 16]),
+    target.AP = Dictionary(N=u.stream(content, Type=Name.XObject, Subtype=Name.Form,
                                       **{k: v for k, v in keys.items() if v is not None}))
     u.touch(target)
     return u.write()

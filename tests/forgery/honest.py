@@ -21,8 +21,8 @@ import chinese
 import honest_fields
 import party
 from forge_form import ROWS, list_drawn
-from honest_fields import (border_filled, boxes_in_reals, filled_and_encoded, filled_with_a_font, filled_with_operands, number_formatted,
-                           words_of_objects)
+from honest_fields import (border_filled, boxes_in_reals, clipped_inside, filled_and_encoded, filled_with_a_font, filled_with_operands, number_formatted,
+                           rounded_to_two_decimals, signed_with_blank_look, told_to_be_drawn, words_of_objects)
 from increment import Update
 
 
@@ -354,19 +354,21 @@ def field_in_tab_order(rng, data):
 FREE = [signed, signed, signed_below, shown, stamped_signature, waiting_field_signed, stamped, archived, archived_and_stamped, empty_field, text_field_filled, box_ticked,
         metadata, keywords_listed, extension_declared, written_again, font_joined, in_another_order, types_named, filled_without_appearance,
         filled_by_pypdf, written_down, option_chosen, row_chosen, field_in_tab_order, filled_with_operands, filled_with_a_font, filled_and_encoded,
-        boxes_in_reals, words_of_objects]
+        boxes_in_reals, words_of_objects, signed_with_blank_look]
 CERTIFIED = {
     "ready-certified1": [stamped, archived, written_again],
     "certified1": [stamped, archived, archived_and_stamped, written_again, in_another_order, types_named],
-    "certified2": [signed, stamped_signature, stamped, archived, filled_and_encoded, text_field_filled, filled_without_appearance, box_ticked, written_again,
+    "certified2": [signed, signed_with_blank_look, stamped_signature, stamped, archived, filled_and_encoded, text_field_filled, filled_without_appearance, box_ticked, written_again,
                    in_another_order, metadata],
-    "certified3": [signed, stamped, archived, text_field_filled, box_ticked, note, note, written_again, option_chosen],
+    "certified3": [signed, signed_with_blank_look, stamped, archived, text_field_filled, box_ticked, note, note, written_again, option_chosen],
 }
 # Their prepared fields would show what was not seen.
 PREPARED = {base: [move for move in FREE if move is not filled_without_appearance] for base in ("replace", "caption", "unseen")}
 PREPARED |= {"ready-" + name: PREPARED["replace"] for name in ("turned", "white", "password", "byfield", "bylook", "byobject")}
 PREPARED["ready-fill"] = [number_formatted, border_filled, number_formatted, border_filled, signed, metadata, words_of_objects, box_ticked]
 PREPARED["ready-streams"] = [signed, stamped, metadata, words_of_objects, boxes_in_reals]
+PREPARED["ready-looks"] = [rounded_to_two_decimals, clipped_inside, rounded_to_two_decimals, clipped_inside, told_to_be_drawn, signed, metadata]
+PREPARED["ready-second"] = PREPARED["ready-secondpacked"] = [signed, stamped, metadata, written_again]
 # Here the form's resources are an annotation too.
 PREPARED["prepared"] = [move for move in FREE if move not in (filled_without_appearance, font_joined, types_named)] + [row_chosen, price_formatted] * 3
 
@@ -379,8 +381,10 @@ BARE = [filled_by_pypdf, filled_by_pypdf, signed, stamped, written_down, metadat
 def main():
     source, out = Path(sys.argv[1]), Path(sys.argv[2])
     wanted = int(sys.argv[3]) if len(sys.argv) > 3 else 40
-    files = [p for p in sorted(source.glob("*.pdf"))]
+    files = sorted(source.glob("*.pdf"))
     rng = random.Random("honest")
+    # The short form takes the first ones.
+    rng.shuffle(files)
     made = 0
     while made < wanted:
         path = files[made % len(files)]
@@ -394,7 +398,9 @@ def main():
             data, steps = later, [*steps, move.__name__]
         if rng.random() < 0.1 and signed in moves and shown in moves:
             data, steps = locking(rng, data), [*steps, "locking"]
-        if rng.random() < 0.2 and (later := written_by_pdfbox(rng, data)):
+        # PDFBox 2 writes a /Size that is odd enough where an object stands twice.
+        twice = moves is PREPARED["ready-second"]
+        if rng.random() < 0.2 and not twice and (later := written_by_pdfbox(rng, data)):
             data, steps = later, [*steps, "written_by_pdfbox"]
         if rng.random() < 0.1:
             data, steps = honest_fields.lines_behind(rng, data), [*steps, "lines_behind"]

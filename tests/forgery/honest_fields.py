@@ -1,10 +1,11 @@
-"""Honest neighbours of what is refused in forge_readers.py and forge_drawn.py: the same means, used as they are meant."""
+"""Honest neighbours of what is refused in forge_readers.py, forge_drawn.py, forge_cut.py and forge_placed.py: the same means, used as they are meant."""
 
 import zlib
 from decimal import Decimal
 
-from pikepdf import Array, Dictionary, Name
+from pikepdf import Array, Dictionary, Name, String
 
+import party
 from forge_drawn import filled
 from forge_fields import drawn, field, helvetica
 from increment import Update
@@ -79,6 +80,55 @@ def border_filled(rng, data):
     if field(u, "bordered") is None:
         return None
     return filled(u, value.decode(), b"q 1 g 0 0 200 16 re f 0 G 0.5 0.5 199 15 re S Q " + drawn(b"(%s) Tj" % value), "bordered")
+
+
+def rounded_to_two_decimals(rng, data):
+    """Firefox writes a field that it fills with two decimals."""
+    u, value = Update(data), number(rng)
+    target = field(u, "rounded")
+    if target is None:
+        return None
+
+    def rounded(numbers):
+        return Array([round(Decimal(n), 2) for n in numbers])
+
+    target.Rect, target.MK.BG = rounded(target.Rect), rounded(target.MK.BG)
+    ground = b"q 0.8 0.84 1 rg 0 0 200 16 re f Q "
+    return filled(u, value.decode(), ground + drawn(b"(%s) Tj" % value), "rounded")
+
+
+def clipped_inside(rng, data):
+    """A border that stands in leaves less room, and the text is all in it."""
+    u, value = Update(data), number(rng)
+    target = field(u, "inset")
+    if target is None:
+        return None
+    content = b"q 1 g 0 0 200 24 re f 0 G 1 w .5 .5 199 23 re S Q /Tx BMC q 4 2 188 18 re W n BT /Helv 10 Tf 0 g %d 8 Td (%s) Tj ET Q EMC" % (rng.randrange(5, 40), value)
+    return filled(u, value.decode(), content, "inset", BBox=Array([0, 0, 200, 24]))
+
+
+def told_to_be_drawn(rng, data):
+    """Viewers are told to draw what is shown anyway."""
+    u = Update(data)
+    form = u.root.AcroForm
+    form.NeedAppearances = True
+    u.touch(form if form.is_indirect else u.root)
+    return u.write(comment=b"%%%d\n" % rng.randrange(10**6))
+
+
+def signed_with_blank_look(rng, data):
+    """A new signature field without an area whose appearance is blank, as iText writes it."""
+    u = Update(data)
+    page, name = u.page(0), String("Blank%d" % rng.randrange(10**9))
+    blank = u.stream(rng.choice([b"", b"\n", b" "]), Type=Name.XObject, Subtype=Name.Form, BBox=Array([0, 0, 0, 0]))
+    made = u.new(Dictionary(Type=Name.Annot, Subtype=Name.Widget, FT=Name.Sig, T=name, F=132, Rect=Array([0, 0, 0, 0]), P=page, AP=Dictionary(N=blank)))
+    made.V = u.new(Dictionary())
+    u.put(u.number(made.V), party.unsealed())
+    u.annotate(page, made)
+    if "/AcroForm" not in u.root:
+        return None
+    u.add_field(made)
+    return party.seal(u.write())
 
 
 def boxes_in_reals(rng, data):

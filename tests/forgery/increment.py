@@ -29,6 +29,8 @@ class Update:
         self.trailer = {}
         # How an object stream says how many objects it has and where the first begins.
         self.counts = b"/N %d/First %d"
+        # How many bytes the numbers of a cross-reference stream have.
+        self.widths = (1, 4, 2)
 
     # What is there.
 
@@ -163,10 +165,10 @@ class Update:
         described = b"".join(k.encode() + b" " + (v if isinstance(v, bytes) else v.unparse()) + b" " for k, v in keys.items())
         if stream:
             entries[size] = (1, at, 0)
-            rows = b"".join(bytes([k]) + a.to_bytes(4, "big") + b.to_bytes(2, "big") for k, a, b in (entries[n] for n in sorted(entries)))
+            rows = b"".join(part.to_bytes(width, "big") for n in sorted(entries) for part, width in zip(entries[n], self.widths))
             index = b" ".join(b"%d 1" % n for n in sorted(entries))
-            out += b"%d 0 obj\n<</Type/XRef/Size %d/W[1 4 2]/Index[%s]/Prev %d/Length %d %s>>\nstream\n" % (
-                size, size + 1 + extra_size, index, self.startxref, len(rows), described)
+            out += b"%d 0 obj\n<</Type/XRef/Size %d/W[%d %d %d]/Index[%s]/Prev %d/Length %d %s>>\nstream\n" % (
+                size, size + 1 + extra_size, *self.widths, index, self.startxref, len(rows), described)
             out += rows + b"\nendstream\nendobj\n"
         else:
             out += b"xref\n"

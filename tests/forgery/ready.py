@@ -4,14 +4,19 @@
     ready.py OUT
 """
 
+import io
+import re
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 from pikepdf import Array, Dictionary, Name, String
 
 import bases
 import party
+import to_order
 from bases import stream
+from increment import Update
 
 
 def nines():
@@ -101,6 +106,46 @@ def in_two_parts(pdf):
     return pdf
 
 
+def with_looks(pdf):
+    """Fields as others make them: places and colours with three decimals, and the border that stands in of reportlab."""
+    helv = pdf.Root.AcroForm.DR.Font.Helv
+    decimal = [Decimal(n) for n in ("300.123", "300.456", "500.123", "316.456")]
+    blue = [Decimal(n) for n in ("0.8", "0.843", "1")]
+    ground = b"q .8 .843 1 rg 0 0 200 16 re f Q "
+    to_order.add_field(pdf, "rounded", decimal, V=String("100"), DA=String("/Helv 10 Tf 0 g"), MK=Dictionary(BG=Array(blue)), AP=Dictionary(
+        N=to_order.look(pdf, ground + b"/Tx BMC q BT /Helv 10 Tf 0 g 2 4 Td (100) Tj ET Q EMC", (200, 16), helv)))
+    border = b"q 1 g 0 0 200 24 re f 0 G 1 w .5 .5 199 23 re S Q "
+    to_order.add_field(pdf, "inset", [300, 260, 500, 284], V=String("100"), DA=String("/Helv 10 Tf 0 g"), BS=Dictionary(S=Name.I, W=1),
+                       MK=Dictionary(BC=Array([0]), BG=Array([1])), AP=Dictionary(
+        N=to_order.look(pdf, border + b"/Tx BMC q 4 2 188 18 re W n BT /Helv 10 Tf 0 g 6 8 Td (100) Tj ET Q EMC", (200, 24), helv)))
+    return pdf
+
+
+def linearized(length=None):
+    """A linearised file; its first object may state the length that a later revision will give it."""
+    out = io.BytesIO()
+    bases.document().save(out, linearize=True, deterministic_id=True)
+    data = out.getvalue()
+    if length is None:
+        return data
+    stated = re.search(rb"/L (\d+)[^>]*>>\s*endobj", data)
+    longer = re.sub(rb"/L \d+", b"/L %d" % length, stated[0], count=1)
+    more = len(longer) - len(stated[0])
+    assert data[stated.end():stated.end() + more].isspace() or more == 0, "no room"
+    return data[:stated.start()] + longer + data[stated.end() + more:]
+
+
+def with_second_object(data):
+    """An earlier revision left an object behind: nothing names it, and it has the number of what a page shows."""
+    u = Update(data)
+    number = u.number(u.page(0).Contents[0])
+    text = b"BT /F1 14 Tf 72 760 Td (Pay 999 to Mallory) Tj ET"
+    u.data = data + b"%d 0 obj\n<</Length %d>>\nstream\n%s\nendstream\nendobj\n" % (number, len(text), text)
+    u.pdf.trailer.Info.Title = "Agreement"
+    u.touch(u.pdf.trailer.Info)
+    return u.write()
+
+
 def all_ready():
     """Name and file of each."""
     def form():
@@ -113,6 +158,11 @@ def all_ready():
         yield "by" + where, bases.saved(font_elsewhere(form(), where))
     yield "fill", bases.saved(to_be_filled(form()))
     yield "streams", bases.saved(in_two_parts(form()))
+    yield "looks", bases.saved(with_looks(form()))
+    yield "linearized", linearized()
+    yield "grown", linearized(150_000)
+    yield "second", with_second_object(bases.saved(bases.document()))
+    yield "secondpacked", with_second_object(bases.saved(bases.document(), packed=True))
     yield "certified1", party.certify(bases.saved(with_waiting_signature(form())), 1)
 
 

@@ -128,8 +128,11 @@ fn no_forged_file_is_accepted_and_no_honest_one_refused() {
         accepted.len(),
         all.len()
     );
-    assert!(all.len() >= 180, "{} forged files", all.len());
+    assert!(all.len() >= 230, "{} forged files", all.len());
     println!("{} forged files, none accepted", all.len());
+    let before = verdicts(&daemon, &daemon.documents().join("forged-before"));
+    let refused: Vec<_> = before.iter().filter(|(_, (ok, _))| !ok).collect();
+    assert!(refused.is_empty() && !before.is_empty(), "refused before they were forged: {refused:#?}");
 
     let honest = daemon.documents().join("honest");
     std::fs::create_dir_all(&honest).unwrap();

@@ -46,6 +46,16 @@ pub(super) fn document() -> Vec<String> {
 
 /// What is forbidden in the second revision.
 pub(super) fn forbidden(signed: &[String], later: &[(u32, String)], level: Option<Level>) -> Vec<String> {
+    forbidden_while_signing(signed, later, level, &HashMap::new())
+}
+
+/// The same where the second revision holds these signatures.
+pub(super) fn forbidden_while_signing(
+    signed: &[String],
+    later: &[(u32, String)],
+    level: Option<Level>,
+    signatures: &LaterSignatures,
+) -> Vec<String> {
     use std::fmt::Write;
     let mut file = with_table(signed);
     let previous = memchr::memmem::rfind(&file, b"xref\n0 ").unwrap();
@@ -63,7 +73,7 @@ pub(super) fn forbidden(signed: &[String], later: &[(u32, String)], level: Optio
     let edges = Edges::collect(new, &touched).unwrap();
     let permissions = Permissions { level, certified: level.is_some(), locks: Vec::new() };
     let known = Known::of_file(file.len());
-    let changes = compare(old, new, &touched, &edges, &permissions, &HashMap::new(), &known).unwrap();
+    let changes = compare(old, new, &touched, &edges, &permissions, signatures, &known).unwrap();
     changes.into_iter().filter(|c| c.permission == Permission::Forbidden).map(|c| c.reason).collect()
 }
 

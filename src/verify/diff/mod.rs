@@ -12,6 +12,8 @@ mod blame;
 mod catalog;
 mod containers;
 mod covering;
+#[cfg(test)]
+mod covering_tests;
 mod drawn;
 mod dss;
 mod edges;

@@ -378,6 +378,23 @@ fn a_code_beyond_the_widths_has_none() {
     ] {
         assert_eq!(squeezed(keys, code), expected, "{keys} {code}");
     }
+    // Some readers take what is no integer for nothing, where these widths hold.
+    let all = format!("/LastChar 255/Widths[{}]", "556 ".repeat(256));
+    for (first, expected) in
+        [("", false), ("/FirstChar 0", false), ("/FirstChar 48.0", true), ("/FirstChar(0)", true)]
+    {
+        assert_eq!(squeezed(&format!("{first}{all}"), b'0'), expected, "{first}");
+    }
+}
+
+#[test]
+fn an_encoding_that_is_none_of_a_font_is_not_read() {
+    for (encoding, text) in
+        [("WinAnsiEncoding", Some("10€")), ("PDFDocEncoding", None), ("UnknownEncoding", None)]
+    {
+        let read = drawn(&simple(&format!("/Encoding/{encoding}")), &[], b"10\x80");
+        assert_eq!(read.as_deref().filter(|read| *read == "10€"), text, "{encoding}");
+    }
 }
 
 #[test]

@@ -1,7 +1,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 //! What may stand between, behind and inside of revisions.
 
-use super::{covered, header_before, hidden_object, is_idle, later_oddities, strict, trailing};
+use super::{
+    covered, header_before, hidden_object, is_idle, later_oddities, second_reading, strict, trailing,
+};
 use crate::pdf::sign::testing::document;
 use crate::pdf::syntax::Document;
 use crate::verify::finding::Severity;
@@ -67,6 +69,65 @@ fn what_looks_like_an_object_is_one_that_a_section_names() {
             "{object}{behind}"
         );
         assert_eq!(found(file.len()), None, "{object}{behind}: whoever signs it saw it");
+    }
+}
+
+#[test]
+fn over_an_object_that_no_section_names_every_reader_takes_the_later_sections() {
+    let plain = document(1, "", "");
+    let second = [&plain[..], b"4 0 obj\n<</Length 0>>\nstream\n\nendstream\nendobj\n"].concat();
+    let info = "91 0 obj\n<</Title(later)>>\nendobj\n";
+    let table = |row: &str, comment: &str, signed: &[u8]| {
+        let at = signed.len() + info.len();
+        let row = row.replace("PLACE", &format!("{:010}", signed.len()));
+        format!(
+            "{info}xref\n91 1{comment}\n{row}trailer\n<</Root 1 0 R/Size 92/Prev {}>>\nstartxref\n{at}\n%%EOF\n",
+            section(signed)
+        )
+        .into_bytes()
+    };
+    let wide = |widths: [usize; 3], signed: &[u8]| {
+        let at = signed.len() + info.len();
+        let row = [1, signed.len(), 0]
+            .iter()
+            .zip(widths)
+            .fold(String::new(), |row, (number, width)| format!("{row}{number:0twice$x}", twice = 2 * width));
+        let own = [1, at, 0]
+            .iter()
+            .zip(widths)
+            .fold(String::new(), |row, (number, width)| format!("{row}{number:0twice$x}", twice = 2 * width));
+        let data = format!("{row}{own}>");
+        let [a, b, c] = widths;
+        let keys = format!(
+            "/Type/XRef/Filter/ASCIIHexDecode/W[{a} {b} {c}]/Index[91 2]/Size 93/Root 1 0 R/Prev {}",
+            section(signed)
+        );
+        let length = data.len();
+        format!("{info}92 0 obj\n<<{keys}/Length {length}>>\nstream\n{data}\nendstream\nendobj\nstartxref\n{at}\n%%EOF\n")
+            .into_bytes()
+    };
+    let usual = "PLACE 00000 n \n";
+    // Sections are of the kind of those before them.
+    let streamed = |signed: &[u8]| [signed, &wide([1, 4, 2], signed)[..]].concat();
+    let bases = [(plain.clone(), second.clone()), (streamed(&plain), streamed(&second))];
+    let later: [(&str, usize, &dyn Fn(&[u8]) -> Vec<u8>, bool); 7] = [
+        ("a usual table", 0, &|signed| table(usual, "", signed), false),
+        ("a comment in it", 0, &|signed| table(usual, " % x", signed), true),
+        ("rows on three lines", 0, &|signed| table("PLACE\n00000\nn\n", "", signed), true),
+        ("usual numbers", 1, &|signed| wide([1, 4, 2], signed), false),
+        ("pyHanko's", 1, &|signed| wide([1, 8, 2], signed), false),
+        ("a wide type", 1, &|signed| wide([8, 4, 2], signed), true),
+        ("a wide generation", 1, &|signed| wide([1, 4, 8], signed), true),
+    ];
+    for (what, base, more, refused) in later {
+        let (once, twice) = &bases[base];
+        for (signed, hides) in [(once, false), (twice, true)] {
+            let file = [&signed[..], &more(signed)].concat();
+            let document = Document::open(&file).unwrap();
+            assert_eq!(section(&file), (signed.len() + info.len()) as u64, "{what}");
+            let found = second_reading(&document, &strict(&document).unwrap(), signed.len());
+            assert_eq!(found.is_some(), refused && hides, "{what}, an object twice: {hides}");
+        }
     }
 }
 
