@@ -27,7 +27,7 @@ const MAX_FONTS: usize = 16;
 const MAX_SAVED: usize = 28;
 
 /// Whether an operator has exactly the operands that it takes (annex A): readers differ on which of more they take.
-fn takes(operator: &[u8], operands: &[Token]) -> bool {
+pub(super) fn takes(operator: &[u8], operands: &[Token]) -> bool {
     let numbers = |n: usize| operands.len() == n && operands.iter().all(|o| o.number().is_some());
     match operator {
         b"Tj" | b"'" => matches!(operands, [Token::Text(_)]),
@@ -63,6 +63,18 @@ fn takes(operator: &[u8], operands: &[Token]) -> bool {
         },
         _ => operands.is_empty(),
     }
+}
+
+/// Whether none of the operators of a content stream paints or shows anything.
+pub(super) fn paints_nothing(content: &[u8]) -> bool {
+    const STATE: [&[u8]; 15] = [
+        b"q", b"Q", b"cm", b"BT", b"ET", b"BMC", b"BDC", b"EMC", b"Tf", b"g", b"rg", b"n", b"re", b"W", b"w",
+    ];
+    Tokens::new(content).all(|token| match token {
+        Token::Operator(operator) => STATE.contains(&operator),
+        Token::Strange => false,
+        _ => true,
+    })
 }
 
 /// What a simple content stream shows.
@@ -218,7 +230,7 @@ fn replaces_colours(view: View<'_, '_>, resources: &Dict) -> bool {
 }
 
 /// Whether a graphics state leaves text as it is (table 57).
-fn is_opaque(view: View<'_, '_>, resources: &Dict, name: &[u8]) -> bool {
+pub(super) fn is_opaque(view: View<'_, '_>, resources: &Dict, name: &[u8]) -> bool {
     let states = view.get_dict(resources, "ExtGState").ok().flatten().unwrap_or_default();
     let state = states.get_bytes(name).and_then(|s| view.resolve(s).ok());
     let Some(state) = state.as_ref().and_then(Object::as_dict) else { return false };

@@ -11,15 +11,25 @@ type Outcome = Result<(), String>;
 const EDGE: f64 = 3.0;
 /// The thickest border, and the thickest line between the cells of a comb.
 const BORDER: f64 = 5.0;
-const CELL_LINE: f64 = 2.0;
+const CELL_LINE: f64 = 1.5;
+/// How close to one another such lines may stand.
+const CELL: f64 = 4.0;
+/// The largest miter limit (8.4.3.5): that of the initial state. Lines that meet at a sharper angle run out in long points.
+const MITER: f64 = 10.0;
+/// How far from the field's edge a clip may end that text runs out at.
+const CLIP: f64 = 3.0;
 /// The smallest text that can be read.
 const SMALLEST: f64 = 3.5;
 /// How much of each side a clip may cut off where no text stands.
 const CUT: f64 = 12.0;
 /// What a character may stand below its ground, as a part of its height: points and commas are no higher.
 const BELOW: f64 = 0.05;
+/// What of a character is above its line, as a part of its height.
+const TALL: f64 = 0.65;
 /// How much of a character the next one leaves free, as a part of its width.
 const FREE: f64 = 0.65;
+/// Where a point or a comma ends, in ems.
+const POINT: f64 = 0.2;
 
 /// The field that an appearance is drawn into.
 #[derive(Clone, Debug)]
@@ -32,6 +42,8 @@ pub(super) struct Frame {
     pub size: f64,
     /// A list, whose rows may be marked.
     pub rows: bool,
+    /// Text of several lines, or of another measure than the field: nothing runs out.
+    pub wraps: bool,
     /// One character a cell, with lines between them.
     pub comb: bool,
 }
@@ -115,6 +127,10 @@ pub(super) struct Drawing<'f> {
     /// How far the current run went backwards since the last character, in ems.
     back: f64,
     grounds: Vec<([f64; 4], Ink)>,
+    /// What is filled, in whatever shape.
+    filled: Vec<[f64; 4]>,
+    /// Where lines between cells stand.
+    cells: Vec<f64>,
     rows: Vec<Row>,
     boxes: Vec<[f64; 4]>,
     segments: Vec<(Point, Point)>,
@@ -153,6 +169,8 @@ impl<'f> Drawing<'f> {
             spaces: 0,
             back: 0.0,
             grounds: Vec::new(),
+            filled: Vec::new(),
+            cells: Vec::new(),
             rows: Vec::new(),
             boxes: Vec::new(),
             segments: Vec::new(),
@@ -211,6 +229,8 @@ impl<'f> Drawing<'f> {
             }
             (b"w", &[width]) if width >= 0.0 => self.state.width = width,
             (b"w", _) => return Err("its lines are too thick".into()),
+            (b"M", &[limit]) if limit <= MITER => {}
+            (b"M", _) => return Err("its lines run out in points".into()),
             _ => return self.path(operator, n),
         }
         Ok(())
@@ -296,10 +316,11 @@ impl<'f> Drawing<'f> {
         }
         let [clip_left, clip_bottom, clip_right, clip_top] = self.state.clip;
         let beyond = x + 0.9 * width > right.min(clip_right) + 0.5;
+        let cut = self.frame.wraps || clip_right < right - CLIP;
         if x < left.max(clip_left) - 0.5
             || base < bottom.max(clip_bottom) - BELOW * height
-            || base + 0.5 * height > top.min(clip_top) + 0.5
-            || (beyond && !(self.even && self.began <= left + 8.0 && height <= self.frame.size * 1.05))
+            || base + TALL * height > top.min(clip_top) + 0.5
+            || (beyond && (cut || !self.even || self.began > left + 8.0 || height > self.frame.size * 1.05))
         {
             return Err("its text stands outside of the field".into());
         }
@@ -312,7 +333,7 @@ impl<'f> Drawing<'f> {
             }
             begins = !follows;
         }
-        self.last = Some(Last { free: x + FREE * width, end: x + width, base });
+        self.last = Some(Last { free: x + (FREE * width).max(width.min(POINT * em)), end: x + width, base });
         let (x, y) = (x + 0.25 * em, base + 0.25 * height);
         self.legible(x, y)?;
         let (ink, ground) = (state.ink.unwrap_or(Colour::BLACK), self.ground_at(x, y));
@@ -353,8 +374,7 @@ impl<'f> Drawing<'f> {
         if self.frame.rows && self.rows.iter().any(strange) {
             return Err("its marks lie between its rows".into());
         }
-        let grounds = self.grounds.into_iter().map(|(area, _)| area).collect();
-        Ok((self.rows, grounds))
+        Ok((self.rows, self.filled))
     }
 
     /// Whether the ink stands out from what is beneath.
@@ -466,7 +486,11 @@ impl<'f> Drawing<'f> {
             let [l, b, r, t] = *area;
             [((l, b), (l, t)), ((l, t), (r, t)), ((r, t), (r, b)), ((r, b), (l, b))].iter().all(line)
         };
+        let straight = |(from, to): &(Point, Point)| {
+            (from.0 - to.0).abs() < f64::EPSILON || (from.1 - to.1).abs() < f64::EPSILON
+        };
         let fine = !self.curved
+            && (!strokes || self.segments.iter().all(straight))
             && self
                 .boxes
                 .iter()
@@ -479,8 +503,26 @@ impl<'f> Drawing<'f> {
         if !self.rows.is_empty() {
             return Err("it paints over its text".into());
         }
+        if strokes && self.frame.comb {
+            for (from, to) in &self.segments {
+                let apart = |x: &f64| (x - from.0).abs() < 0.1 || (x - from.0).abs() >= CELL;
+                if !self.at_edge(*from, *to) && !self.cells.iter().all(apart) {
+                    return Err("its cells are too narrow".into());
+                }
+                self.cells.push(from.0);
+            }
+        }
         if fills {
             let ink = self.state.ink;
+            let ends = self.segments.iter().flat_map(|(from, to)| [from, to]);
+            let areas = ends.fold(None, |area: Option<[f64; 4]>, &(x, y)| {
+                let [l, b, r, t] = area.unwrap_or([x, y, x, y]);
+                Some([l.min(x), b.min(y), r.max(x), t.max(y)])
+            });
+            let clip = self.state.clip;
+            let seen =
+                |[l, b, r, t]: &[f64; 4]| [l.max(clip[0]), b.max(clip[1]), r.min(clip[2]), t.min(clip[3])];
+            self.filled.extend(self.boxes.iter().chain(&areas).map(seen));
             self.grounds.extend(self.boxes.iter().map(|area| (*area, ink)));
         }
         if self.grounds.len() > 10_000 {

@@ -13,7 +13,14 @@ const RESOURCES: &str = "<</Font<</H<</Type/Font/Subtype/Type1/BaseFont/Helvetic
 
 /// A field of 200 by 20 points.
 pub(super) fn field() -> Frame {
-    Frame { bbox: [0.0, 0.0, 200.0, 20.0], ink: Some(0.0), size: 12.0, rows: false, comb: false }
+    Frame {
+        bbox: [0.0, 0.0, 200.0, 20.0],
+        ink: Some(0.0),
+        size: 12.0,
+        rows: false,
+        wraps: false,
+        comb: false,
+    }
 }
 
 pub(super) fn read_with(content: &str, resources: &str, frame: &Frame) -> Result<Shown, String> {
@@ -133,7 +140,14 @@ fn text_stands_inside_the_field() {
 fn a_value_that_is_longer_than_the_field_may_run_out_of_it() {
     let value = "a".repeat(60);
     all_show(&value, &field(), &[&format!("BT /H 10 Tf 2 5 Td ({value}) Tj ET")]);
-    // But not behind room that was left for it.
+    // But not at a clip within the field, nor in a size that the field does not state.
+    all_refused("outside", &field(), &[&format!("q 2 2 188 16 re W n BT /H 10 Tf 2 5 Td ({value}) Tj ET Q")]);
+    all_refused(
+        "outside",
+        &Frame { size: 8.0, ..field() },
+        &[&format!("BT /H 10 Tf 2 5 Td ({value}) Tj ET")],
+    );
+    // And not behind room that was left for it.
     all_refused("outside", &field(), &[&format!("BT /H 10 Tf 2 5 Td (     {value}) Tj ET")]);
 }
 
@@ -232,6 +246,15 @@ fn paths_are_borders_and_grounds_beneath_the_text() {
         ],
     );
     all_refused(
+        "more than borders and grounds",
+        &field(),
+        &["4 w 0 5 m 4 5.1 l 0 5.2 l S BT /H 10 Tf 2 5 Td (100) Tj ET"],
+    );
+    all_refused("in points", &field(), &["4000 M 0 5 m 4 5 l S BT /H 10 Tf 2 5 Td (100) Tj ET"]);
+    let filled = |content: &str| read(content, &field()).unwrap().grounds;
+    assert_eq!(filled("q 5 5 190 10 re W n 1 g 0 0 200 20 re f Q"), [[5.0, 5.0, 195.0, 15.0]]);
+    assert_eq!(filled("1 g 0 0 m 200 0 l 200 20 l 0 20 l h f"), [[0.0, 0.0, 200.0, 20.0]]);
+    all_refused(
         "too thick",
         &field(),
         &[
@@ -259,7 +282,7 @@ fn a_clip_cuts_off_nothing_of_the_text() {
 
 #[test]
 fn a_character_leaves_the_one_before_it_to_be_seen() {
-    all_show("1.25", &field(), &["BT /H 10 Tf 2 5 Td [(1) 20 (.) 60 (25)] TJ ET"]);
+    all_show("1.25", &field(), &["BT /H 10 Tf 2 5 Td [(1) 20 (.) 40 (25)] TJ ET"]);
     all_refused("over itself", &field(), &["BT /H 10 Tf 2 5 Td [(1.) 200 (25)] TJ ET"]);
 }
 
@@ -308,6 +331,8 @@ fn a_comb_has_one_character_a_cell_and_lines_between_them() {
         "10 0 m 10 20 l S 20 0 m 20 20 l S BT /H 10 Tf 2 5 Td (1) Tj 10 0 Td (0) Tj 10 0 Td (0) Tj ET";
     all_show("100", &Frame { comb: true, ..field() }, &[content]);
     all_refused("more than borders", &field(), &[content]);
+    let close: String = (10..30).map(|x| format!("{x} 0 m {x} 20 l S ")).collect();
+    all_refused("too narrow", &Frame { comb: true, ..field() }, &[&close]);
 }
 
 #[test]

@@ -11,9 +11,9 @@ const BEGINNING: usize = 1_024;
 /// A linearisation dictionary is shorter.
 const MAX_DICTIONARY: usize = 4_096;
 
-/// What the first object of a file tells those who read from the beginning.
+/// What the beginning of a file tells those who read from there. They part words, strings and comments in their own ways, so that every
+/// number counts that any of them could read.
 struct First {
-    /// Every number in it: which of them is the length is for readers to say.
     numbers: Vec<f64>,
     /// Where the first section would stand.
     section: usize,
@@ -22,16 +22,13 @@ struct First {
 impl First {
     /// The first object, if it may be a linearisation dictionary.
     fn of(bytes: &[u8], header: usize) -> Option<Self> {
-        let beginning = bytes.get(header..bytes.len().min(header + BEGINNING))?;
-        let from = header + memmem::find(beginning, b"obj")? + 3;
-        let rest = bytes.get(from..bytes.len().min(from + MAX_DICTIONARY))?;
-        let end = memmem::find(rest, b"endobj")?;
-        let dictionary = rest.get(..end)?;
+        let end = bytes.len().min(header.saturating_add(BEGINNING + MAX_DICTIONARY));
+        let beginning = bytes.get(header..end)?;
         // A name may be written with any of its characters as a number (7.3.5).
-        let named = memmem::find(dictionary, b"/Linearized").is_some() || dictionary.contains(&b'#');
-        let words = dictionary.split(|b| !(b.is_ascii_digit() || b"+-.".contains(b)));
-        let numbers = words.filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok()).collect();
-        let behind = from + end + b"endobj".len();
+        let named = memmem::find(beginning, b"/Linearized").is_some() || beginning.contains(&b'#');
+        let words = beginning.split(|b| !(b.is_ascii_digit() || b"+-.".contains(b)));
+        let numbers = words.flat_map(readings).collect();
+        let behind = header + memmem::find(beginning, b"endobj")? + b"endobj".len();
         let blank = bytes.get(behind..)?.iter().take_while(|b| b.is_ascii_whitespace() || **b == 0).count();
         named.then_some(Self { numbers, section: behind + blank })
     }
@@ -42,6 +39,15 @@ impl First {
         let length = length as f64;
         self.numbers.iter().any(|number| (length..length + 1.0).contains(number))
     }
+}
+
+/// What readers make of a word of digits, signs and points: all of it, its digits up to a second point, or each run of digits.
+fn readings(word: &[u8]) -> Vec<f64> {
+    let word = String::from_utf8_lossy(word);
+    let unsigned: String = word.chars().filter(|c| !matches!(c, '+' | '-')).collect();
+    let runs = word.split(|c: char| !c.is_ascii_digit()).map(str::to_owned);
+    let whole = unsigned.split('.').next().unwrap_or_default().to_owned();
+    [word.to_string(), whole].into_iter().chain(runs).filter_map(|text| text.parse().ok()).collect()
 }
 
 /// A length that makes readers of linearised files begin elsewhere than the last `startxref` says.
@@ -113,6 +119,9 @@ mod tests {
         for (first, found) in [
             ("<</Linearized 1/L LENGTH/H[9 9]/O 3/E 9/N 1/T 9>>", true),
             ("<</Linearized 1/L LENGTH.0/O 3>>", true),
+            ("<</Linearized 1/L LENGTH.0.0/O 3>>", true),
+            ("<</Linearized 1/L 1-LENGTH/O 3>>", true),
+            ("<</X(endobj )/Linearized 1/L LENGTH>>", true),
             ("<</Line#61rized 1/L LENGTH/O 3>>", true),
             ("<</Linearized 1/L 9/L LENGTH>>", true),
             ("<</Linearized 1/L 000009/O 3/E 999>>", false),

@@ -2,7 +2,7 @@
 //! (ISO 32000-2 12.7.5.2).
 
 use super::colour::Colour;
-use super::content::{Token, Tokens};
+use super::content::{Token, Tokens, is_opaque, takes};
 use super::font::{Font, Fonts};
 use crate::pdf::syntax::{Dict, Object, View};
 
@@ -10,6 +10,8 @@ use crate::pdf::syntax::{Dict, Object, View};
 const THICK: f64 = 0.25;
 /// Parts of the lines of a mark, at most: more of them can cover an area.
 const MAX_PARTS: usize = 64;
+/// Characters larger than this part of it are areas, too.
+const LARGE: f64 = 1.5;
 /// Lighter inks cover what is written in darker ones.
 const LIGHT: f64 = 0.75;
 /// Characters that mark and say nothing.
@@ -30,6 +32,8 @@ pub(super) struct Mark {
     pub covers: Vec<Cover>,
     /// It shows characters that do not mark, or that nobody can tell.
     pub speaks: bool,
+    /// What it paints may be cut off or see-through.
+    pub cut: bool,
 }
 
 /// What is known of a font that a mark is written in.
@@ -47,6 +51,8 @@ struct State {
     stroke: Option<Colour>,
     width: f64,
     scale: f64,
+    /// Of characters, with the scale of the text's matrix.
+    size: f64,
     hand: Hand,
     placed: Vec<u8>,
 }
@@ -64,18 +70,25 @@ pub(super) fn mark(
         stroke: Some(Colour::BLACK),
         width: 1.0,
         scale: 1.0,
+        size: 0.0,
         hand: Hand::Unknown,
         placed: Vec::new(),
     };
     let is_light = |ink: Option<Colour>| ink.is_none_or(|ink| ink.lightness() > LIGHT);
     let (mut out, mut saved, mut path, mut parts) = (Mark::default(), Vec::new(), Vec::new(), 0);
     let mut operands: Vec<Token> = Vec::new();
+    let mut tall = 1.0;
     for token in Tokens::new(content) {
         let Token::Operator(operator) = token else {
             operands.push(token);
             continue;
         };
         let numbers: Vec<f64> = operands.iter().filter_map(Token::number).collect();
+        // Readers differ on surplus operands: nobody can tell what it paints.
+        if !takes(operator, &operands) {
+            out.speaks = true;
+            out.covers.push(Cover { drawn: content.to_vec(), light: true });
+        }
         path.extend_from_slice(operator);
         numbers.iter().for_each(|number| path.extend(number.to_le_bytes()));
         let cover = |state: &State, path: &[u8], light: bool| Cover {
@@ -89,12 +102,25 @@ pub(super) fn mark(
                 state.scale *= numbers.iter().take(4).fold(0.0, |most: f64, n| most.max(n.abs()));
                 numbers.iter().for_each(|number| state.placed.extend(number.to_le_bytes()));
             }
+            b"W" | b"W*" => out.cut = true,
+            b"gs" => {
+                out.cut = true;
+                let name = operands.iter().find_map(Token::name).unwrap_or_default();
+                if !is_opaque(view, resources, name) {
+                    out.covers.push(cover(&state, &path, true));
+                }
+            }
+            b"Tm" => tall = numbers.iter().take(4).fold(0.0, |most: f64, n| most.max(n.abs())),
+            b"BT" => {
+                tall = 1.0;
+                path.clear();
+            }
             b"w" => state.width = numbers.first().copied().unwrap_or(1.0),
             b"g" | b"rg" | b"k" => state.fill = Colour::of(&numbers),
             b"G" | b"RG" | b"K" => state.stroke = Colour::of(&numbers),
             // Of other colour spaces nobody looks up what they mean.
-            b"sc" | b"cs" => state.fill = None,
-            b"SC" | b"CS" => state.stroke = None,
+            b"sc" | b"cs" => (state.fill, out.cut) = (None, true),
+            b"SC" | b"CS" => (state.stroke, out.cut) = (None, true),
             b"l" | b"c" | b"v" | b"y" | b"re" => parts += 1,
             b"f" | b"F" | b"f*" | b"B" | b"B*" | b"b" | b"b*" => {
                 out.covers.push(cover(&state, &path, is_light(state.fill)));
@@ -107,10 +133,11 @@ pub(super) fn mark(
                 }
                 path.clear();
             }
-            b"n" | b"BT" => path.clear(),
+            b"n" => path.clear(),
             b"Tf" => {
                 let name = operands.iter().find_map(Token::name).unwrap_or_default();
                 state.hand = hand(view, resources, fonts, name);
+                state.size = numbers.first().copied().unwrap_or(0.0);
             }
             b"Tj" | b"TJ" | b"'" | b"\"" => {
                 for text in operands.iter().filter_map(Token::text) {
@@ -118,7 +145,8 @@ pub(super) fn mark(
                     let (speaks, covers) = state.hand.writes(text);
                     out.speaks |= speaks;
                     let light = is_light(state.fill);
-                    if light || covers {
+                    let large = state.size.abs() * tall * state.scale > side * LARGE;
+                    if light || covers || large {
                         out.covers.push(cover(&state, &path, light));
                     }
                 }
@@ -205,6 +233,10 @@ mod tests {
             ("1 G 0 0 m 12 12 l S", false, vec![true]),
             ("8 w 0 6 m 12 6 l S", false, vec![false]),
             ("q 12 0 0 12 0 0 cm .5 w 0 0 m 1 1 l S Q", false, vec![false]),
+            ("BT /Z 300 Tf 1 2 Td (8) Tj ET", false, vec![false]),
+            ("BT /Z 1 Tf 90 0 0 90 1 2 Tm (8) Tj ET", false, vec![false]),
+            ("/G gs 0 0 m 12 12 l S", false, vec![true]),
+            ("1 60 w 0 0 m 12 12 l S", true, vec![true]),
         ] {
             let mark = read(content);
             let light: Vec<bool> = mark.covers.iter().map(|cover| cover.light).collect();

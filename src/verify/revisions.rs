@@ -165,8 +165,6 @@ pub(super) fn second_reading(
                 | FindingKind::BadEntry
                 | FindingKind::SectionOffset
                 | FindingKind::TableStartsAtOne
-                | FindingKind::SizeOfUpdate
-                | FindingKind::MixedSections
         )
     };
     let is_odd = sections().any(odd_section)

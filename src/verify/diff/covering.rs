@@ -10,8 +10,11 @@ use crate::verify::content::Shown;
 use crate::verify::drawing::Frame;
 use crate::verify::found::rectangle;
 
-/// Parts of a field's sides that its ground may grow by when it is drawn anew.
-const GROWTH: f64 = 0.03;
+/// What a field's ground may grow by on each side when it is drawn anew, in points.
+const GROWTH: f64 = 1.0;
+
+/// A border that hides nothing, in points.
+const THIN: f64 = 2.0;
 
 impl Diff<'_, '_, '_> {
     /// `Some` reason when a field paints where it did not when it was signed, and there is something beneath. Where viewers were told to
@@ -39,9 +42,12 @@ impl Diff<'_, '_, '_> {
                 (painted, was.as_ref().map(placed).unwrap_or_default())
             }
         };
+        let (wide, high) = rectangle(self.old, widget).map_or((0.0, 0.0), |[left, bottom, right, top]| {
+            (GROWTH / (right - left), GROWTH / (top - bottom))
+        });
         let within = |[l, b, r, t]: [f64; 4]| {
             grounds.iter().any(|g: &[f64; 4]| {
-                l >= g[0] - GROWTH && b >= g[1] - GROWTH && r <= g[2] + GROWTH && t <= g[3] + GROWTH
+                l >= g[0] - wide && b >= g[1] - high && r <= g[2] + wide && t <= g[3] + high
             })
         };
         let filled = shown.grounds.iter().all(|area| within(frame.part(area)));
@@ -67,7 +73,8 @@ impl Diff<'_, '_, '_> {
         (widget, field): (&Dict, &Dict),
     ) -> Result<bool> {
         let look = self.old.get_dict(widget, "MK")?.unwrap_or_default();
-        if !look.contains("BG") {
+        let bordered = look.contains("BC") && self.border(widget)? > THIN;
+        if !look.contains("BG") && !bordered {
             return Ok(true);
         }
         if let Some(appearance) = self.old.get_dict(widget, "AP")?
@@ -75,12 +82,26 @@ impl Diff<'_, '_, '_> {
             && let Ok(frame) = self.frame(self.old, &stream, None, own, (widget, field))?
         {
             let fonts = self.fonts(Some(&stream))?;
-            if shown_in(self.old, &stream, &fonts, Some(&frame))?.is_ok_and(|seen| !seen.grounds.is_empty()) {
+            let seen = shown_in(self.old, &stream, &fonts, Some(&frame))?;
+            if !bordered && seen.is_ok_and(|seen| !seen.grounds.is_empty()) {
                 return Ok(true);
             }
         }
         let (Some(owner), Some(area)) = (owner, rectangle(self.old, widget)) else { return Ok(false) };
         Ok(self.on_empty_ground(owner, area)?.is_ok())
+    }
+
+    /// How far the border that viewers paint reaches into the field, in points (12.5.4): bevelled and inset ones are twice as wide.
+    fn border(&self, widget: &Dict) -> Result<f64> {
+        let stated = |width: Option<&Object>| match width.map(|width| self.old.resolve(width)).transpose()? {
+            None => Ok(1.0),
+            Some(width) => Ok::<f64, super::GaveUp>(width.as_number().unwrap_or(f64::INFINITY)),
+        };
+        if let Some(style) = self.old.get_dict(widget, "BS")? {
+            let plain = ["S", "D", "U"].iter().any(|name| style.is_name("S", name)) || !style.contains("S");
+            return Ok(stated(style.get("W"))? * if plain { 1.0 } else { 2.0 });
+        }
+        stated(self.old.get_array(widget, "Border")?.get(2))
     }
 }
 

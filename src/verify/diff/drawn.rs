@@ -16,10 +16,11 @@ use crate::verify::drawing::Frame;
 use crate::verify::font::Fonts;
 use crate::verify::form::FieldType;
 
-/// Field flag (table 231): bit 25, one character a cell.
-const COMB: i64 = 1 << 24;
-/// The largest text that viewers take by themselves in fields of one line.
-const USUAL_SIZE: f64 = 12.0;
+/// Field flags (table 231): bit 13, several lines; bit 25, one character a cell.
+pub(super) const MULTILINE: i64 = 1 << 12;
+pub(super) const COMB: i64 = 1 << 24;
+/// Where a field states no size viewers take one that has room: only the smallest text may run out.
+const SMALLEST: f64 = 4.0;
 
 impl Diff<'_, '_, '_> {
     /// The field that an appearance is drawn into; `Err` where it would be cut, turned or hidden as a whole.
@@ -84,9 +85,11 @@ impl Diff<'_, '_, '_> {
         if sides.len() != 4 || sides.iter().any(|side| side.is_nan()) {
             return Ok(Err("its field has no rectangle".into()));
         }
+        let mut scaled = false;
         if let &[left, bottom, right, top] = sides.as_slice() {
             let scale = ((right - left).abs() / drawn.0, (top - bottom).abs() / drawn.1);
             let usual = |s: f64| (0.5..=2.0).contains(&s);
+            scaled = [scale.0, scale.1].iter().any(|s| !(0.9..=1.1).contains(s));
             if !(usual(scale.0) && usual(scale.1)) && (right - left).abs() > 0.0 {
                 return Ok(Err("its bounding box is not the field's".into()));
             }
@@ -96,9 +99,10 @@ impl Diff<'_, '_, '_> {
         let size = stated.and_then(|style| style.font()?.1.parse().ok()).filter(|size| *size > 0.0);
         Ok(Ok(Frame {
             bbox,
-            size: size.unwrap_or(USUAL_SIZE),
+            size: size.unwrap_or(SMALLEST),
             ink: style.as_string().and_then(|style| ink_of(style.as_bytes())),
             rows: is_list(own),
+            wraps: scaled || own.flags & MULTILINE != 0,
             comb: own.flags & COMB != 0,
         }))
     }

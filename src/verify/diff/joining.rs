@@ -5,6 +5,7 @@ use super::fields::{Inherited, MAX_DEPTH};
 use super::{Diff, Located, Result, Spot, array_of, number_of};
 use crate::pdf::syntax::{Dict, Object, View};
 use crate::verify::Attack;
+use crate::verify::content;
 use std::collections::BTreeSet;
 
 /// Keys of a field that says no more than a part of its kids' names.
@@ -98,11 +99,11 @@ pub(super) fn has_drawn_look(view: View<'_, '_>, widget: &Dict) -> bool {
     }
 }
 
-/// Whether an appearance is a stream of white space.
+/// Whether an appearance is a stream that paints nothing.
 fn is_blank(view: View<'_, '_>, look: &Object) -> bool {
     let Ok(Object::Stream(stream)) = view.resolve(look) else { return false };
     let content = view.document().decode(&stream, BLANK);
-    content.is_ok_and(|content| content.iter().all(u8::is_ascii_whitespace))
+    content.is_ok_and(|content| content::paints_nothing(&content))
 }
 
 #[cfg(test)]
@@ -138,6 +139,15 @@ mod tests {
         ] {
             assert!(shown(look, ""), "{look}");
         }
-        assert!(shown("<</AP<</N 4 0 R>>>>", "0 0 9 9 re f"));
+        for (content, seen) in [
+            ("0 0 9 9 re f", true),
+            ("% DSBlank", false),
+            ("q Q /Tx BMC EMC BT ET", false),
+            ("/Sh sh", true),
+            ("12Tf", true),
+            ("BT (1) Tj ET", true),
+        ] {
+            assert_eq!(shown("<</AP<</N 4 0 R>>>>", content), seen, "{content}");
+        }
     }
 }

@@ -16,6 +16,8 @@ use crate::verify::mark::{Mark, mark};
 const MARK: f64 = 48.0;
 /// Sides of the largest dot or square that may be filled where a character (a drawn box) stands.
 const DOT: f64 = 24.0;
+/// Sides of the largest box that may be filled as light as paper where the page draws a box of its own.
+const BOX: f64 = 16.0;
 /// Characters of a mark, at most.
 const MARK_CHARACTERS: usize = 4;
 /// How far from other text characters are read apart from it, in points.
@@ -47,10 +49,21 @@ impl Diff<'_, '_, '_> {
             }
         }
         let [(seen, was), (shown, is)] = read.as_slice() else { return Ok(Ok(())) };
-        if let Err(reason) = self.is_mark(number, widget, (seen, was), is)? {
+        // The same operators paint the same where nothing cuts them off and both stand in the same box.
+        let alike = !was.cut && !is.cut && self.stand_alike(before, after);
+        let (none, nothing) = (Mark::default(), Mark::default());
+        let (was_seen, is_seen) = if alike { (was, is) } else { (&none, &nothing) };
+        if let Err(reason) = self.is_mark(number, widget, (seen, was), is_seen)? {
             return Ok(Err(format!("what it showed was more than a mark: {reason}")));
         }
-        self.is_mark(number, widget, (shown, is), was)
+        self.is_mark(number, widget, (shown, is), was_seen)
+    }
+
+    /// Whether two states have the same box and matrix.
+    fn stand_alike(&self, before: Option<&Stream>, after: Option<&Stream>) -> bool {
+        let (Some(before), Some(after)) = (before, after) else { return true };
+        let of = |stream: &Stream, key: &str| self.old.get(&stream.dict, key).ok();
+        ["BBox", "Matrix"].iter().all(|key| of(before, key) == of(after, key))
     }
 
     /// What a state shows and paints.
@@ -121,10 +134,15 @@ impl Diff<'_, '_, '_> {
             return Ok(Err("it covers another field or annotation".into()));
         }
         let light = covers.any(|cover| cover.light);
+        // Text may be drawn as paths, too.
+        if side > if light { BOX } else { DOT } {
+            let empty = self.on_empty_ground(number, area)?;
+            return Ok(empty.map_err(|why| format!("it covers an area, and {why}")));
+        }
         let fine = match self.beneath(number, area)? {
             Some((0, false)) => true,
             // A page draws its boxes as characters too, and a scan is an image.
-            Some((0 | 1, _)) | None => !light && side <= DOT,
+            Some((0 | 1, _)) | None => !light,
             Some(_) => false,
         };
         Ok(if fine { Ok(()) } else { Err("it covers what the page shows".into()) })
@@ -161,8 +179,9 @@ impl Diff<'_, '_, '_> {
                 let meets = |[l, b, r, t]: [f64; 4]| {
                     l + TOUCHING < right && left + TOUCHING < r && b + TOUCHING < top && bottom + TOUCHING < t
                 };
-                let unseen =
-                    |dict: &Dict| dict.is_name("Subtype", "Link") || dict.is_name("Subtype", "Popup");
+                let unseen = |dict: &Dict| {
+                    !dict.contains("AP") && ["Link", "Popup"].iter().any(|kind| dict.is_name("Subtype", kind))
+                };
                 if other
                     .as_dict()
                     .is_some_and(|dict| !unseen(dict) && rectangle(self.old, dict).is_some_and(meets))

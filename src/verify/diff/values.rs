@@ -1,7 +1,7 @@
 //! Whether a form shows its values: only then may viewers be told to make its appearances anew, or not to do so any more
 //! (ISO 32000-2 12.7.3, /NeedAppearances).
 
-use super::drawn::ink_of;
+use super::drawn::{COMB, MULTILINE, ink_of};
 use super::fields::{Inherited, MAX_DEPTH, READ_ONLY};
 use super::fonts::{fonts_of, style_of};
 use super::restated::Style;
@@ -19,8 +19,9 @@ const LIGHT: f64 = 0.7;
 const SIZES: std::ops::RangeInclusive<f64> = 4.0..=24.0;
 /// The width of a usual character, in ems.
 const USUAL_WIDTH: f64 = 0.6;
-/// Field flag (table 231): bit 13, the text has several lines.
-const MULTILINE: i64 = 1 << 12;
+/// The size that viewers take for several lines, and the distance between these in ems.
+const USUAL_SIZE: f64 = 12.0;
+const LEADING: f64 = 1.15;
 
 /// A field or widget, what it has from above, and the nearest field that has a value.
 struct Waiting {
@@ -158,12 +159,13 @@ impl Diff<'_, '_, '_> {
         if !upright || !self.keeps_its_ground(number, own, (widget, holder))? {
             return Ok(false);
         }
-        let length = match view.get(holder, "V")? {
-            Object::Null => 0,
-            Object::String(value) => value.to_text().chars().count(),
-            _ => 1,
+        let value = match view.get(holder, "V")? {
+            Object::Null => String::new(),
+            Object::String(value) => value.to_text(),
+            // The choices of a list, whose rows viewers draw all.
+            _ => "-".to_owned(),
         };
-        if length == 0 {
+        if value.is_empty() {
             return Ok(true);
         }
         let Some(style) = style_of(view, widget, own)? else { return Ok(false) };
@@ -171,7 +173,7 @@ impl Diff<'_, '_, '_> {
         let size = stated.font().and_then(|(_, size)| size.parse::<f64>().ok()).unwrap_or(f64::NAN);
         if own.flags & PASSWORD != 0
             || own.brings_resources
-            || !self.has_room(view, (widget, holder), own, size, length)?
+            || !self.has_room(view, (widget, holder), own, size, &value)?
         {
             return Ok(false);
         }
@@ -194,25 +196,40 @@ impl Diff<'_, '_, '_> {
         Ok(alike && self.is_in_plain_font(view, style.as_bytes())?)
     }
 
-    /// Whether so many characters of that size (0: the viewer takes one that fits) have room in the field.
+    /// Whether a value has room in the field in that size (0: the viewer takes one).
     fn has_room(
         &self,
         view: View<'_, '_>,
         (widget, field): (&Dict, &Dict),
         own: &Inherited,
         size: f64,
-        length: usize,
+        value: &str,
     ) -> Result<bool> {
+        let length = value.chars().count();
         let most = match view.get(field, "MaxLen")? {
             Object::Null => usize::MAX,
             most => most.as_integer().and_then(|most| usize::try_from(most).ok()).unwrap_or(0),
         };
         let Some([left, bottom, right, top]) = rectangle(self.old, widget) else { return Ok(false) };
-        #[allow(clippy::cast_precision_loss, reason = "a value is shorter than 2^52 characters")]
-        let wide = length as f64 * size * USUAL_WIDTH;
-        let fits = (SIZES.contains(&size) && size <= top - bottom)
-            && (own.flags & MULTILINE != 0 || wide <= right - left);
-        Ok(length <= most && (size == 0.0 || fits))
+        let (width, height) = (right - left, top - bottom);
+        let several = own.flags & MULTILINE != 0;
+        // Of one line viewers take the size that has room.
+        if length > most || (size == 0.0 && !several && own.flags & COMB == 0) {
+            return Ok(length <= most);
+        }
+        let size = if size == 0.0 { USUAL_SIZE } else { size };
+        let wide = |characters: usize| {
+            #[allow(clippy::cast_precision_loss, reason = "a value is shorter than 2^52 characters")]
+            let characters = characters as f64;
+            characters * size * USUAL_WIDTH
+        };
+        let lines = |line: &str| (wide(line.chars().count()) / width).ceil().max(1.0);
+        let room = match () {
+            () if own.flags & COMB != 0 => most < usize::MAX && wide(most) <= width,
+            () if several => value.lines().map(lines).sum::<f64>() * size * LEADING <= height,
+            () => wide(length) <= width,
+        };
+        Ok(SIZES.contains(&size) && size <= height && room)
     }
 
     /// Whether making a button's appearance anew (/MK, table 192) shows what it showed: check marks are one character, nobody

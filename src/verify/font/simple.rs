@@ -37,8 +37,9 @@ impl Simple {
         if names().any(|name| super::is_pictures(name)) {
             return None;
         }
-        let own = super::is_embedded(&descriptor) && !is_nonsymbolic(&descriptor);
-        let mut drawn_alike = characters(view, dict, own);
+        let embedded = super::is_embedded(&descriptor);
+        let own = embedded && !is_nonsymbolic(&descriptor);
+        let mut drawn_alike = characters(view, dict, (embedded, own));
         if dict.is_name("Subtype", "TrueType") && is_symbolic(&descriptor) {
             // Its encoding does not count (9.6.5.4), and does for some readers: what both say is told.
             for (character, code) in drawn_alike.iter_mut().zip(0..=u8::MAX) {
@@ -113,7 +114,7 @@ fn is_symbolic(descriptor: &Dict) -> bool {
 }
 
 /// The characters of the 256 codes. A font with an encoding of its own draws what only its program knows where the file names none.
-fn characters(view: View<'_, '_>, font: &Dict, own: bool) -> Vec<Option<char>> {
+fn characters(view: View<'_, '_>, font: &Dict, (embedded, own): (bool, bool)) -> Vec<Option<char>> {
     let usual = || match () {
         () if own => vec![None; 256],
         () if font.is_name("Subtype", "TrueType") => encoded(b"WinAnsiEncoding"),
@@ -139,7 +140,9 @@ fn characters(view: View<'_, '_>, font: &Dict, own: bool) -> Vec<Option<char>> {
             Object::Integer(next @ 0..256) => code = usize::try_from(next).unwrap_or(usize::MAX),
             Object::Name(name) => {
                 if let Some(place) = characters.get_mut(code) {
-                    *place = named_glyph(name.as_bytes());
+                    // A name by number is for a program of the file: substitutes do not all know it.
+                    let known = embedded || !name.as_bytes().starts_with(b"uni");
+                    *place = named_glyph(name.as_bytes()).filter(|c| known || !c.is_ascii());
                 }
                 code = code.saturating_add(1);
             }
