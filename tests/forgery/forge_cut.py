@@ -93,7 +93,7 @@ def cut_off(rng, data):
         (minus, b"q %d 0 %d 16 re W n " % (edge, 200 - edge) + text(minus, b"%.1f 4 Td" % (edge - 3.6)) + b" Q"),
         (point, b"q 0 %d 200 %d re W n " % (edge - 1, 17 - edge) + text(point, b"2 1.2 Td") + b" Q"),
         (words, b"q 0 %d 200 %d re W n BT /Helv 6 Tf 0 g 2 8 Td (%s USD) Tj 0 -9 Td (only if approved) Tj ET Q" % (edge - 1, 17 - edge, value)),
-        (point, text(point, b"2 -%d Td" % rng.randrange(2, 5))), (minus, text(minus, b"-%d 4 Td" % rng.randrange(3, 7))),
+        (words, text(words, b"1 0.5 Td", rng.choice([b"2", b"1.5", b"3"]))), (point, text(point, b"2 -%d Td" % rng.randrange(2, 5))), (minus, text(minus, b"-%d 4 Td" % rng.randrange(3, 7))),
         (minus, b"q %d 0 194 16 re W n q 0 0 200 16 re W n " % edge + text(minus, b"1 4 Td") + b" Q Q")])
     return filled(Update(data), said.decode(), b"/Tx BMC " + content + b" EMC")
 
@@ -221,9 +221,25 @@ def commented_style(rng, data):
 
 
 
+def style_from_above(rng, _):
+    """The same on the parent, from which the field has its style: under every level of certification."""
+    def prepare(pdf):
+        payee, form = next(f for f in pdf.Root.AcroForm.Fields if f.T == "payee"), pdf.Root.AcroForm
+        above = pdf.make_indirect(Dictionary(T=String("above"), FT=Name.Tx, DA=payee.DA, Kids=Array([payee])))
+        payee.Parent = above
+        del payee["/DA"]
+        form.Fields = Array([above, *(f for f in form.Fields if f.T != "payee")])
+
+    u = Update(to_order.signed(prepare, rng.choice([None, 1, 2, 3])))
+    above = field(u, "above")
+    above.DA = String("/Helv 10 Tf 1 g /% " + "%d %s" % (rng.randrange(10), rng.choice(["g", "Tr", "w"])) + " /Helv 10 Tf 0 g")
+    u.touch(above)
+    return nonced(u, rng)
+
+
 CLASSES = {
     "parted-words": (fillable, [parted_words, operands_of_marks]),
     "covered-or-cut": (lambda base, state: base == "form" and state == "once", [lines_over, cut_off, over_one_another, cells_struck, runs_out, grounds_with_holes]),
     "boxes-and-widths": (lambda base, state: base in ("form", "packedform", "certified2"), [boxes_of_other_things, boxes_of_other_things, first_character, encoded_in_no_font, rectangle_of_five]),
-    "commented-style": (fillable, [commented_style]),
+    "commented-style": (fillable, [commented_style, commented_style, style_from_above]),
 }

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from pikepdf import Array, Dictionary, Name, String
 
+import chinese
 from forge_fields import digits_named, drawn, field, helvetica
 from forge_form import nonced
 from forge_readers import ready
@@ -155,9 +156,18 @@ def beside_the_number(rng, data):
     u, number = Update(data), rng.randrange(100, 999)
     words = rng.choice(["%d MILLION", "%d million EUR", "%d per day", "%d and the house", "K %d", "%dk", "%d x 10", "USD %d EUR", "not %d", "%d mio", "Mallory %d",
                         "EURO %d", "%d Cr", "USD%dUSD", "%d dozen", "%d %d", "%d00", "-%d", "1%d", "%d.50", "%d\u00b2", "%d\u00bd", "%d%", "(%d)", "%d+", "~%d",
-                        "> %d", "%d / 7", "\u00b1%d", "\u2030%d", "%d\u00b7%d"])
+                        "> %d", "%d / 7", "%d.000", "%d.%d", "%d\u00b3", "\u00b1%d", "\u2030%d", "%d\u00b7%d"])
     shown = words.replace("%d", str(number)) if rng.random() < 0.9 else "%d,%02d" % divmod(number, 100)
     return filled(u, str(number), drawn(b"<%s> Tj" % shown.encode("cp1252").hex().encode()), "price")
+
+
+def beside_it_in_chinese(rng, data):
+    """Digits of another width behind the number, or a word for a thousand."""
+    u, number = Update(data), rng.randrange(100, 999)
+    more = rng.choice(["\uff10\uff10", "\uff10", "\uff11\uff10\uff10", "\u5343", "\u4e07", "\u767e\u4e07", "\u3007\u3007", "\uff0e\uff15", "\u00d7\uff11\uff10"])
+    shown = "%d%s" % (number, more) if rng.random() < 0.8 else "%s%d" % (more, number)
+    content = b"/Tx BMC q BT /Song 10 Tf 0 g 2 4 Td <%s> Tj ET Q EMC" % shown.encode("utf-16-be").hex().encode()
+    return filled(u, str(number), content, "price", {"Song": chinese.song()})
 
 
 def painted_after(rng, data):
@@ -196,7 +206,7 @@ CLASSES = {
     "filters": (fillable, [filters]),
     "named-otherwise": (fillable, [named_otherwise]),
     "resources-elsewhere": (ready("fill"), [resources_elsewhere]),
-    "beside-the-number": (ready("fill"), [beside_the_number]),
+    "beside-the-number": (ready("fill"), [beside_the_number, beside_the_number, beside_it_in_chinese]),
     "painted-after": (ready("fill"), [painted_after]),
     "put-in-force": (lambda base, state: base.removeprefix("ready-") in ("turned", "white", "password", "byfield", "bylook", "byobject"), [put_in_force]),
 }
