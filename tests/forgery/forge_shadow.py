@@ -4,6 +4,7 @@ import re
 
 from pikepdf import Array, Dictionary, Name, String
 
+import to_order
 from increment import Update
 
 MORE = b"BT /F1 12 Tf 72 %d Td (Pay 1,000,000 to Mallory) Tj ET"
@@ -116,13 +117,17 @@ def value_behind(rng, data):
     return nonced(u, rng)
 
 
-def area_painted(rng, data):
-    """The value is shown, on a ground that was not there and hides what is beneath."""
-    u = Update(data)
-    target = field(u, rng.choice(["payee", "amount"]))
+def area_painted(rng, _):
+    """The value is shown, on a ground that was not there and hides the page's text beneath."""
+    def prepare(pdf):
+        to_order.add_field(pdf, "over", to_order.TEXT, DA=String("/Helv 10 Tf 0 g"), AP=Dictionary(N=to_order.look(pdf, b"/Tx BMC EMC")))
+
+    u = Update(to_order.signed(prepare, rng.choice([None, 2])))
+    target = next(f for f in u.root.AcroForm.Fields if f.T == "over")
     target.V = String("Bob")
-    ground = rng.choice([b"1 g 0 0 200 16 re f", b"1 G 40 w 0 8 m 200 8 l S", b"1 g 0 0 200 16 re B*"])
-    target.AP = Dictionary(N=form_stream(u, b"q %s Q /Tx BMC q BT /Helv 10 Tf 0 g 2 4 Td (Bob) Tj ET Q EMC" % ground, target))
+    ground = rng.choice([b"1 g 0 0 200 20 re f", b"1 G 40 w 0 8 m 200 8 l S", b"1 g 0 0 200 20 re B*"])
+    target.AP.N.write(b"q %s Q /Tx BMC q BT /Helv 10 Tf 0 g 2 4 Td (Bob) Tj ET Q EMC" % ground)
+    u.touch(target.AP.N)
     u.touch(target)
     return nonced(u, rng)
 
