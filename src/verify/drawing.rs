@@ -12,12 +12,18 @@ const EDGE: f64 = 3.0;
 /// The thickest border, and the thickest line between the cells of a comb.
 const BORDER: f64 = 5.0;
 const CELL_LINE: f64 = 1.5;
+/// A thicker line is held against what it covers, as an area is.
+const THIN: f64 = 2.0;
 /// How close to one another such lines may stand.
 const CELL: f64 = 4.0;
 /// The largest miter limit (8.4.3.5): that of the initial state. Lines that meet at a sharper angle run out in long points.
 const MITER: f64 = 10.0;
 /// How far from the field's edge a clip may end that text runs out at.
 const CLIP: f64 = 3.0;
+/// Areas that are filled, parts of one path, and characters, at most: each character is held against each ground.
+const MAX_GROUNDS: usize = 64;
+const MAX_PATH: usize = 256;
+const MAX_CHARACTERS: usize = 20_000;
 /// The smallest text that can be read.
 const SMALLEST: f64 = 3.5;
 /// How much of each side a clip may cut off where no text stands.
@@ -29,15 +35,13 @@ const TALL: f64 = 0.65;
 /// How much of a character the next one leaves free, as a part of its width.
 const FREE: f64 = 0.65;
 /// Where a point or a comma ends, in ems.
-const POINT: f64 = 0.2;
+const POINT: f64 = 0.18;
 
 /// The field that an appearance is drawn into.
 #[derive(Clone, Debug)]
 pub(super) struct Frame {
     /// Left, bottom, right, top in the form's own units.
     pub bbox: [f64; 4],
-    /// Lightness of the text colour that the field's /DA states.
-    pub ink: Option<f64>,
     /// The size of the text that the field's /DA states, or what viewers take by themselves: longer text in it may run out of the field.
     pub size: f64,
     /// A list, whose rows may be marked.
@@ -131,6 +135,7 @@ pub(super) struct Drawing<'f> {
     filled: Vec<[f64; 4]>,
     /// Where lines between cells stand.
     cells: Vec<f64>,
+    characters: usize,
     rows: Vec<Row>,
     boxes: Vec<[f64; 4]>,
     segments: Vec<(Point, Point)>,
@@ -171,6 +176,7 @@ impl<'f> Drawing<'f> {
             grounds: Vec::new(),
             filled: Vec::new(),
             cells: Vec::new(),
+            characters: 0,
             rows: Vec::new(),
             boxes: Vec::new(),
             segments: Vec::new(),
@@ -299,6 +305,13 @@ impl<'f> Drawing<'f> {
     }
 
     fn visible(&mut self, character: Option<char>, width: f64, state: &State) -> Outcome {
+        self.characters += 1;
+        if self.characters > MAX_CHARACTERS {
+            return Err("it shows too many characters".into());
+        }
+        if character.is_some_and(is_block) {
+            return Err("it shows blocks, which cover what is beneath".into());
+        }
         let [left, bottom, right, top] = self.frame.bbox;
         let (x, base) = self.at(self.cursor);
         let width = width * self.line_scale.0 * state.scale.0;
@@ -382,10 +395,8 @@ impl<'f> Drawing<'f> {
         let ground = self.grounds.iter().rev().find(|(area, _)| within(area, x, y)).map(|(_, ink)| *ink);
         let readable = match (ground, self.state.ink) {
             (Some(Some(ground)), Some(ink)) => (ground.lightness() - ink.lightness()).abs() >= 0.25,
-            (None, Some(ink)) => {
-                let ink = ink.lightness();
-                ink <= 0.75 || self.frame.ink.is_some_and(|stated| (stated - ink).abs() < 0.02)
-            }
+            // Light ink on no ground of its own would wipe out what the page shows.
+            (None, Some(ink)) => ink.lightness() <= 0.75,
             _ => false,
         };
         if readable { Ok(()) } else { Err("its text cannot be told from what is beneath".into()) }
@@ -394,7 +405,7 @@ impl<'f> Drawing<'f> {
     fn path(&mut self, operator: &[u8], n: &[f64]) -> Outcome {
         let (scale, shift) = (self.state.scale, self.state.shift);
         let place = |x: f64, y: f64| (scale.0 * x + shift.0, scale.1 * y + shift.1);
-        if self.segments.len() + self.boxes.len() > 10_000 {
+        if self.segments.len() + self.boxes.len() > MAX_PATH {
             return Err("its paths are too long".into());
         }
         match (operator, n) {
@@ -503,6 +514,19 @@ impl<'f> Drawing<'f> {
         if !self.rows.is_empty() {
             return Err("it paints over its text".into());
         }
+        if thick > THIN {
+            let of_segments = self
+                .segments
+                .iter()
+                .map(|((x, y), (to_x, to_y))| [x.min(*to_x), y.min(*to_y), x.max(*to_x), y.max(*to_y)]);
+            let sides = self
+                .boxes
+                .iter()
+                .flat_map(|&[l, b, r, t]| [[l, b, l, t], [r, b, r, t], [l, b, r, b], [l, t, r, t]]);
+            let half = thick / 2.0;
+            let lines = of_segments.chain(sides).map(|[l, b, r, t]| [l - half, b - half, r + half, t + half]);
+            self.filled.extend(lines);
+        }
         if strokes && self.frame.comb {
             for (from, to) in &self.segments {
                 let apart = |x: &f64| (x - from.0).abs() < 0.1 || (x - from.0).abs() >= CELL;
@@ -525,7 +549,7 @@ impl<'f> Drawing<'f> {
             self.filled.extend(self.boxes.iter().chain(&areas).map(seen));
             self.grounds.extend(self.boxes.iter().map(|area| (*area, ink)));
         }
-        if self.grounds.len() > 10_000 {
+        if self.filled.len() > MAX_GROUNDS {
             return Err("it paints too much".into());
         }
         self.clipped()
@@ -542,6 +566,11 @@ impl<'f> Drawing<'f> {
             || along(from.1, to.1, bottom, near_y)
             || along(from.1, to.1, top, near_y)
     }
+}
+
+/// Box drawing, block elements and geometric shapes.
+fn is_block(character: char) -> bool {
+    matches!(character, '\u{2500}'..='\u{25ff}' | '\u{2b00}'..='\u{2bff}' | '\u{1fb00}'..='\u{1fbff}')
 }
 
 fn within(area: &[f64; 4], x: f64, y: f64) -> bool {

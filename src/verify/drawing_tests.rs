@@ -13,14 +13,7 @@ const RESOURCES: &str = "<</Font<</H<</Type/Font/Subtype/Type1/BaseFont/Helvetic
 
 /// A field of 200 by 20 points.
 pub(super) fn field() -> Frame {
-    Frame {
-        bbox: [0.0, 0.0, 200.0, 20.0],
-        ink: Some(0.0),
-        size: 12.0,
-        rows: false,
-        wraps: false,
-        comb: false,
-    }
+    Frame { bbox: [0.0, 0.0, 200.0, 20.0], size: 12.0, rows: false, wraps: false, comb: false }
 }
 
 pub(super) fn read_with(content: &str, resources: &str, frame: &Frame) -> Result<Shown, String> {
@@ -190,9 +183,12 @@ fn ink_differs_from_its_ground() {
 }
 
 #[test]
-fn the_ink_of_the_default_appearance_may_be_light() {
-    let light = Frame { ink: Some(1.0), ..field() };
-    all_show("100", &light, &["BT 1 g /H 10 Tf 2 5 Td (100) Tj ET"]);
+fn light_ink_and_blocks_wipe_out_what_is_beneath() {
+    all_show("100", &field(), &["0 g 0 0 200 20 re f BT 1 g /H 10 Tf 2 5 Td (100) Tj ET"]);
+    all_refused("cannot be told", &field(), &["BT 1 g /H 10 Tf 2 5 Td (100) Tj ET"]);
+    let named = RESOURCES.replace("/WinAnsiEncoding", "<</Differences[65/H18533]>>");
+    let refused = read_with("BT /H 10 Tf 2 5 Td (A) Tj ET", &named, &field()).unwrap_err();
+    assert!(refused.contains("blocks"), "{refused}");
 }
 
 #[test]

@@ -5,6 +5,8 @@ use super::colour::Colour;
 use super::content::{Token, Tokens, is_opaque, takes};
 use super::font::{Font, Fonts};
 use crate::pdf::syntax::{Dict, Object, View};
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// Lines thicker than this part of the state's smaller side are areas.
 const THICK: f64 = 0.25;
@@ -14,6 +16,12 @@ const MAX_PARTS: usize = 64;
 const LARGE: f64 = 1.5;
 /// Lighter inks cover what is written in darker ones.
 const LIGHT: f64 = 0.75;
+/// Bounds of one state: octets of its content, fonts, saved states, octets of what places them, and areas.
+const MAX_CONTENT: usize = 8 << 10;
+const MAX_FONTS: usize = 4;
+const MAX_SAVED: usize = 28;
+const MAX_PLACED: usize = 1 << 10;
+const MAX_COVERS: usize = 32;
 /// Characters that mark and say nothing.
 const MARKS: &str = "Xx✓✔✗✘×•●■◆★*√☑☒☓◾▪⬤";
 
@@ -42,7 +50,7 @@ enum Hand {
     Unknown,
     /// ZapfDingbats as every reader has it.
     Dingbats,
-    Text(Box<Font>),
+    Text(Rc<Font>),
 }
 
 #[derive(Clone, Debug)]
@@ -64,7 +72,11 @@ pub(super) fn mark(
     resources: &Dict,
     fonts: &Fonts<'_>,
     side: f64,
-) -> Mark {
+) -> Result<Mark, String> {
+    if content.len() > MAX_CONTENT {
+        return Err("it is too long for a mark".into());
+    }
+    let mut known: BTreeMap<Vec<u8>, Hand> = BTreeMap::new();
     let mut state = State {
         fill: Some(Colour::BLACK),
         stroke: Some(Colour::BLACK),
@@ -96,11 +108,15 @@ pub(super) fn mark(
             light,
         };
         match operator {
+            b"q" if saved.len() >= MAX_SAVED => return Err("it saves too many states".into()),
             b"q" => saved.push(state.clone()),
             b"Q" => state = saved.pop().unwrap_or(state),
             b"cm" => {
                 state.scale *= numbers.iter().take(4).fold(0.0, |most: f64, n| most.max(n.abs()));
                 numbers.iter().for_each(|number| state.placed.extend(number.to_le_bytes()));
+                if state.placed.len() > MAX_PLACED {
+                    return Err("it is placed too often".into());
+                }
             }
             b"W" | b"W*" => out.cut = true,
             b"gs" => {
@@ -136,7 +152,12 @@ pub(super) fn mark(
             b"n" => path.clear(),
             b"Tf" => {
                 let name = operands.iter().find_map(Token::name).unwrap_or_default();
-                state.hand = hand(view, resources, fonts, name);
+                state.hand = match known.get(name) {
+                    Some(hand) => hand.clone(),
+                    None if known.len() >= MAX_FONTS => return Err("it uses too many fonts".into()),
+                    None => hand(view, resources, fonts, name),
+                };
+                known.entry(name.to_vec()).or_insert_with(|| state.hand.clone());
                 state.size = numbers.first().copied().unwrap_or(0.0);
             }
             b"Tj" | b"TJ" | b"'" | b"\"" => {
@@ -154,8 +175,11 @@ pub(super) fn mark(
             _ => {}
         }
         operands.clear();
+        if out.covers.len() > MAX_COVERS {
+            return Err("it paints too much for a mark".into());
+        }
     }
-    out
+    Ok(out)
 }
 
 fn hand(view: View<'_, '_>, resources: &Dict, fonts: &Fonts<'_>, name: &[u8]) -> Hand {
@@ -172,7 +196,7 @@ fn hand(view: View<'_, '_>, resources: &Dict, fonts: &Fonts<'_>, name: &[u8]) ->
         let renamed = encoding.as_dict().is_some_and(|encoding| encoding.contains("Differences"));
         return if plain && !renamed { Hand::Dingbats } else { Hand::Unknown };
     }
-    Hand::Text(Box::new(Font::named(view, &own, fonts, name)))
+    Hand::Text(Rc::new(Font::named(view, &own, fonts, name)))
 }
 
 impl Hand {
@@ -212,7 +236,7 @@ mod tests {
         let view = document.latest();
         let resources = view.object(ObjectId::new(3)).unwrap().as_dict().unwrap().clone();
         let programs = Programs::default();
-        mark(view, content.as_bytes(), &resources, &Fonts::of(Dict::new(), &programs), 12.0)
+        mark(view, content.as_bytes(), &resources, &Fonts::of(Dict::new(), &programs), 12.0).unwrap()
     }
 
     #[test]

@@ -10,6 +10,8 @@ use std::ops::Range;
 const END: usize = 1_000;
 /// Octets before the signed end that an object's header may begin in.
 const HEADER: usize = 1_024;
+/// More objects than this are taken for a mistake by some readers.
+const LARGE_SIZE: i64 = 8_000_000;
 /// Entries of all cross-reference sections together that are inspected, at most.
 const MAX_OBJECTS: usize = 400_000;
 
@@ -155,7 +157,10 @@ pub(super) fn second_reading(
             let most = [1, 8, 2].get(at).copied().unwrap_or(0);
             !width.as_integer().is_some_and(|width| (0..=most).contains(&width))
         };
-        table.is_some_and(|table| table.contains(&b'%')) || widths.iter().enumerate().any(wide)
+        let size = section.trailer.get("Size").and_then(Object::as_integer).unwrap_or(i64::MAX);
+        size > LARGE_SIZE
+            || table.is_some_and(|table| !is_usual(table))
+            || widths.iter().enumerate().any(wide)
     };
     let sections = || document.revisions().iter().flat_map(|r| &r.sections).filter(|s| s.offset >= end);
     let odd = |kind: FindingKind| {
@@ -174,6 +179,24 @@ pub(super) fn second_reading(
                   section names: readers that search for objects would show it";
     let finding = Finding::failure(Subject::File, "hidden-object", detail);
     Some(finding.attack(Attack::ShadowReplace).at(as_u64(at), as_u64(at)))
+}
+
+/// Whether a table is written as in 7.5.4: the keyword alone on its line, subsections of two numbers with one space, rows of 20 octets.
+fn is_usual(table: &[u8]) -> bool {
+    let digits = |word: &[u8]| !word.is_empty() && word.iter().all(u8::is_ascii_digit);
+    let line = |line: &[u8]| {
+        let line = line.trim_ascii_end();
+        let words: Vec<&[u8]> = line.split(|b| *b == b' ').collect();
+        match *words.as_slice() {
+            [b"xref" | b""] => true,
+            [first, count] => digits(first) && digits(count),
+            [place, generation, b"n" | b"f"] => {
+                place.len() == 10 && generation.len() == 5 && digits(place) && digits(generation)
+            }
+            _ => false,
+        }
+    };
+    table.split(|b| matches!(b, b'\n' | b'\r')).all(line)
 }
 
 /// The first place in these bytes that looks like the beginning of an object and is that of none.

@@ -2,7 +2,6 @@
 //! leave their place (ISO 32000-2 12.5.3, 12.5.6.19).
 
 use super::catalog::value;
-use super::drawn::shown_in;
 use super::fields::Inherited;
 use super::{Diff, Result};
 use crate::pdf::syntax::{Dict, Object, Stream};
@@ -35,7 +34,7 @@ impl Diff<'_, '_, '_> {
             Some(stream) => {
                 let was = self.frame(self.old, stream, None, own, (widget, field))?.ok();
                 let fonts = self.fonts(before)?;
-                let seen = shown_in(self.old, stream, &fonts, was.as_ref())?;
+                let seen = self.shown_in(self.old, stream, &fonts, was.as_ref())?;
                 let painted = seen.as_ref().map_or(true, |seen| seen.paints);
                 let grounds = seen.map(|seen| seen.grounds).unwrap_or_default();
                 let placed = |was: &Frame| grounds.iter().map(|area| was.part(area)).collect();
@@ -82,7 +81,7 @@ impl Diff<'_, '_, '_> {
             && let Ok(frame) = self.frame(self.old, &stream, None, own, (widget, field))?
         {
             let fonts = self.fonts(Some(&stream))?;
-            let seen = shown_in(self.old, &stream, &fonts, Some(&frame))?;
+            let seen = self.shown_in(self.old, &stream, &fonts, Some(&frame))?;
             if !bordered && seen.is_ok_and(|seen| !seen.grounds.is_empty()) {
                 return Ok(true);
             }

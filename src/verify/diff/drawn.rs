@@ -7,7 +7,7 @@ use super::fields::Inherited;
 use super::fonts::form_fonts;
 use super::forms::is_plain_form;
 use super::restated::Style;
-use super::texts::{COMBO, MAX_APPEARANCE, shows_one_of, texts_of};
+use super::texts::{COMBO, MAX_APPEARANCE, OCTETS_A_STEP, shows_one_of, texts_of};
 use super::{Diff, Result};
 use crate::pdf::syntax::{Dict, Object, Stream, View};
 use crate::verify::colour::Colour;
@@ -60,7 +60,6 @@ impl Diff<'_, '_, '_> {
         let look = self.old.get_dict(widget, "MK")?.unwrap_or_default();
         let turned = match look.get("R").and_then(Object::as_integer).unwrap_or(0).rem_euclid(360) {
             90 => near((0.0, 1.0, -1.0, 0.0)),
-            180 => near((-1.0, 0.0, 0.0, -1.0)),
             270 => near((0.0, -1.0, 1.0, 0.0)),
             _ => false,
         };
@@ -68,7 +67,8 @@ impl Diff<'_, '_, '_> {
             Some(stream) => {
                 let list = self.old.get_array(&stream.dict, "Matrix")?;
                 let was: Vec<f64> = list.iter().filter_map(Object::as_number).collect();
-                matches!(was.as_slice(), &[a, b, c, d, _, _] if near((a, b, c, d)))
+                // Neither mirrored nor upside down.
+                matches!(was.as_slice(), &[a, b, c, d, _, _] if near((a, b, c, d)) && b * c < 0.0 && a * d - b * c > 0.0)
             }
             None => false,
         };
@@ -100,9 +100,8 @@ impl Diff<'_, '_, '_> {
         Ok(Ok(Frame {
             bbox,
             size: size.unwrap_or(SMALLEST),
-            ink: style.as_string().and_then(|style| ink_of(style.as_bytes())),
             rows: is_list(own),
-            wraps: scaled || own.flags & MULTILINE != 0,
+            wraps: scaled,
             comb: own.flags & COMB != 0,
         }))
     }
@@ -120,7 +119,7 @@ impl Diff<'_, '_, '_> {
             Err(reason) => return Ok(Some(reason)),
         };
         let fonts = self.fonts(before)?;
-        let shown = match shown_in(self.new, stream, &fonts, Some(&frame))? {
+        let shown = match self.shown_in(self.new, stream, &fonts, Some(&frame))? {
             Ok(shown) => shown,
             Err(reason) => return Ok(Some(reason)),
         };
@@ -165,21 +164,46 @@ impl Diff<'_, '_, '_> {
         }
         let Ok(frame) = self.frame(view, stream, None, own, (widget, field))? else { return Ok(None) };
         let fonts = self.fonts(Some(stream))?;
-        let Ok(shown) = shown_in(view, stream, &fonts, Some(&frame))? else { return Ok(None) };
+        let Ok(shown) = self.shown_in(view, stream, &fonts, Some(&frame))? else { return Ok(None) };
         Ok(Some(self.marks_its_choice(view, &shown.rows, widget, field)?.is_ok()))
+    }
+
+    /// What an appearance stream shows, where a frame is given also whether that can be read; the inner error says why not.
+    pub(super) fn shown_in(
+        &mut self,
+        view: View<'_, '_>,
+        stream: &Stream,
+        fonts: &Fonts<'_>,
+        frame: Option<&Frame>,
+    ) -> Result<std::result::Result<Shown, String>> {
+        let Ok(data) = view.document().decode(stream, MAX_APPEARANCE) else {
+            return Ok(Err("it cannot be decoded".into()));
+        };
+        self.spend(data.len() / OCTETS_A_STEP)?;
+        if !is_decoded_alike(view, stream)? {
+            return Ok(Err("readers decode it differently".into()));
+        }
+        let resources = view.get_dict(&stream.dict, "Resources")?.unwrap_or_default();
+        if frame.is_none() {
+            return Ok(content::shown(view, &data, &resources, fonts, frame));
+        }
+        // Where its own resources lack a font, readers take the page's or the form's.
+        let own = Fonts { default: Dict::new(), ..fonts.clone() };
+        Ok(content::shown(view, &data, &resources, &own, frame))
     }
 
     /// What an appearance stream shows; the inner error says what a field's appearance has no business to do.
     pub(super) fn shown_by(
-        &self,
+        &mut self,
         view: View<'_, '_>,
         stream: &Stream,
     ) -> Result<std::result::Result<Shown, String>> {
-        shown_in(view, stream, &Fonts::of(form_fonts(view)?, &self.known.programs), None)
+        let fonts = Fonts::of(form_fonts(view)?, &self.known.programs);
+        self.shown_in(view, stream, &fonts, None)
     }
 
     /// The text that an appearance stream shows, where that can be told.
-    pub(super) fn shown_text(&self, view: View<'_, '_>, stream: &Stream) -> Result<Option<String>> {
+    pub(super) fn shown_text(&mut self, view: View<'_, '_>, stream: &Stream) -> Result<Option<String>> {
         Ok(self.shown_by(view, stream)?.ok().and_then(|shown| shown.text))
     }
 }
@@ -205,27 +229,6 @@ pub(super) fn ink_of(style: &[u8]) -> Option<f64> {
         }
     }
     ink
-}
-
-pub(super) fn shown_in(
-    view: View<'_, '_>,
-    stream: &Stream,
-    fonts: &Fonts<'_>,
-    frame: Option<&Frame>,
-) -> Result<std::result::Result<Shown, String>> {
-    let Ok(data) = view.document().decode(stream, MAX_APPEARANCE) else {
-        return Ok(Err("it cannot be decoded".into()));
-    };
-    if !is_decoded_alike(view, stream)? {
-        return Ok(Err("readers decode it differently".into()));
-    }
-    let resources = view.get_dict(&stream.dict, "Resources")?;
-    if frame.is_none() {
-        return Ok(content::shown(view, &data, &resources.unwrap_or_default(), fonts, frame));
-    }
-    // Where its own resources lack a font, readers take the page's or the form's.
-    let own = Fonts { default: Dict::new(), ..fonts.clone() };
-    Ok(content::shown(view, &data, &resources.unwrap_or_default(), &own, frame))
 }
 
 /// Filters that a field's appearance may have, by their whole names (table 6).

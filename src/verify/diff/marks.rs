@@ -4,7 +4,7 @@
 use super::covering::is_fixed;
 use super::drawn::is_decoded_alike;
 use super::forms::is_plain_form;
-use super::texts::MAX_APPEARANCE;
+use super::texts::{MAX_APPEARANCE, OCTETS_A_STEP};
 use super::{Diff, Result};
 use crate::pdf::syntax::{Dict, Object, ObjectId, Stream};
 use crate::verify::content::Shown;
@@ -67,7 +67,7 @@ impl Diff<'_, '_, '_> {
     }
 
     /// What a state shows and paints.
-    fn state(&self, stream: &Stream) -> Result<std::result::Result<(Shown, Mark), String>> {
+    fn state(&mut self, stream: &Stream) -> Result<std::result::Result<(Shown, Mark), String>> {
         let shown = match self.shown_by(self.old, stream)? {
             Ok(shown) => shown,
             Err(reason) => return Ok(Err(reason)),
@@ -79,6 +79,7 @@ impl Diff<'_, '_, '_> {
             return Ok(Err("readers decode it differently".into()));
         }
         let data = self.old.document().decode(stream, MAX_APPEARANCE)?;
+        self.spend(data.len() / OCTETS_A_STEP)?;
         let resources = self.old.get_dict(&stream.dict, "Resources")?.unwrap_or_default();
         let corners: Vec<f64> =
             self.old.get_array(&stream.dict, "BBox")?.iter().filter_map(Object::as_number).collect();
@@ -91,7 +92,7 @@ impl Diff<'_, '_, '_> {
             return Ok(Err("it has no bounding box".into()));
         }
         let fonts = Fonts::of(super::fonts::form_fonts(self.old)?, &self.known.programs);
-        Ok(Ok((shown, mark(self.old, &data, &resources, &fonts, side))))
+        Ok(mark(self.old, &data, &resources, &fonts, side).map(|mark| (shown, mark)))
     }
 
     /// Whether this state may come or go where the other one is instead.
@@ -120,6 +121,9 @@ impl Diff<'_, '_, '_> {
         if side > MARK {
             let empty = self.on_empty_ground(number, area)?;
             return Ok(empty.map_err(|why| format!("it is larger than a mark, and {why}")));
+        }
+        if mark.speaks && self.meets_another(number, [left - APART, bottom, right + APART, top])? {
+            return Ok(Err("it may say something, and stands on or beside another field".into()));
         }
         if mark.speaks
             && self.beneath(number, [left - APART, bottom, right + APART, top])? != Some((0, false))

@@ -261,6 +261,13 @@ impl Diff<'_, '_, '_> {
         Ok(())
     }
 
+    /// Counts work that is not one step.
+    fn spend(&mut self, steps: usize) -> Result<()> {
+        self.steps =
+            self.steps.checked_sub(steps).ok_or_else(|| GaveUp("the comparison is too large".into()))?;
+        Ok(())
+    }
+
     /// The value under `key` on one side, with where it stands.
     fn descend(view: View<'_, '_>, at: &Spot, dict: &Dict, key: &str) -> Result<Option<Located>> {
         let Some(value) = dict.get(key).filter(|v| !v.is_null()) else { return Ok(None) };

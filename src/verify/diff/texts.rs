@@ -12,6 +12,8 @@ use crate::verify::form::FieldType;
 pub(super) const MAX_APPEARANCE: usize = 1 << 20;
 /// Field flag (table 231): bit 14, the text is a password, which is shown as signs of the same number.
 pub(super) const PASSWORD: i64 = 1 << 13;
+/// Octets of a content stream whose reading costs as much as a step of the comparison.
+pub(super) const OCTETS_A_STEP: usize = 16;
 /// Field flag (table 233): bit 18, the choice is a combo box.
 pub(super) const COMBO: i64 = 1 << 17;
 

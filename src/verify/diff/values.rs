@@ -215,7 +215,7 @@ impl Diff<'_, '_, '_> {
         let several = own.flags & MULTILINE != 0;
         // Of one line viewers take the size that has room.
         if length > most || (size == 0.0 && !several && own.flags & COMB == 0) {
-            return Ok(length <= most);
+            return Ok(length <= most && !value.contains(['\n', '\r']));
         }
         let size = if size == 0.0 { USUAL_SIZE } else { size };
         let wide = |characters: usize| {
@@ -227,14 +227,15 @@ impl Diff<'_, '_, '_> {
         let room = match () {
             () if own.flags & COMB != 0 => most < usize::MAX && wide(most) <= width,
             () if several => value.lines().map(lines).sum::<f64>() * size * LEADING <= height,
-            () => wide(length) <= width,
+            // A line that ends in it would be the last that is seen.
+            () => wide(length) <= width && !value.contains(['\n', '\r']),
         };
         Ok(SIZES.contains(&size) && size <= height && room)
     }
 
     /// Whether making a button's appearance anew (/MK, table 192) shows what it showed: check marks are one character, nobody
     /// fills a push button.
-    fn shows_its_caption(&self, view: View<'_, '_>, widget: &Dict) -> Result<bool> {
+    fn shows_its_caption(&mut self, view: View<'_, '_>, widget: &Dict) -> Result<bool> {
         let Some(style) = view.get_dict(widget, "MK")? else { return Ok(true) };
         if ["I", "RI", "IX"].iter().any(|icon| style.contains(icon)) {
             return Ok(false);
