@@ -19,7 +19,7 @@ const CELL: f64 = 4.0;
 /// The largest miter limit (8.4.3.5): that of the initial state. Lines that meet at a sharper angle run out in long points.
 const MITER: f64 = 10.0;
 /// How far from the field's edge a clip may end that text runs out at.
-const CLIP: f64 = 3.0;
+const CLIP: f64 = 8.0;
 /// Areas that are filled, parts of one path, and characters, at most: each character is held against each ground.
 const MAX_GROUNDS: usize = 64;
 const MAX_PATH: usize = 256;
