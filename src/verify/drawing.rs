@@ -1,6 +1,8 @@
 //! Whether the text of an appearance can be read where and as it stands: a small geometry of the text and paths of a
 //! content stream (ISO 32000-2 9.3, 9.4, 8.5). Deny by default: what is outside of what tools draw into a field is refused.
 
+mod paths;
+
 use super::colour::Colour;
 use super::font::{Font, Glyph};
 use std::rc::Rc;
@@ -9,25 +11,14 @@ type Outcome = Result<(), String>;
 
 /// Points that text may stand beside its ground: grounds lie inside of borders.
 const EDGE: f64 = 3.0;
-/// The thickest border, and the thickest line between the cells of a comb.
-const BORDER: f64 = 5.0;
-const CELL_LINE: f64 = 1.5;
-/// A thicker line is held against what it covers, as an area is.
-const THIN: f64 = 2.0;
-/// How close to one another such lines may stand.
-const CELL: f64 = 4.0;
 /// The largest miter limit (8.4.3.5): that of the initial state. Lines that meet at a sharper angle run out in long points.
 const MITER: f64 = 10.0;
 /// How far from the field's edge a clip may end that text runs out at.
 const CLIP: f64 = 8.0;
-/// Areas that are filled, parts of one path, and characters, at most: each character is held against each ground.
-const MAX_GROUNDS: usize = 64;
-const MAX_PATH: usize = 256;
+/// Characters, at most: each is held against each ground.
 const MAX_CHARACTERS: usize = 20_000;
 /// The smallest text that can be read.
 const SMALLEST: f64 = 3.5;
-/// How much of each side a clip may cut off where no text stands.
-const CUT: f64 = 12.0;
 /// What a character may stand below its ground, as a part of its height: points and commas are no higher.
 const BELOW: f64 = 0.05;
 /// What of a character is above its line, as a part of its height.
@@ -46,7 +37,7 @@ pub(super) struct Frame {
     pub size: f64,
     /// A list, whose rows may be marked.
     pub rows: bool,
-    /// Text of several lines, or of another measure than the field: nothing runs out.
+    /// Drawn in another measure than the field's: nothing runs out.
     pub wraps: bool,
     /// One character a cell, with lines between them.
     pub comb: bool,
@@ -400,171 +391,6 @@ impl<'f> Drawing<'f> {
             _ => false,
         };
         if readable { Ok(()) } else { Err("its text cannot be told from what is beneath".into()) }
-    }
-
-    fn path(&mut self, operator: &[u8], n: &[f64]) -> Outcome {
-        let (scale, shift) = (self.state.scale, self.state.shift);
-        let place = |x: f64, y: f64| (scale.0 * x + shift.0, scale.1 * y + shift.1);
-        if self.segments.len() + self.boxes.len() > MAX_PATH {
-            return Err("its paths are too long".into());
-        }
-        match (operator, n) {
-            (b"m", &[x, y]) => (self.pen, self.start) = (Some(place(x, y)), Some(place(x, y))),
-            (b"l", &[x, y]) => self.to(place(x, y)),
-            (b"h", _) => self.close(),
-            (b"re", &[x, y, width, height]) => {
-                let ((a, b), (c, d)) = (place(x, y), place(x + width, y + height));
-                self.boxes.push([a.min(c), b.min(d), a.max(c), b.max(d)]);
-            }
-            (b"c" | b"v" | b"y", _) => self.curved = true,
-            (b"W" | b"W*", _) => self.clips = true,
-            (b"n", _) => return self.clipped(),
-            (b"S" | b"s", _) => return self.painted((false, true), operator == b"s"),
-            // Areas within one another leave a hole.
-            (b"f*" | b"B*" | b"b*", _) if self.boxes.len() > 1 => {
-                return Err("it draws more than borders and grounds".into());
-            }
-            (b"f" | b"F" | b"f*", _) => return self.painted((true, false), false),
-            (b"B" | b"B*", _) => return self.painted((true, true), false),
-            (b"b" | b"b*", _) => return self.painted((true, true), true),
-            (b"m" | b"l" | b"re", _) => return Err("a path cannot be read".into()),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn to(&mut self, point: Point) {
-        if let Some(pen) = self.pen {
-            self.segments.push((pen, point));
-        }
-        self.pen = Some(point);
-    }
-
-    fn close(&mut self) {
-        if let Some(start) = self.start {
-            self.to(start);
-        }
-    }
-
-    /// The path is used up; as a clip it must leave the field as it is.
-    fn clipped(&mut self) -> Outcome {
-        let [left, bottom, right, top] = self.frame.bbox;
-        let edge = |side: f64| CUT.min(side / 4.0);
-        let (edge_x, edge_y) = (edge(right - left), edge(top - bottom));
-        let whole = |area: &[f64; 4]| {
-            let [l, b, r, t] = *area;
-            l <= left + edge_x && b <= bottom + edge_y && r >= right - edge_x && t >= top - edge_y
-        };
-        let fine = !self.clips
-            || (!self.curved
-                && self.segments.is_empty()
-                && self.boxes.len() == 1
-                && self.boxes.iter().all(whole));
-        if let (true, true, Some(area)) = (fine, self.clips, self.boxes.first()) {
-            let [l, b, r, t] = self.state.clip;
-            self.state.clip = [l.max(area[0]), b.max(area[1]), r.min(area[2]), t.min(area[3])];
-        }
-        self.forget_path();
-        if fine { Ok(()) } else { Err("it cuts off a part of the field".into()) }
-    }
-
-    fn forget_path(&mut self) {
-        self.boxes.clear();
-        self.segments.clear();
-        (self.pen, self.start, self.curved, self.clips) = (None, None, false, false);
-    }
-
-    /// Borders, grounds and marked rows are painted, and nothing that could be read or cover text.
-    fn painted(&mut self, (fills, strokes): (bool, bool), closes: bool) -> Outcome {
-        if closes {
-            self.close();
-        }
-        let thick = if strokes { self.state.width * self.state.scale.0.max(self.state.scale.1) } else { 0.0 };
-        if thick > BORDER {
-            return Err("its lines are too thick".into());
-        }
-        let [left, bottom, right, top] = self.frame.bbox;
-        let (width, height) = (right - left, top - bottom);
-        let ground = |area: &[f64; 4]| {
-            let [l, b, r, t] = *area;
-            r.min(right) - l.max(left) >= 0.8 * width
-                && (self.frame.rows || t.min(top) - b.max(bottom) >= 0.8 * height)
-        };
-        let line = |(from, to): &(Point, Point)| {
-            self.at_edge(*from, *to) || (self.frame.comb && thick <= CELL_LINE && (from.0 - to.0).abs() < 0.5)
-        };
-        let framing = |area: &[f64; 4]| {
-            let [l, b, r, t] = *area;
-            [((l, b), (l, t)), ((l, t), (r, t)), ((r, t), (r, b)), ((r, b), (l, b))].iter().all(line)
-        };
-        let straight = |(from, to): &(Point, Point)| {
-            (from.0 - to.0).abs() < f64::EPSILON || (from.1 - to.1).abs() < f64::EPSILON
-        };
-        let fine = !self.curved
-            && (!strokes || self.segments.iter().all(straight))
-            && self
-                .boxes
-                .iter()
-                .all(|area| if fills { ground(area) || framing(area) } else { framing(area) })
-            && self.segments.iter().all(line);
-        if !fine {
-            return Err("it draws more than borders and grounds".into());
-        }
-        // A frame's side may lie over a dot or a sign.
-        if !self.rows.is_empty() {
-            return Err("it paints over its text".into());
-        }
-        if thick > THIN {
-            let of_segments = self
-                .segments
-                .iter()
-                .map(|((x, y), (to_x, to_y))| [x.min(*to_x), y.min(*to_y), x.max(*to_x), y.max(*to_y)]);
-            let sides = self
-                .boxes
-                .iter()
-                .flat_map(|&[l, b, r, t]| [[l, b, l, t], [r, b, r, t], [l, b, r, b], [l, t, r, t]]);
-            let half = thick / 2.0;
-            let lines = of_segments.chain(sides).map(|[l, b, r, t]| [l - half, b - half, r + half, t + half]);
-            self.filled.extend(lines);
-        }
-        if strokes && self.frame.comb {
-            for (from, to) in &self.segments {
-                let apart = |x: &f64| (x - from.0).abs() < 0.1 || (x - from.0).abs() >= CELL;
-                if !self.at_edge(*from, *to) && !self.cells.iter().all(apart) {
-                    return Err("its cells are too narrow".into());
-                }
-                self.cells.push(from.0);
-            }
-        }
-        if fills {
-            let ink = self.state.ink;
-            let ends = self.segments.iter().flat_map(|(from, to)| [from, to]);
-            let areas = ends.fold(None, |area: Option<[f64; 4]>, &(x, y)| {
-                let [l, b, r, t] = area.unwrap_or([x, y, x, y]);
-                Some([l.min(x), b.min(y), r.max(x), t.max(y)])
-            });
-            let clip = self.state.clip;
-            let seen =
-                |[l, b, r, t]: &[f64; 4]| [l.max(clip[0]), b.max(clip[1]), r.min(clip[2]), t.min(clip[3])];
-            self.filled.extend(self.boxes.iter().chain(&areas).map(seen));
-            self.grounds.extend(self.boxes.iter().map(|area| (*area, ink)));
-        }
-        if self.filled.len() > MAX_GROUNDS {
-            return Err("it paints too much".into());
-        }
-        self.clipped()
-    }
-
-    /// Whether a line runs along one edge of the field.
-    fn at_edge(&self, from: Point, to: Point) -> bool {
-        let [left, bottom, right, top] = self.frame.bbox;
-        let (near_x, near_y) = ((5.0_f64).min((right - left) * 0.2), (5.0_f64).min((top - bottom) * 0.2));
-        let along =
-            |a: f64, b: f64, edge: f64, near: f64| (a - edge).abs() <= near && (b - edge).abs() <= near;
-        along(from.0, to.0, left, near_x)
-            || along(from.0, to.0, right, near_x)
-            || along(from.1, to.1, bottom, near_y)
-            || along(from.1, to.1, top, near_y)
     }
 }
 

@@ -231,6 +231,7 @@ fn paths_are_borders_and_grounds_beneath_the_text() {
             "BT /H 10 Tf 2 5 Td (100) Tj ET 20 2 m 20 14 l S",
             "BT /H 10 Tf 2 5 Td (100) Tj ET 20 2 4 12 re f",
             "20 2 m 30 14 40 14 50 2 c f BT /H 10 Tf 2 5 Td (100) Tj ET",
+            "0 g 0 0 200 20 re 20 18 160 -16 re f BT 1 g /H 10 Tf 2 5 Td (100) Tj ET",
         ],
     );
     all_refused(
