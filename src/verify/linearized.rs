@@ -1,6 +1,7 @@
 //! Readers begin a linearised file at the section behind its first object and not at its end (ISO 32000-2 annex F.3.3), if the length
 //! that the first object states is the file's. A later revision that gives the file that length takes them back to the beginning.
 
+use super::content::unescaped;
 use super::finding::{Attack, Finding, Subject};
 use super::structure::as_u64;
 use crate::pdf::syntax::Document;
@@ -15,6 +16,8 @@ const MAX_DICTIONARY: usize = 4_096;
 /// number counts that any of them could read.
 struct First {
     numbers: Vec<f64>,
+    /// Those up to the end of the dictionary that says so.
+    stated: Vec<f64>,
     /// Where the first section would stand.
     section: usize,
 }
@@ -25,12 +28,21 @@ impl First {
         let end = bytes.len().min(header.saturating_add(BEGINNING + MAX_DICTIONARY));
         let beginning = bytes.get(header..end)?;
         // A name may be written with any of its characters as a number (7.3.5).
-        let named = memmem::find(beginning, b"/Linearized").is_some() || beginning.contains(&b'#');
-        let words = beginning.split(|b| !(b.is_ascii_digit() || b"+-.".contains(b)));
-        let numbers = words.flat_map(readings).collect();
-        let behind = header + memmem::find(beginning, b"endobj")? + b"endobj".len();
+        let is_named = |at: &usize| {
+            let rest = beginning.get(at + 1..).unwrap_or_default();
+            let length = rest.iter().position(|b| !b.is_ascii_alphanumeric() && *b != b'#');
+            unescaped(rest.get(..length.unwrap_or(rest.len())).unwrap_or_default()).as_ref() == b"Linearized"
+        };
+        let named = memchr::memchr_iter(b'/', beginning).find(is_named)?;
+        let dictionary = named + memmem::find(beginning.get(named..)?, b">>").unwrap_or(0);
+        let numbers = |bytes: &[u8]| {
+            bytes.split(|b| !(b.is_ascii_digit() || b"+-.".contains(b))).flat_map(readings).collect()
+        };
+        let first = memmem::find(beginning, b"endobj")?;
+        let behind = header + first + b"endobj".len();
         let blank = bytes.get(behind..)?.iter().take_while(|b| b.is_ascii_whitespace() || **b == 0).count();
-        named.then_some(Self { numbers, section: behind + blank })
+        let stated = numbers(beginning.get(..dictionary)?);
+        Some(Self { numbers: numbers(beginning), stated, section: behind + blank })
     }
 
     /// Whether one of its numbers is that length; some readers cut off decimals.
@@ -73,7 +85,7 @@ pub(super) fn awaits_length(document: &Document<'_>) -> Option<Finding> {
     let first = First::of(bytes, document.shift())?;
     #[allow(clippy::cast_precision_loss, reason = "files are far shorter than 2^52 octets")]
     let length = bytes.len() as f64;
-    first.numbers.iter().any(|number| *number > length).then(|| {
+    first.stated.iter().any(|number| *number > length).then(|| {
         let detail =
             "its first object states the length of a longer file, whose readers would begin elsewhere";
         Finding::warning(Subject::File, "linearized-length", detail)

@@ -11,6 +11,9 @@ use crate::pdf::update::{Body, Update, name};
 use crate::seal::{Caption, FormImage, SealForm};
 use std::fmt::Write as _;
 
+/// Decoded octets of an appearance that is looked at for being empty.
+const EMPTY: usize = 1024;
+
 /// Appearances of one update. What is asked for twice is stored once.
 pub(super) struct Appearances<'r> {
     mark: Mark<'r>,
@@ -125,12 +128,14 @@ impl<'r> Appearances<'r> {
     }
 }
 
-/// The appearance stream of a signature field's first widget, if it is signed and shown by one.
-pub(super) fn normal(view: View<'_, '_>, field: &SignatureField) -> Option<ObjectId> {
+/// The appearance stream of a signature field's first widget, if it is signed and has an empty one.
+pub(super) fn empty_of(view: View<'_, '_>, field: &SignatureField) -> Option<ObjectId> {
     field.value.as_ref()?;
     let Ok(Object::Dictionary(widget)) = view.object(*field.widgets.first()?) else { return None };
     let id = view.get_dict(&widget, "AP").ok()??.get("N")?.as_reference()?;
-    matches!(view.object(id), Ok(Object::Stream(_))).then_some(id)
+    let Ok(Object::Stream(form)) = view.object(id) else { return None };
+    let content = view.document().decode(&form, EMPTY).ok()?;
+    content.iter().all(u8::is_ascii_whitespace).then_some(id)
 }
 
 /// An appearance with nothing in it.

@@ -238,11 +238,8 @@ fn a_time_stamp_on_certified_pdf_a_brings_no_appearance_of_its_own() {
             let stamp = SignatureRequest { kind: Kind::DocumentTimeStamp, ..request() };
             let out = sign_placed(&certified, &[], stamp).unwrap();
             let added = String::from_utf8_lossy(&out[certified.len()..]).into_owned();
-            assert_eq!(
-                added.contains("/AP"),
-                part == 1,
-                "PDF/A-1 wants one, and it is that of the certification"
-            );
+            // PDF/A-1 wants one, and it is that of an invisible certification. A seal's would be drawn by some readers.
+            assert_eq!(added.contains("/AP"), part == 1 && places.is_empty());
             assert!(!added.contains("/XObject"), "{added}");
             if let Some(verdict) = ask(&out).pyhanko {
                 assert!(verdict.contains("The signature is judged VALID."), "part {part}: {verdict}");

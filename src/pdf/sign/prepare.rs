@@ -54,7 +54,8 @@ pub fn prepare(
         draws_all: drawings.is_some(),
         appearances: request.mark.map(|mark| Appearances::new(mark, archive)),
         archive,
-        known_appearance: form.signatures.iter().find_map(|field| appear::normal(view, field)),
+        nothing_changes: restrictions.docmdp == Some(super::DocMdp::NoChanges),
+        known_empty: form.signatures.iter().find_map(|field| appear::empty_of(view, field)),
         first: restrictions.unsigned(),
         new_fields: Vec::new(),
         annotations: Vec::new(),
@@ -145,9 +146,10 @@ struct Writer<'r> {
     draws_all: bool,
     appearances: Option<Appearances<'r>>,
     archive: Archive,
-    /// The appearance of a signature that is there. A widget without extent shows nothing of it; a new one would be more
-    /// than a certification with P = 1 lets a time stamp add.
-    known_appearance: Option<ObjectId>,
+    /// An empty appearance of a signature that is there.
+    known_empty: Option<ObjectId>,
+    /// A certification lets nothing be changed (DocMDP with P = 1).
+    nothing_changes: bool,
     /// Whether nobody has signed yet.
     first: bool,
     new_fields: Vec<ObjectId>,
@@ -185,9 +187,11 @@ impl Writer<'_> {
         };
         if request.places.is_empty() {
             let page = pages::page(view, 1)?.ok_or(SyntaxError::Structure("the document has no page"))?;
-            let appearance = match (self.archive.needs_appearance(), self.known_appearance) {
+            let appearance = match (self.archive.needs_appearance(), self.known_empty) {
                 (false, _) => None,
                 (true, Some(known)) => Some(known),
+                // A new one would be more than the certification lets be added; that of a seal would be drawn by some readers.
+                (true, None) if self.nothing_changes => None,
                 (true, None) => Some(appear::empty(update)?),
             };
             let title = self.unique(format!("{stem}_{nonce:016x}"));
