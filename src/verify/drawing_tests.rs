@@ -402,7 +402,10 @@ fn what_is_too_much_is_refused() {
     let operands = format!("BT /H 10 Tf 2 5 Td [{}] TJ ET", "1 ".repeat(5000));
     let nested = "q ".repeat(100);
     let fonts: String = (0..40).map(|n| format!("/F{n} 10 Tf ")).collect();
-    for content in [operands, nested, fonts] {
+    let text = format!("BT /H 10 Tf 2 5 Td ({}) Tj ET", "a".repeat(20_001));
+    for content in [operands, nested, fonts, text] {
         assert!(read(&content, &field()).unwrap_err().contains("too many"));
     }
+    all_refused("paints too much", &field(), &[&"0 0 200 20 re f ".repeat(65)]);
+    all_refused("too long", &field(), &[&"0 0 m 200 0 l ".repeat(258)]);
 }

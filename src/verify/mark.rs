@@ -230,13 +230,17 @@ mod tests {
          /P<</Type/Font/Subtype/Type1/BaseFont/ZapfDingbats/Encoding<</Differences[52/nine]>>>>>>>>";
 
     fn read(content: &str) -> Mark {
+        try_read(content).unwrap()
+    }
+
+    fn try_read(content: &str) -> Result<Mark, String> {
         let objects = ["<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[]/Count 0>>", RESOURCES];
         let file = crate::pdf::sign::testing::with_table(&objects.map(str::to_owned));
         let document = Document::open(&file).unwrap();
         let view = document.latest();
         let resources = view.object(ObjectId::new(3)).unwrap().as_dict().unwrap().clone();
         let programs = Programs::default();
-        mark(view, content.as_bytes(), &resources, &Fonts::of(Dict::new(), &programs), 12.0).unwrap()
+        mark(view, content.as_bytes(), &resources, &Fonts::of(Dict::new(), &programs), 12.0)
     }
 
     #[test]
@@ -268,6 +272,21 @@ mod tests {
         }
         let hatched = format!("1 w {} S", "0 0 m 12 12 l ".repeat(65));
         assert_eq!(read(&hatched).covers.len(), 1);
+    }
+
+    #[test]
+    fn what_is_too_much_is_no_mark() {
+        let fonts: String = (0..=MAX_FONTS).map(|n| format!("/F{n} 9 Tf ")).collect();
+        for (content, why) in [
+            (" ".repeat(MAX_CONTENT + 1), "too long"),
+            ("1 0 0 1 0 0 cm ".repeat(22), "placed too often"),
+            ("q ".repeat(MAX_SAVED + 1), "too many states"),
+            ("0 0 1 1 re f ".repeat(MAX_COVERS + 1), "too much"),
+            (fonts, "too many fonts"),
+        ] {
+            let refused = try_read(&content).unwrap_err();
+            assert!(refused.contains(why), "{refused}");
+        }
     }
 
     #[test]

@@ -51,8 +51,8 @@ impl Diff<'_, '_, '_> {
         let [(seen, was), (shown, is)] = read.as_slice() else { return Ok(Ok(())) };
         // The same operators paint the same where nothing cuts them off and both stand in the same box.
         let alike = !was.cut && !is.cut && self.stand_alike(before, after);
-        let (none, nothing) = (Mark::default(), Mark::default());
-        let (was_seen, is_seen) = if alike { (was, is) } else { (&none, &nothing) };
+        let none = Mark::default();
+        let (was_seen, is_seen) = if alike { (was, is) } else { (&none, &none) };
         if let Err(reason) = self.is_mark(number, widget, (seen, was), is_seen)? {
             return Ok(Err(format!("what it showed was more than a mark: {reason}")));
         }
